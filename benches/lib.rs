@@ -1,0 +1,1 @@
+//! The benchmarks beside this file; nothing to import.

@@ -1,0 +1,1 @@
+//! Every environment variable that Clusterkeep reads, in one place.

@@ -1,0 +1,1 @@
+//! What happens while it happens: events for progress lines and logs.

@@ -1,0 +1,31 @@
+//! The ground floor of Clusterkeep: addresses, SQL access, plans, audit, events and managed clusters.
+//!
+//! Whatever changes or destroys what a user keeps goes one way through four rooms: a *model* says what is wanted, an
+//! *observation* what is there, a pure *plan* what to do and why, and *apply* does it and reports. This crate holds what
+//! all of them share; what to expire or when to run is decided in the crates above.
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `sqlite`, `postgres`, `mysql`, `cratedb` | one database driver each |
+//! | `local` | database servers of this machine as private processes ([`managed::local`]) |
+
+pub mod address;
+pub mod age;
+pub mod audit;
+pub mod civil;
+pub mod clock;
+pub mod env;
+pub mod error;
+pub mod event;
+pub mod exit;
+pub mod managed;
+pub mod manifest;
+pub mod plan;
+pub mod secret;
+pub mod sql;
+pub mod state;
+
+pub use error::{Error, Result};
+pub use exit::ExitCode;

@@ -1,0 +1,1 @@
+//! Database servers of this machine as private processes.

@@ -1,0 +1,1 @@
+//! Rewrites `?` placeholders into an engine's own.

@@ -1,0 +1,1 @@
+//! Expire and downsample data.
