@@ -1,0 +1,279 @@
+//! The search against other people's: `croner`, the crate `cron` where it is right, and a scan of every minute.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono_tz::{GapInfo, Tz};
+use clusterkeep_scheduler::{Cron, Dialect, Fold, Gap, Schedule, Trigger};
+use proptest::prelude::*;
+
+/// The fields of a five-field expression as sets; an empty one is `*`.
+#[derive(Debug, Clone)]
+struct Fields {
+    minutes: BTreeSet<u32>,
+    hours: BTreeSet<u32>,
+    days: BTreeSet<u32>,
+    months: BTreeSet<u32>,
+    weekdays: BTreeSet<u32>,
+}
+
+impl Fields {
+    fn text(&self) -> String {
+        let list = |set: &BTreeSet<u32>| {
+            if set.is_empty() { "*".to_owned() } else { set.iter().map(u32::to_string).collect::<Vec<_>>().join(",") }
+        };
+        [&self.minutes, &self.hours, &self.days, &self.months, &self.weekdays].map(list).join(" ")
+    }
+
+    /// Crontab's meaning, written down once more and as plainly as can be.
+    fn matches(&self, civil: NaiveDateTime) -> bool {
+        let has = |set: &BTreeSet<u32>, value: u32| set.is_empty() || set.contains(&value);
+        let (day, weekday) =
+            (has(&self.days, civil.day()), has(&self.weekdays, civil.weekday().num_days_from_sunday()));
+        let days = if self.days.is_empty() || self.weekdays.is_empty() { day && weekday } else { day || weekday };
+        civil.second() == 0
+            && has(&self.minutes, civil.minute())
+            && has(&self.hours, civil.hour())
+            && has(&self.months, civil.month())
+            && days
+    }
+
+    fn follows_the_clock(&self) -> bool {
+        self.minutes.is_empty() || self.hours.is_empty()
+    }
+}
+
+fn set(range: std::ops::RangeInclusive<u32>, most: usize) -> impl Strategy<Value = BTreeSet<u32>> {
+    prop_oneof![Just(BTreeSet::new()), proptest::collection::btree_set(range, 1..=most)]
+}
+
+fn fields() -> impl Strategy<Value = Fields> {
+    (set(0..=59, 5), set(0..=23, 4), set(1..=28, 3), set(1..=12, 3), set(0..=6, 3))
+        .prop_map(|(minutes, hours, days, months, weekdays)| Fields { minutes, hours, days, months, weekdays })
+}
+
+fn schedule(text: &str, zone: Tz) -> Schedule {
+    Schedule::new(Trigger::Cron(Cron::parse(text).unwrap())).zone(zone.into())
+}
+
+/// Every fire in `[from, until)`, found by looking at each minute.
+fn scan(
+    fields: &Fields,
+    zone: Tz,
+    gap: Gap,
+    fold: Fold,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Vec<DateTime<Utc>> {
+    let mut fires = Vec::new();
+    let mut instant = from;
+    let minute = TimeDelta::minutes(1);
+    while instant < until {
+        let civil = instant.with_timezone(&zone).naive_local();
+        let counts = match zone.from_local_datetime(&civil) {
+            MappedLocalTime::Ambiguous(first, second) => match fold {
+                Fold::First => instant == first,
+                Fold::Second => instant == second,
+                Fold::Both => true,
+            },
+            MappedLocalTime::Single(_) | MappedLocalTime::None => true,
+        };
+        let mut fire = counts && fields.matches(civil);
+        // The wall clock as if it had not gone forward in the last day.
+        for hours_back in [0.5, 1.0, 2.0, 24.0] {
+            let length = TimeDelta::minutes((hours_back * 60.0) as i64);
+            let kept = civil - length;
+            let Some(info) = GapInfo::new(&kept, &zone) else { continue };
+            let (Some((begin, _)), Some(end)) = (info.begin, info.end) else { continue };
+            if end.naive_local() - begin != length {
+                continue;
+            }
+            fire |= match gap {
+                Gap::Skip => false,
+                Gap::Shift => fields.matches(kept),
+                Gap::RunAfter => {
+                    let minutes = (0..length.num_minutes()).map(|minutes| begin + TimeDelta::minutes(minutes));
+                    instant == end && minutes.into_iter().any(|civil| fields.matches(civil))
+                }
+            };
+        }
+        if fire {
+            fires.push(instant);
+        }
+        instant += minute;
+    }
+    fires
+}
+
+/// The days from `first` to `last` in which the zone's clock changes.
+fn changes(zone: Tz, first: i32, last: i32) -> Vec<DateTime<Utc>> {
+    use chrono::Offset;
+    let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+    let mut day = Utc.with_ymd_and_hms(first, 1, 1, 0, 0, 0).unwrap();
+    let mut changes = Vec::new();
+    while day.year() <= last {
+        let next = day + TimeDelta::days(1);
+        if offset(day) != offset(next) {
+            changes.push(day);
+        }
+        day = next;
+    }
+    changes
+}
+
+const GAPS: [Gap; 3] = [Gap::Skip, Gap::RunAfter, Gap::Shift];
+const FOLDS: [Fold; 3] = [Fold::First, Fold::Second, Fold::Both];
+
+fn compare(fields: &Fields, zone: Tz, around: DateTime<Utc>) {
+    let (from, until) = (around - TimeDelta::days(1), around + TimeDelta::days(2));
+    for (gap, fold) in GAPS.into_iter().flat_map(|gap| FOLDS.map(|fold| (gap, fold))) {
+        let schedule = schedule(&fields.text(), zone).gap(gap).fold(fold);
+        let expected = scan(fields, zone, gap, fold, from, until);
+        let before = from - TimeDelta::seconds(1);
+        let got: Vec<_> = schedule.upcoming(before).map(|fire| fire.nominal).take_while(|at| *at < until).collect();
+        assert_eq!(got, expected, "{} in {zone} around {around}, gap {gap:?}, fold {fold:?}", fields.text());
+        // From any instant in between, not only from one fire to the next.
+        let mut start = from;
+        while start < until {
+            let next = expected.iter().find(|fire| **fire > start).copied();
+            if let Some(next) = next {
+                assert_eq!(schedule.next_after(start), Some(next), "{} in {zone} after {start}", fields.text());
+            }
+            start += TimeDelta::seconds(17 * 61);
+        }
+    }
+}
+
+fn samples() -> Vec<Fields> {
+    let set = |values: &[u32]| values.iter().copied().collect::<BTreeSet<_>>();
+    let fields = |minutes: &[u32], hours: &[u32]| Fields {
+        minutes: set(minutes),
+        hours: set(hours),
+        days: set(&[]),
+        months: set(&[]),
+        weekdays: set(&[]),
+    };
+    vec![
+        fields(&[], &[]),
+        fields(&[0, 15, 30, 45], &[]),
+        fields(&[30], &[2]),
+        fields(&[30], &[1]),
+        fields(&[0], &[0, 1, 2, 3]),
+        fields(&[10, 30], &[2, 3]),
+        fields(&[59], &[23]),
+        Fields { days: set(&[29]), weekdays: set(&[0]), ..fields(&[5, 35], &[]) },
+    ]
+}
+
+#[test]
+fn every_minute_around_the_changes_of_odd_zones() {
+    let zones = [
+        Tz::Europe__Berlin,
+        Tz::America__New_York,
+        Tz::Australia__Lord_Howe,
+        Tz::Pacific__Apia,
+        Tz::Africa__Casablanca,
+        Tz::Europe__Dublin,
+        Tz::America__Santiago,
+        Tz::Antarctica__Troll,
+        Tz::UTC,
+    ];
+    for zone in zones {
+        let mut days = changes(zone, 2025, 2026);
+        days.push(Utc.with_ymd_and_hms(2026, 7, 1, 0, 0, 0).unwrap());
+        if zone == Tz::Pacific__Apia {
+            days.extend(changes(zone, 2011, 2011));
+        }
+        for day in days {
+            for fields in samples() {
+                compare(&fields, zone, day);
+            }
+        }
+    }
+}
+
+/// Every change of every zone from 2020 to 2037 takes an hour: it runs where `CLUSTERKEEP_ALL_ZONES` is set.
+#[test]
+fn every_minute_around_every_change_of_every_zone() {
+    if std::env::var_os("CLUSTERKEEP_ALL_ZONES").is_none() {
+        eprintln!("not run: every zone from 2020 to 2037; set CLUSTERKEEP_ALL_ZONES=1 to run it");
+        return;
+    }
+    for zone in chrono_tz::TZ_VARIANTS {
+        for day in changes(zone, 2020, 2037) {
+            for fields in samples() {
+                compare(&fields, zone, day);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_minute_of_random_expressions(fields in fields(), zone in 0_usize..6, change in 0_usize..4) {
+        let zone = [Tz::Europe__Berlin, Tz::America__New_York, Tz::Australia__Lord_Howe, Tz::Asia__Gaza, Tz::America__Santiago, Tz::Africa__El_Aaiun][zone];
+        let days = changes(zone, 2025, 2026);
+        compare(&fields, zone, days[change % days.len()]);
+    }
+
+    #[test]
+    fn croner_agrees_in_utc(fields in fields(), start in 0_i64..2_500_000_000) {
+        let start = DateTime::from_timestamp(start, 0).unwrap();
+        let ours = schedule(&fields.text(), Tz::UTC);
+        let theirs = croner::Cron::from_str(&fields.text()).unwrap();
+        let mut after = start;
+        for _ in 0..5 {
+            let expected = theirs.find_next_occurrence(&after, false).unwrap();
+            prop_assert_eq!(ours.next_after(after), Some(expected), "{} after {}", fields.text(), after);
+            after = expected;
+        }
+    }
+
+    #[test]
+    fn croner_agrees_in_zones_on_fixed_times_in_folds(fields in fields(), start in 1_500_000_000_i64..2_000_000_000) {
+        prop_assume!(!fields.follows_the_clock());
+        let start = DateTime::from_timestamp(start, 0).unwrap().with_timezone(&Tz::America__New_York);
+        let ours = schedule(&fields.text(), Tz::America__New_York);
+        let theirs = croner::Cron::from_str(&fields.text()).unwrap();
+        let mut after = start;
+        for _ in 0..5 {
+            let expected = theirs.find_next_occurrence(&after, false).unwrap();
+            // Times in a gap are another rule there: such a fire is left out.
+            if ours.next(after.to_utc()).unwrap().note.is_some_and(|note| matches!(note, clusterkeep_scheduler::DstNote::Gap { .. })) {
+                break;
+            }
+            prop_assert_eq!(ours.next_after(after.to_utc()), Some(expected.to_utc()), "{} after {}", fields.text(), after);
+            after = expected;
+        }
+    }
+
+    #[test]
+    fn the_crate_cron_agrees_in_utc(fields in fields(), start in 0_i64..2_500_000_000) {
+        let start = DateTime::from_timestamp(start, 0).unwrap();
+        // It counts days of the week from 1 and wants both day fields to match.
+        let weekdays = fields.weekdays.iter().map(|day| day + 1).collect();
+        let text = format!("0 {}", Fields { weekdays, ..fields }.text());
+        let theirs = cron::Schedule::from_str(&text).unwrap();
+        let Some(first) = theirs.after(&start).next() else { return Ok(()) };
+        let ours = Schedule::new(Trigger::Cron(Cron::parse_as(&text, Dialect::Quartz, "").unwrap()));
+        prop_assert_eq!(ours.next_after(start), Some(first), "{}", text);
+    }
+
+    #[test]
+    fn the_next_fire_is_always_later_and_has_nothing_before_it(
+        fields in fields(), start in 0_i64..4_000_000_000, zone in 0_usize..597, gap in 0_usize..3, fold in 0_usize..3,
+    ) {
+        let zone = chrono_tz::TZ_VARIANTS[zone % chrono_tz::TZ_VARIANTS.len()];
+        let schedule = schedule(&fields.text(), zone).gap(GAPS[gap]).fold(FOLDS[fold]);
+        let start = DateTime::from_timestamp(start, 0).unwrap();
+        let Some(next) = schedule.next_after(start) else { return Ok(()) };
+        prop_assert!(next > start);
+        // Asking from just before the answer gives it again.
+        prop_assert_eq!(schedule.next_after(next - TimeDelta::nanoseconds(1)), Some(next));
+    }
+}
