@@ -265,6 +265,19 @@ impl Error {
     }
 }
 
+/// Separates a message from its hint where both have to travel through a parser's own error type.
+pub(crate) const HINT_MARK: char = '\u{1f}';
+
+/// Hands an error to a serde deserialiser, its hint included, for `map_err` in `Deserialize` implementations.
+///
+/// [`manifest`](crate::manifest) takes it apart again and adds line and column.
+pub fn custom<E: serde::de::Error>(error: Error) -> E {
+    match error.hint() {
+        Some(hint) => E::custom(format_args!("{error}{HINT_MARK}{hint}")),
+        None => E::custom(error),
+    }
+}
+
 /// `file:line:column: ` before a message, or nothing.
 struct Prefix<'a>(&'a Option<Place>);
 

@@ -45,6 +45,11 @@ impl SqlBuilder {
         self
     }
 
+    /// Appends a quoted name out of the program's own text.
+    pub fn name(&mut self, name: &'static str) -> &mut Self {
+        self.ident(&Ident::literal(name))
+    }
+
     /// Appends a quoted table name, with its schema where it has one.
     pub fn table(&mut self, table: &TableName) -> &mut Self {
         if let Some(schema) = &table.schema {

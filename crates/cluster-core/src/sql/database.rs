@@ -1,6 +1,7 @@
 //! The traits that each engine implements, and the handle that programs hold.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct Server {
 pub struct ConnectOptions {
     /// The most that connecting may take, all attempts together.
     pub connect_timeout: Duration,
+    /// The most that waiting for a session may take while all are in use.
+    pub session_timeout: Duration,
     /// The most that a statement may take that has no deadline of its own.
     pub statement_timeout: Duration,
     /// The most sessions that are open at once; a further one waits.
@@ -62,6 +65,7 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
+            session_timeout: Duration::from_secs(60),
             statement_timeout: Duration::from_secs(15 * 60),
             max_sessions: 8,
             read_only: false,
@@ -75,6 +79,13 @@ impl ConnectOptions {
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets the most that waiting for a session may take while all are in use.
+    #[must_use]
+    pub const fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.session_timeout = timeout;
         self
     }
 
@@ -118,6 +129,11 @@ pub trait Database: Send + Sync + fmt::Debug {
 
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// The file that holds it, where it is one file of this machine (SQLite).
+    fn file(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// A session, from the pool or new; waits while all are taken.
     async fn session(&self) -> Result<Box<dyn Session>>;
@@ -220,6 +236,12 @@ impl Db {
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
         self.0.capabilities()
+    }
+
+    /// The file that holds it, where it is one file of this machine (SQLite).
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        self.0.file()
     }
 
     /// A session, from the pool or new.

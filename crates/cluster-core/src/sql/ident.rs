@@ -89,7 +89,7 @@ impl Serialize for Ident {
 impl<'de> Deserialize<'de> for Ident {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::new(name).map_err(serde::de::Error::custom)
+        Self::new(name).map_err(crate::error::custom)
     }
 }
 
@@ -194,7 +194,7 @@ impl Serialize for TableName {
 
 impl<'de> Deserialize<'de> for TableName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(crate::error::custom)
     }
 }
 

@@ -1,1 +1,104 @@
-//! State of its own.
+//! The state that Clusterkeep keeps in the database that it serves, or where it is told to.
+//!
+//! It lies in a schema of its own (`clusterkeep`), on engines without schemas in tables with that prefix. Creating it is
+//! idempotent; migrations are numbered and go forward only.
+
+mod lock;
+mod migrations;
+
+use chrono::{DateTime, Utc};
+
+pub use lock::StateLock;
+
+use crate::error::{Error, Result};
+use crate::sql::{Db, Engine, Ident, SqlBuilder, TableName};
+
+/// The name of the schema, or the prefix of the tables, where nothing else is asked for.
+pub const DEFAULT_NAME: &str = "clusterkeep";
+
+/// Where the state lies.
+#[derive(Debug, Clone)]
+pub struct State {
+    db: Db,
+    name: Ident,
+}
+
+impl State {
+    /// The state in `db`, under the default name.
+    #[must_use]
+    pub fn of(db: Db) -> Self {
+        Self { db, name: Ident::literal(DEFAULT_NAME) }
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn named(mut self, name: Ident) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// The database that it lies in.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The name of its schema, or the prefix of its tables.
+    #[must_use]
+    pub const fn name(&self) -> &Ident {
+        &self.name
+    }
+
+    /// One of its tables.
+    #[must_use]
+    pub fn table(&self, table: &'static str) -> TableName {
+        if self.db.capabilities().schemas {
+            return TableName::within(self.name.clone(), Ident::literal(table));
+        }
+        let prefixed = Ident::new(format!("{}_{table}", self.name.as_str()));
+        TableName::bare(prefixed.unwrap_or_else(|_| Ident::literal(table)))
+    }
+
+    /// Whether `SELECT ... FOR UPDATE` is there to keep others out; SQLite's transactions do so as a whole.
+    #[must_use]
+    pub fn locks_rows(&self) -> bool {
+        matches!(self.db.engine(), Engine::Postgres | Engine::Mysql)
+    }
+
+    /// Whether the state was created, in whatever version.
+    ///
+    /// # Errors
+    ///
+    /// The catalogue can't be read.
+    pub async fn exists(&self) -> Result<bool> {
+        Ok(migrations::version(self).await?.is_some())
+    }
+
+    /// Creates what is missing and brings the rest up to date; `now` is recorded with each migration.
+    ///
+    /// # Errors
+    ///
+    /// The user may not create it, or a newer version of Clusterkeep did so before.
+    pub async fn ensure(&self, now: DateTime<Utc>) -> Result<()> {
+        migrations::migrate(self, now).await
+    }
+
+    pub(crate) fn sql(&self) -> SqlBuilder {
+        SqlBuilder::new(self.db.engine())
+    }
+
+    /// Takes the lock `name`, or says that another run holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] where another run holds it.
+    pub async fn lock(&self, name: &str) -> Result<StateLock> {
+        StateLock::take(self, name).await
+    }
+}
+
+/// The error for an engine that does not keep state yet.
+fn unsupported(engine: Engine) -> Error {
+    Error::input(format!("state is not kept in {engine} yet"))
+        .with_hint("keep it elsewhere: `--state sqlite://clusterkeep-state.db`")
+}

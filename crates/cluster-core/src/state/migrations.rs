@@ -1,0 +1,153 @@
+//! The tables of the state, version by version.
+//!
+//! Only types that every engine shares are used: text and 64-bit integers; instants are microseconds since 1970 in UTC.
+
+use chrono::{DateTime, Utc};
+
+use super::State;
+use crate::error::{Error, ErrorClass, Result};
+use crate::sql::{Engine, SqlBuilder, TableName};
+
+/// A column of a state table.
+enum Column {
+    /// Short text that can be part of a key.
+    Key(&'static str),
+    /// Text of any length.
+    Text(&'static str),
+    /// A whole number.
+    Number(&'static str),
+}
+
+/// A table of the state: its columns, then how many of the first ones are its key.
+struct Table {
+    name: &'static str,
+    columns: &'static [Column],
+    key: usize,
+}
+
+use Column::{Key, Number, Text};
+
+/// The migrations; the version of a state is the number of those that were applied. Only ever appended to.
+const MIGRATIONS: &[&[Table]] = &[&[
+    Table {
+        name: "audit",
+        columns: &[
+            Key("chain"),
+            Number("number"),
+            Number("at"),
+            Key("event"),
+            Key("subject"),
+            Text("body"),
+            Key("prev"),
+            Key("hash"),
+        ],
+        key: 2,
+    },
+    Table { name: "audit_heads", columns: &[Key("chain"), Number("number"), Key("hash")], key: 1 },
+    // What the source of each bucket of a rollup was when the bucket was verified.
+    Table {
+        name: "rollups",
+        columns: &[
+            Key("target"),
+            Number("bucket"),
+            Number("until"),
+            Key("source"),
+            Number("source_rows"),
+            Text("facts"),
+            Number("verified_at"),
+        ],
+        key: 2,
+    },
+    // Marks such as "this database was made by the demo".
+    Table { name: "marks", columns: &[Key("name"), Text("value")], key: 1 },
+]];
+
+const LEDGER: Table = Table { name: "migrations", columns: &[Number("version"), Number("applied_at")], key: 1 };
+
+/// The version of the state; `None` where it was never created.
+pub(super) async fn version(state: &State) -> Result<Option<u64>> {
+    let mut query = state.sql();
+    query.push("SELECT max(").name("version").push(") AS ").name("version");
+    query.push(" FROM ").table(&state.table(LEDGER.name));
+    match state.db().query(query.build()).await {
+        Ok(records) => match records.rows().next() {
+            Some(row) => row.get("version"),
+            None => Ok(None),
+        },
+        Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Applies the migrations that are missing.
+pub(super) async fn migrate(state: &State, now: DateTime<Utc>) -> Result<()> {
+    if !matches!(state.db().engine(), Engine::Sqlite | Engine::Postgres | Engine::Mysql) {
+        return Err(super::unsupported(state.db().engine()));
+    }
+    let found = version(state).await?;
+    let newest = MIGRATIONS.len() as u64;
+    if found.is_some_and(|found| found > newest) {
+        return Err(Error::failed(format!(
+            "the state in {} has version {}, this program knows {newest}",
+            state.db().address(),
+            found.unwrap_or_default(),
+        ))
+        .with_hint("use the newest clusterkeep that was used on this database"));
+    }
+    if found == Some(newest) {
+        return Ok(());
+    }
+    if state.db().capabilities().schemas {
+        let mut create = state.sql();
+        create.push("CREATE SCHEMA IF NOT EXISTS ").ident(state.name());
+        ignoring_races(state.db().execute(create.build()).await)?;
+    }
+    create(state, &LEDGER).await?;
+    for (number, tables) in (1_u64..).zip(MIGRATIONS).filter(|(number, _)| *number > found.unwrap_or(0)) {
+        for table in *tables {
+            create(state, table).await?;
+        }
+        let mut insert = state.sql();
+        insert.push("INSERT INTO ").table(&state.table(LEDGER.name)).push(" (").name("version").push(", ");
+        insert.name("applied_at").push(") VALUES (").bind(number).push(", ").bind(now.timestamp_micros()).push(")");
+        ignoring_races(state.db().execute(insert.build()).await)?;
+    }
+    Ok(())
+}
+
+async fn create(state: &State, table: &Table) -> Result<()> {
+    let statement = ddl(state.db().engine(), &state.table(table.name), table);
+    ignoring_races(state.db().execute(statement.build()).await)
+}
+
+fn ddl(engine: Engine, name: &TableName, table: &Table) -> SqlBuilder {
+    let mut sql = SqlBuilder::new(engine);
+    sql.push("CREATE TABLE IF NOT EXISTS ").table(name).push(" (");
+    let column_name = |column: &Column| match column {
+        Key(name) | Text(name) | Number(name) => *name,
+    };
+    sql.join(", ", table.columns, |sql, column| {
+        sql.name(column_name(column));
+        sql.push(match (column, engine) {
+            (Number(_), _) => " BIGINT NOT NULL",
+            // Compared byte by byte, and short enough for a key of two on every version.
+            (Key(_), Engine::Mysql) => " VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+            (Text(_), Engine::Mysql) => " LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+            (Key(_) | Text(_), _) => " TEXT NOT NULL",
+        });
+    });
+    sql.push(", PRIMARY KEY (").join(", ", &table.columns[..table.key], |sql, column| {
+        sql.name(column_name(column));
+    });
+    sql.push("))");
+    sql
+}
+
+/// `IF NOT EXISTS` does not keep two sessions from creating the same thing at once: the loser finds it created.
+fn ignoring_races(result: Result<u64>) -> Result<()> {
+    match result {
+        Err(e) if matches!(e.class(), Some(ErrorClass::DuplicateKey | ErrorClass::DuplicateRelation)) => Ok(()),
+        Err(e) => Err(e),
+        Ok(_) => Ok(()),
+    }
+}
