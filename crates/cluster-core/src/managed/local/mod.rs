@@ -1,1 +1,33 @@
 //! Database servers of this machine as private processes.
+//!
+//! A [`LocalServer`] is a PostgreSQL, MariaDB or CrateDB that one program starts for itself: the installed binaries, a
+//! directory of its own, a free port of the loopback interface, a password that nobody else knows. It ends with the
+//! guard, and with the process that holds the guard, even where that is killed. It never touches a server that the
+//! system runs, listens on no other interface, and reads no configuration of the user or the system.
+//!
+//! ```no_run
+//! # async fn example() -> clusterkeep_core::Result<()> {
+//! use clusterkeep_core::managed::local::LocalServer;
+//!
+//! let server = LocalServer::postgres().start().await?;
+//! println!("{}", server.connect().await?.query(clusterkeep_core::sql::sql("SELECT version()")).await?);
+//! server.stop().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # What holds it together
+//!
+//! The server is the child of a small supervisor (a POSIX shell) that watches a pipe whose other end this process
+//! holds. When the pipe closes, for whatever reason, the supervisor ends the server and removes a temporary directory.
+
+mod account;
+mod builder;
+mod engine;
+mod guard;
+mod home;
+mod port;
+mod ready;
+mod supervisor;
+
+pub use builder::LocalServerBuilder;
+pub use guard::{KeptServer, LocalServer};

@@ -1,0 +1,115 @@
+//! CrateDB.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Installation, Launch, Recipe, Wish, environment};
+use crate::error::Result;
+use crate::managed::local::ready::Probe;
+use crate::managed::local::supervisor::Commands;
+use crate::secret::Secret;
+
+/// Where packages and people put it.
+const PLACES: [&str; 2] = ["/usr/share/crate", "/opt/crate"];
+
+/// The recipe.
+#[derive(Debug)]
+pub(super) struct CrateDb;
+
+impl Recipe for CrateDb {
+    fn product(&self) -> &'static str {
+        "CrateDB"
+    }
+
+    fn slug(&self) -> &'static str {
+        "cratedb"
+    }
+
+    fn accounts(&self) -> &'static [&'static str] {
+        &["crate"]
+    }
+
+    fn ports(&self) -> usize {
+        3
+    }
+
+    fn database(&self) -> &'static str {
+        "doc"
+    }
+
+    fn takes_password(&self) -> bool {
+        // Its superuser is let in by where it comes from; passwords are for the users that it makes.
+        false
+    }
+
+    fn find(&self, directory: Option<&Path>) -> Option<Installation> {
+        let named = std::env::var_os("CRATEDB_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let roots = match directory {
+            Some(directory) => vec![directory.to_owned()],
+            // Who names a home means that one: another version in its place would be a surprise.
+            None => named.map_or_else(|| PLACES.map(PathBuf::from).to_vec(), |named| vec![named]),
+        };
+        let server = roots.iter().map(|root| root.join("bin/crate")).find(|path| path.is_file())?;
+        Some(Installation { server, setup: None })
+    }
+
+    fn advice(&self) -> &'static str {
+        "unpack or install CrateDB, and set CRATEDB_HOME to the directory that holds `bin/crate`"
+    }
+
+    fn grace(&self, temporary: bool) -> Duration {
+        Duration::from_secs(if temporary { 5 } else { 30 })
+    }
+
+    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Launch> {
+        let home = wish.home;
+        let [http, psql, transport] = [0, 1, 2].map(|index| wish.ports.get(index).copied().unwrap_or_default());
+        let mut server: Vec<OsString> = vec![installation.server.clone().into()];
+        let mut set = |name: &str, value: OsString| {
+            let mut option = OsString::from(format!("-C{name}="));
+            option.push(value);
+            server.push(option);
+        };
+        set("network.host", "127.0.0.1".into());
+        set("http.port", http.to_string().into());
+        set("psql.port", psql.to_string().into());
+        set("transport.tcp.port", transport.to_string().into());
+        set("discovery.type", "single-node".into());
+        set("cluster.name", "clusterkeep-local".into());
+        set("node.name", "n0".into());
+        set("path.data", home.data().into());
+        set("path.logs", home.file("logs").into());
+        set("path.repo", home.file("repo").into());
+        // Durability is a setting of each table here: there is none of the server that could be lowered.
+        for (name, value) in wish.settings {
+            set(name, value.into());
+        }
+        let mut environment = environment(home);
+        // A heap that fits beside everything else on a developer's machine; the compiler that starts fast, since a
+        // private server seldom lives long; and no log of the garbage collector.
+        environment.extend(
+            [
+                ("CRATE_HEAP_SIZE", "512m"),
+                ("CRATE_JAVA_OPTS", "-XX:TieredStopAtLevel=1"),
+                ("CRATE_DISABLE_GC_LOGGING", "1"),
+            ]
+            .map(|(name, value)| (name.into(), value.into())),
+        );
+        let url = Secret::new(format!("crate://crate@127.0.0.1:{http}/{}", wish.database));
+        Ok(Launch {
+            commands: Commands {
+                setup: Vec::new(),
+                server,
+                signals: if home.is_temporary() { "KILL" } else { "TERM KILL" },
+                environment,
+            },
+            probe: Probe {
+                hello: b"GET / HTTP/1.0\r\nAccept: application/json\r\n\r\n".to_vec(),
+                ready: |answer| answer.starts_with(b"HTTP/1.") && answer.get(8..12) == Some(b" 200"),
+            },
+            admin_url: url.clone(),
+            url,
+        })
+    }
+}

@@ -1,0 +1,254 @@
+//! The guard of a private server.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::builder::LocalServerBuilder;
+use super::engine::Launch;
+use super::home::Home;
+use super::ready::Probe;
+use super::supervisor::Supervisor;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::sql::{Db, Engine};
+
+/// A database server of this machine that lives as long as this value.
+///
+/// # Drop behaviour
+///
+/// Dropping it ends the server and removes its temporary directory. That works in a runtime of any flavour and without
+/// one, never panics, blocks while the server ends (a scratch server: some ten milliseconds; the time it is granted at
+/// most), and logs what went wrong. [`stop`](Self::stop) does the same without blocking the runtime, and returns it.
+/// Where this process is killed, a supervisor does it.
+#[derive(Debug)]
+#[must_use = "dropping the guard ends the server"]
+pub struct LocalServer {
+    engine: Engine,
+    product: &'static str,
+    ports: Vec<u16>,
+    url: Secret,
+    admin_url: Secret,
+    probe: Probe,
+    /// Goes before the home: a directory is removed when nobody writes to it any more.
+    supervisor: Option<Supervisor>,
+    home: Home,
+}
+
+impl LocalServer {
+    /// A PostgreSQL.
+    pub const fn postgres() -> LocalServerBuilder {
+        Self::engine(Engine::Postgres)
+    }
+
+    /// A MariaDB.
+    pub const fn mariadb() -> LocalServerBuilder {
+        Self::engine(Engine::Mysql)
+    }
+
+    /// A CrateDB of one node.
+    pub const fn cratedb() -> LocalServerBuilder {
+        Self::engine(Engine::Cratedb)
+    }
+
+    /// A server of `engine`.
+    pub const fn engine(engine: Engine) -> LocalServerBuilder {
+        LocalServerBuilder::new(engine)
+    }
+
+    pub(super) fn new(
+        engine: Engine,
+        product: &'static str,
+        ports: Vec<u16>,
+        launch: Launch,
+        home: Home,
+        supervisor: Supervisor,
+    ) -> Self {
+        let Launch { probe, url, admin_url, .. } = launch;
+        Self { engine, product, ports, url, admin_url, probe, supervisor: Some(supervisor), home }
+    }
+
+    /// Waits until the server answers.
+    pub(super) async fn become_ready(&mut self, deadline: Instant) -> Result<()> {
+        let mut pause = Duration::from_millis(10);
+        loop {
+            if let Some(status) = self.supervisor.as_mut().and_then(Supervisor::exited) {
+                return Err(self.failure(&format!("it ended with {status}")));
+            }
+            if self.probe.ask(self.port()).await {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(self.failure("it did not answer in time"));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    fn failure(&self, what: &str) -> Error {
+        Error::failed(format!("start {}: {what}; the end of its log:\n{}", self.product, self.home.log_tail()))
+    }
+
+    /// Which engine it is.
+    #[must_use]
+    pub const fn kind(&self) -> Engine {
+        self.engine
+    }
+
+    /// The address of its database, as its superuser, with the password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.expose()
+    }
+
+    /// The address of the database that is there for maintenance, as its superuser, with the password.
+    #[must_use]
+    pub fn admin_url(&self) -> &str {
+        self.admin_url.expose()
+    }
+
+    /// The port of 127.0.0.1 that clients use.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.ports.first().copied().unwrap_or_default()
+    }
+
+    /// All ports of 127.0.0.1 that it listens on: for CrateDB those for HTTP, for the protocol of PostgreSQL, and
+    /// between nodes.
+    #[must_use]
+    pub fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    /// Its directory, with the data and `server.log`.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The id of the server's process.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.home.read("pid").ok()??.trim().parse().ok()
+    }
+
+    /// Connects to its database.
+    ///
+    /// # Errors
+    ///
+    /// The driver is not compiled in, or the server has ended.
+    pub async fn connect(&self) -> Result<Db> {
+        Db::connect(self.url()).await
+    }
+
+    /// Ends the server, and removes its directory where that is temporary.
+    ///
+    /// # Errors
+    ///
+    /// It had ended by itself before, with the end of its log; it had to be killed; its directory can't be removed. It
+    /// is gone in each case.
+    pub async fn stop(mut self) -> Result<()> {
+        // Where the runtime is shutting down the task is dropped unrun, and the guard in it ends the server.
+        match tokio::task::spawn_blocking(move || self.end()).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::caused("wait for a private server to end", error)),
+        }
+    }
+
+    /// Ends what did not become a server.
+    pub(super) async fn discard(mut self) {
+        drop(tokio::task::spawn_blocking(move || self.end()).await);
+    }
+
+    /// Lets the server live on when this value, or this process, is gone.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub fn keep(mut self) -> Result<KeptServer> {
+        let ended = || Error::failed(format!("keep a private {} that has ended already", self.product));
+        let pid = self.pid().ok_or_else(ended)?;
+        let mut supervisor = self.supervisor.take().ok_or_else(ended)?;
+        if supervisor.exited().is_some() {
+            return Err(ended());
+        }
+        supervisor.keep().map_err(|error| Error::caused("keep a private server", error))?;
+        self.home.keep();
+        Ok(KeptServer {
+            product: self.product,
+            url: self.url.clone(),
+            admin_url: self.admin_url.clone(),
+            directory: self.home.path().to_owned(),
+            pid,
+        })
+    }
+
+    /// Ends the server; nothing is left to do the second time.
+    fn end(&mut self) -> Result<()> {
+        let Some(mut supervisor) = self.supervisor.take() else { return Ok(()) };
+        let early = supervisor.exited();
+        let log = early.map(|_| self.home.log_tail());
+        let in_order = supervisor.end();
+        self.home.remove()?;
+        let product = self.product;
+        match (early, log) {
+            (Some(status), Some(log)) => {
+                Err(Error::failed(format!("{product} had ended with {status}; the end of its log:\n{log}")))
+            }
+            _ if !in_order => Err(Error::failed(format!("{product} did not end in time and was killed"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for LocalServer {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::warn!(product = self.product, directory = %self.home.path().display(), %error, "private server");
+        }
+    }
+}
+
+/// A server that nobody guards any more: see [`LocalServer::keep`]. Its text says how to end it.
+#[derive(Debug, Clone)]
+pub struct KeptServer {
+    product: &'static str,
+    url: Secret,
+    admin_url: Secret,
+    directory: PathBuf,
+    pid: u32,
+}
+
+impl KeptServer {
+    /// The address of its database, as its superuser, with the password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.expose()
+    }
+
+    /// The address of the database that is there for maintenance, as its superuser, with the password.
+    #[must_use]
+    pub fn admin_url(&self) -> &str {
+        self.admin_url.expose()
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+}
+
+impl fmt::Display for KeptServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pid, directory) = (self.pid, self.directory.display());
+        write!(f, "{} runs as process {pid} in `{directory}`: end it with `kill -INT {pid}`", self.product)
+    }
+}
