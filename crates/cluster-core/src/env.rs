@@ -1,1 +1,123 @@
 //! Every environment variable that Clusterkeep reads, in one place.
+//!
+//! The help of the command is made from [`ALL`], and nothing is read that is not declared here, apart from variables
+//! that an address names itself (`?password=env:NAME`).
+
+use crate::error::{Error, Result};
+
+/// A variable, and what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says, in one line.
+    pub purpose: &'static str,
+    /// Whether its value is never to be shown.
+    pub secret: bool,
+}
+
+const fn variable(name: &'static str, purpose: &'static str) -> Variable {
+    Variable { name, purpose, secret: false }
+}
+
+/// The cluster, in any form that `--cluster` takes.
+pub const CLUSTER: Variable = variable("CLUSTERKEEP_CLUSTER", "the cluster, in any form that --cluster takes");
+/// Hosts that may be sent a password in plain text.
+pub const ALLOW_PLAINTEXT: Variable =
+    variable("CLUSTERKEEP_ALLOW_PLAINTEXT", "hosts, joined by commas, that may be sent a password in plain text");
+/// The CrateDB Cloud id of the cluster.
+pub const CRATEDB_CLUSTER_ID: Variable = variable("CRATEDB_CLUSTER_ID", "the cluster by its CrateDB Cloud id");
+/// The CrateDB Cloud name of the cluster.
+pub const CRATEDB_CLUSTER_NAME: Variable = variable("CRATEDB_CLUSTER_NAME", "the cluster by its CrateDB Cloud name");
+/// The URL of the cluster.
+pub const CRATEDB_CLUSTER_URL: Variable = variable("CRATEDB_CLUSTER_URL", "the cluster by its URL");
+/// The URL of the cluster, as the older retention tool calls it.
+pub const CRATEDB_URI: Variable = variable("CRATEDB_URI", "the same, as older tools call it");
+/// The user, for a CrateDB URL without one.
+pub const CRATEDB_USERNAME: Variable =
+    variable("CRATEDB_USERNAME", "the user, for a CrateDB URL from the environment that has none");
+/// The password, for a CrateDB URL without one.
+pub const CRATEDB_PASSWORD: Variable = Variable {
+    name: "CRATEDB_PASSWORD",
+    purpose: "the password, for a CrateDB URL from the environment that has none",
+    secret: true,
+};
+/// The schema, for a CrateDB URL without one.
+pub const CRATEDB_SCHEMA: Variable =
+    variable("CRATEDB_SCHEMA", "the schema, for a CrateDB URL from the environment that has none");
+/// Where CrateDB is installed on this machine.
+pub const CRATEDB_HOME: Variable = variable("CRATEDB_HOME", "where CrateDB is installed on this machine");
+/// Turns colour off.
+pub const NO_COLOR: Variable = variable("NO_COLOR", "no colour in the output, whatever it is set to");
+/// What is logged.
+pub const LOG: Variable = variable("CLUSTERKEEP_LOG", "what is logged, such as `info` or `clusterkeep_core=debug`");
+/// Where state files go.
+pub const XDG_STATE_HOME: Variable =
+    variable("XDG_STATE_HOME", "the folder under which state files are kept, instead of ~/.local/state");
+/// The user's own folder.
+pub const HOME: Variable = variable("HOME", "the user's folder");
+
+/// Every variable, in the order in which help shows them.
+pub const ALL: &[Variable] = &[
+    CLUSTER,
+    ALLOW_PLAINTEXT,
+    LOG,
+    NO_COLOR,
+    CRATEDB_CLUSTER_ID,
+    CRATEDB_CLUSTER_NAME,
+    CRATEDB_CLUSTER_URL,
+    CRATEDB_URI,
+    CRATEDB_USERNAME,
+    CRATEDB_PASSWORD,
+    CRATEDB_SCHEMA,
+    CRATEDB_HOME,
+    XDG_STATE_HOME,
+    HOME,
+];
+
+impl Variable {
+    /// What the variable holds in this process; an empty one counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// Its value is no UTF-8 text.
+    pub fn read(&self) -> Result<Option<String>> {
+        match std::env::var(self.name) {
+            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Error::input(format!("environment variable {} is no UTF-8 text", self.name)))
+            }
+        }
+    }
+}
+
+/// What a variable holds that an address names itself.
+#[must_use]
+pub fn named(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The variables as aligned lines for a help text.
+///
+/// ```
+/// assert!(clusterkeep_core::env::help().contains("CLUSTERKEEP_CLUSTER"));
+/// ```
+#[must_use]
+pub fn help() -> String {
+    let width = ALL.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
+    ALL.iter().map(|variable| format!("  {:width$}  {}\n", variable.name, variable.purpose)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_declared_once_and_secrets_are_marked() {
+        for (i, variable) in ALL.iter().enumerate() {
+            assert!(ALL[..i].iter().all(|other| other.name != variable.name), "{}", variable.name);
+            assert_eq!(variable.secret, variable.name.contains("PASSWORD"), "{}", variable.name);
+        }
+    }
+}

@@ -70,12 +70,16 @@ fn server(scheme: Scheme, rest: &str) -> Result<DatabaseUrl> {
     if rest.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(malformed(scheme, "it contains a blank or control character"));
     }
-    // Whatever the scheme is, `crate` makes the parser keep a port that happens to be the usual one for HTTPS.
-    let url = Url::parse(&format!("crate:{rest}")).map_err(|error| malformed(scheme, &error.to_string()))?;
     // A password with a bare `/`, `?` or `#` ends the authority early, and its tail would be shown as a database name.
-    if url.fragment().is_some() || url.path().contains('@') || url.query().is_some_and(|query| query.contains('@')) {
+    let end = rest[2..].find(['/', '?', '#']).map_or(rest.len(), |end| end + 2);
+    let (authority, tail) = rest.split_at(end);
+    if tail.contains(['#', '@']) {
         return Err(malformed(scheme, "a special character is not percent-encoded"));
     }
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    // Whatever the scheme is, `crate` makes the parser keep a port that happens to be the usual one for HTTPS. The path
+    // stays away from it: it would resolve `.` and `..`, which are names like any other here.
+    let url = Url::parse(&format!("crate:{authority}")).map_err(|error| malformed(scheme, &error.to_string()))?;
     let host = decode(scheme, url.host_str().unwrap_or_default().trim_matches(['[', ']']))?;
     if host.contains(',') {
         return Err(malformed(scheme, "it names more than one host"));
@@ -94,13 +98,13 @@ fn server(scheme: Scheme, rest: &str) -> Result<DatabaseUrl> {
     }
     server.username = some(decode(scheme, url.username())?);
     server.password = some(decode(scheme, url.password().unwrap_or_default())?).map(Secret::new);
-    path(scheme, url.path(), &mut server)?;
+    names(scheme, path, &mut server)?;
 
     let mut address = DatabaseUrl::new(scheme, Location::Memory);
     if scheme == Scheme::Https {
         address.tls = Some(Tls::VerifyFull);
     }
-    for (name, value) in parameters(scheme, url.query().unwrap_or_default())? {
+    for (name, value) in parameters(scheme, query)? {
         parameter(scheme, &name, value, &mut server, &mut address)?;
     }
     address.place = Location::Server(Box::new(server));
@@ -108,7 +112,7 @@ fn server(scheme: Scheme, rest: &str) -> Result<DatabaseUrl> {
 }
 
 /// What follows the host: a database, on CrateDB a schema and a table.
-fn path(scheme: Scheme, path: &str, server: &mut Server) -> Result<()> {
+fn names(scheme: Scheme, path: &str, server: &mut Server) -> Result<()> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let mut parts = path.strip_suffix('/').unwrap_or(path).split('/');
     let first = some(decode(scheme, parts.next().unwrap_or_default())?);

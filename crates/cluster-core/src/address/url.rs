@@ -264,6 +264,12 @@ impl DatabaseUrl {
         self.server()?.password.as_ref()
     }
 
+    /// Where the password is, where the address says that instead of holding it.
+    #[must_use]
+    pub fn password_reference(&self) -> Option<&SecretRef> {
+        self.server()?.password_from.as_ref()
+    }
+
     /// The database; CrateDB and SQLite have none to choose.
     #[must_use]
     pub fn database(&self) -> Option<&str> {
@@ -324,10 +330,10 @@ impl DatabaseUrl {
     /// The password is not where the address says, or it would go to another host in plain text.
     pub fn prepare(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let mut ready = self.clone();
-        if let Location::Server(server) = &mut ready.place {
-            if let Some(reference) = &server.password_from {
-                server.password = Some(reference.load(env)?);
-            }
+        if let Location::Server(server) = &mut ready.place
+            && let Some(reference) = &server.password_from
+        {
+            server.password = Some(reference.load(env)?);
         }
         if ready.password().is_some() && !ready.is_local() && !ready.tls().is_certain() && !ready.plaintext_allowed {
             let encrypted = if self.engine() == Engine::Cratedb { "ssl=true" } else { "sslmode=require" };
