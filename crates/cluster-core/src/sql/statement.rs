@@ -42,6 +42,11 @@ impl Statement {
         Self { text: Cow::Owned(text), params, timeout: None }
     }
 
+    /// Whether the text is the program's own: such texts are few and come again, so that preparing them pays.
+    pub(super) const fn is_fixed(&self) -> bool {
+        matches!(self.text, Cow::Borrowed(_))
+    }
+
     /// Binds the value of the next placeholder.
     #[must_use]
     pub fn bind(mut self, value: impl Into<Value>) -> Self {

@@ -60,7 +60,7 @@ impl Value {
             Self::Int(n) => Some(*n),
             Self::UInt(n) => i64::try_from(*n).ok(),
             Self::Bool(b) => Some(i64::from(*b)),
-            Self::Decimal(d) if d.is_integer() => d.to_string().parse().ok(),
+            Self::Decimal(d) if d.is_integer() => d.with_scale(0).to_plain_string().parse().ok(),
             _ => None,
         }
     }

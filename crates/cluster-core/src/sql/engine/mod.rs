@@ -1,5 +1,14 @@
 //! The engines: one file each, one line each in [`connect`].
 
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+mod pooled;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
+mod report;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
+mod retry;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConnectOptions, Database};
 use crate::address::DatabaseUrl;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -47,8 +56,16 @@ impl fmt::Display for Engine {
 }
 
 /// Opens the database at `url` with the engine that its scheme names.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb")),
+    expect(unused_variables, reason = "there is nothing to connect to")
+)]
 pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Result<Arc<dyn Database>> {
+    let url = url.prepare(&|name| std::env::var(name).ok())?;
     match url.engine() {
-        _ => Err(crate::error::Error::input(format!("support for {} is not compiled in", url.engine()))),
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => sqlite::connect(&url, options).await,
+        #[allow(unreachable_patterns, reason = "where every engine is compiled in, none is left")]
+        engine => Err(Error::input(format!("support for {engine} is not compiled in"))),
     }
 }
