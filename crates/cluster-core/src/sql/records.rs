@@ -33,7 +33,7 @@ impl Row {
     /// There are not as many values as columns.
     pub fn new(columns: Arc<[Column]>, values: Vec<Value>) -> Result<Self> {
         if columns.len() == values.len() {
-            return Ok(Self { columns, values });
+            return Ok(Self::of(columns, values));
         }
         Err(Error::failed(format!("a row has {} values for {} columns", values.len(), columns.len())))
     }
@@ -129,7 +129,7 @@ impl Records {
     pub fn new(columns: impl Into<Arc<[Column]>>, rows: Vec<Vec<Value>>) -> Result<Self> {
         let columns = columns.into();
         let rows = rows.into_iter().map(|values| Row::new(Arc::clone(&columns), values)).collect::<Result<_>>()?;
-        Ok(Self { columns, rows })
+        Ok(Self::from_rows(columns, rows))
     }
 
     /// Rows that share `columns` already.

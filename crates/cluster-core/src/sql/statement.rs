@@ -43,6 +43,7 @@ impl Statement {
     }
 
     /// Whether the text is the program's own: such texts are few and come again, so that preparing them pays.
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
     pub(super) const fn is_fixed(&self) -> bool {
         matches!(self.text, Cow::Borrowed(_))
     }

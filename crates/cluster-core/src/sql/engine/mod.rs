@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod pooled;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
 mod report;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
@@ -65,6 +67,8 @@ pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Resul
     match url.engine() {
         #[cfg(feature = "sqlite")]
         Engine::Sqlite => sqlite::connect(&url, options).await,
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::connect(&url, options).await,
         #[allow(unreachable_patterns, reason = "where every engine is compiled in, none is left")]
         engine => Err(Error::input(format!("support for {engine} is not compiled in"))),
     }

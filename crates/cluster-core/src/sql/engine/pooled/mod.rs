@@ -18,6 +18,8 @@ use futures::stream::BoxStream;
 use sqlx::error::DatabaseError;
 use sqlx::{Either, SqlStr};
 
+#[cfg(feature = "postgres")]
+pub(super) use self::many::chunk_length;
 pub(super) use self::many::{Batch, insert_rows};
 pub(super) use self::pool::Pool;
 use super::super::records::Column;
@@ -149,7 +151,7 @@ pub(super) fn report<D: Driver>(error: sqlx::Error) -> (Report, bool) {
 }
 
 /// Runs text to its end; returns how many rows it changed.
-async fn run_to_end<D: Driver>(
+pub(super) async fn run_to_end<D: Driver>(
     connection: &mut Connection<D>,
     text: SqlStr,
     arguments: Option<Arguments<D>>,

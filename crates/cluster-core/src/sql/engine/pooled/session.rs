@@ -150,6 +150,8 @@ impl State {
     fn after_error(&mut self, report: &Report, ends_transaction: bool) {
         let lost = matches!(report.class, ErrorClass::Unreachable | ErrorClass::Unavailable);
         self.busy = lost;
+        // PostgreSQL says so, too, where a statement that is kept prepared does not fit a table any more that has changed.
+        self.altered |= report.class == ErrorClass::Unsupported;
         if self.transaction == Transaction::Open && ends_transaction {
             self.transaction = Transaction::Doomed;
         }
