@@ -225,7 +225,7 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "(postgres|crate|sqlite|mysql)?:?/?/?.{0,40}") {
         if let Err(error) = text.parse::<DatabaseUrl>() {
-            prop_assert!(matches!(error, Error::Input { .. }));
+            prop_assert!(matches!(error, Error::Input { .. }), "{}", error);
         }
     }
 }
