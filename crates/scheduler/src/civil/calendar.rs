@@ -17,11 +17,6 @@ impl Date {
     /// The date that is `days` after 1970-01-01.
     ///
     /// Years are counted from March, so that the leap day is the last one (Howard Hinnant's `civil_from_days`).
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "every part is bounded by the calendar"
-    )]
     pub(crate) const fn from_days(days: i64) -> Self {
         let z = days + 719_468;
         let era = z.div_euclid(146_097);
@@ -36,7 +31,6 @@ impl Date {
     }
 
     /// Days since 1970-01-01.
-    #[expect(clippy::cast_lossless, reason = "`From` is not const")]
     pub(crate) const fn days(self) -> i64 {
         let year = (self.year - (self.month <= 2) as i32) as i64;
         let era = year.div_euclid(400);
@@ -58,7 +52,6 @@ pub(crate) const fn days_in_month(year: i32, month: u32) -> u32 {
 }
 
 /// The day of the week of a day since 1970-01-01; Sunday is 0.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the remainder is below 7")]
 pub(crate) const fn weekday_of(days: i64) -> u32 {
     (days + 4).rem_euclid(7) as u32
 }

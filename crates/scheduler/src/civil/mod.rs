@@ -7,5 +7,5 @@ mod calendar;
 mod zone;
 
 pub(crate) use calendar::{DAY, Date, days_in_month, naive, weekday_of};
-pub use zone::Zone;
+pub use zone::{IntoZone, Zone};
 pub(crate) use zone::{Span, Spans};

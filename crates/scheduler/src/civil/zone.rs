@@ -149,6 +149,40 @@ impl FromStr for Zone {
     }
 }
 
+/// What a zone can be given as.
+pub trait IntoZone {
+    /// Looks it up.
+    ///
+    /// # Errors
+    ///
+    /// A name that is unknown.
+    fn into_zone(self) -> Result<Zone>;
+}
+
+impl IntoZone for Zone {
+    fn into_zone(self) -> Result<Zone> {
+        Ok(self)
+    }
+}
+
+impl IntoZone for Tz {
+    fn into_zone(self) -> Result<Zone> {
+        Ok(self.into())
+    }
+}
+
+impl IntoZone for &str {
+    fn into_zone(self) -> Result<Zone> {
+        self.parse()
+    }
+}
+
+impl IntoZone for String {
+    fn into_zone(self) -> Result<Zone> {
+        self.parse()
+    }
+}
+
 impl PartialEq for Zone {
     fn eq(&self, other: &Self) -> bool {
         self.tz == other.tz

@@ -2,6 +2,17 @@
 //!
 //! Everything is validated before anything starts; nothing here does I/O.
 
+mod job;
+mod policy;
 mod schedule;
+mod spec;
+mod timetable;
+mod when;
 
+pub use job::Job;
+pub(crate) use job::all_of;
+pub use policy::{Misfire, OnCrash, Overlap};
 pub use schedule::Schedule;
+pub use spec::{Action, JobName, JobSpec};
+pub use timetable::Timetable;
+pub use when::{IntoWhen, When};

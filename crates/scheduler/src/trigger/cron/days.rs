@@ -95,9 +95,7 @@ const fn turned(weekdays: u8, first: u32) -> u32 {
 const fn every_week(weekdays: u8, first: u32) -> u32 {
     let pattern = turned(weekdays, first) as u64;
     // Bits above 31 belong to days that no month has.
-    #[expect(clippy::cast_possible_truncation, reason = "days beyond the 31st are dropped on purpose")]
-    let days = ((pattern * 0x1020_4081) << 1) as u32;
-    days
+    ((pattern * 0x1020_4081) << 1) as u32
 }
 
 /// The day from Monday to Friday that is nearest to `day` without leaving the month.

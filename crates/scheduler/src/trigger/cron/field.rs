@@ -268,7 +268,7 @@ impl Field {
     fn warn(&self, item: &str, base: &str, step: Option<u32>, values: Vec<u32>, warnings: &mut Vec<Warning>) {
         let Some(step) = step else { return };
         let clock = matches!(self.kind, Kind::Second | Kind::Minute | Kind::Hour);
-        if clock && (base == "*" || base == "?") && (self.max + 1) % step != 0 {
+        if clock && (base == "*" || base == "?") && !(self.max + 1).is_multiple_of(step) {
             warnings.push(Warning::UnevenStep { item: item.to_owned(), unit: self.unit, step, values });
         }
     }

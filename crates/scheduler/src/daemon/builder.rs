@@ -1,0 +1,207 @@
+//! The fluent way to say what a scheduler does.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clusterkeep_core::clock::{Clock, SystemClock};
+use clusterkeep_core::{Error, Result};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::core::Core;
+use super::engine::Engine;
+use super::event::{Event, Listener};
+use super::guard::Scheduler;
+use super::handler::Handlers;
+use super::roster::Roster;
+use crate::model::{Job, JobSpec, Timetable, all_of};
+use crate::run::Run;
+use crate::store::{MemoryStore, Store};
+
+/// How long runs may go on after the scheduler was asked to stop, where nothing else is said.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A scheduler in the making. It remembers what is wrong, and [`start`](Self::start) reports all of it at once.
+///
+/// ```
+/// use clusterkeep_scheduler::{Job, MemoryStore, Run, Scheduler};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let scheduler = Scheduler::builder()
+///     .store(MemoryStore::new())
+///     .handler("thin-out", |run: Run| async move { run.progress(0.5).await; Ok(()) })
+///     .job(Job::named("nightly").run("thin-out").cron("30 3 * * *").zone("America/New_York"))
+///     .start()
+///     .await?;
+/// scheduler.drain().await?;
+/// # Ok::<(), clusterkeep_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+#[must_use = "a scheduler does nothing until it is started"]
+pub struct SchedulerBuilder {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) namespace: String,
+    pub(crate) handlers: Handlers,
+    jobs: Vec<JobSpec>,
+    grace: Duration,
+    pub(crate) listener: Listener,
+    wrong: Vec<Error>,
+}
+
+impl SchedulerBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(SystemClock),
+            namespace: crate::DEFAULT_NAMESPACE.to_owned(),
+            handlers: Handlers::default(),
+            jobs: Vec::new(),
+            grace: GRACE,
+            listener: Listener::nobody(),
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Keeps schedules and runs in `store`; without one they are gone with the process.
+    pub fn store(mut self, store: impl Into<Arc<dyn Store>>) -> Self {
+        self.store = store.into();
+        self
+    }
+
+    /// Goes by `clock` instead of this machine's.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets what the names of its jobs are unique in.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Registers what jobs can run under `name`. A run that a crash has cut off has failed, unless its job says else.
+    pub fn handler<F, Fut>(self, name: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(Run) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.register(name.into(), false, handler)
+    }
+
+    /// Registers an action that converges: running it again is always right. A run that a crash has cut off is
+    /// attempted again, unless its job says else.
+    pub fn action<F, Fut>(self, name: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(Run) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.register(name.into(), true, handler)
+    }
+
+    fn register<F, Fut>(mut self, name: String, converges: bool, handler: F) -> Self
+    where
+        F: Fn(Run) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        if !self.handlers.add(name.clone(), converges, handler) {
+            self.wrong.push(Error::input(format!("handler `{name}` is registered twice")));
+        }
+        self
+    }
+
+    /// Adds a job.
+    pub fn job(mut self, job: impl Into<Job>) -> Self {
+        match job.into().build() {
+            Ok(spec) => self.jobs.push(spec),
+            Err(error) => self.wrong.push(error),
+        }
+        self
+    }
+
+    /// Adds the jobs of a timetable, and takes its namespace.
+    pub fn timetable(mut self, timetable: Timetable) -> Self {
+        self.namespace = timetable.namespace;
+        self.jobs.extend(timetable.jobs);
+        self
+    }
+
+    /// Says how long runs may go on after the scheduler was asked to stop; else it is 30 seconds.
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Tells `listener` of everything that happens to runs. It must return quickly: the scheduler waits for it.
+    pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.listener = Listener::new(listener);
+        self
+    }
+
+    /// Starts the scheduler on the current runtime.
+    ///
+    /// On a store that other processes may use, it waits for the lease of its namespace to become free, for some 16
+    /// seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with handlers and jobs, in one message; a store that can't be used; another scheduler that
+    /// runs the jobs of this namespace.
+    pub async fn start(mut self) -> Result<Scheduler> {
+        let jobs = self.checked()?;
+        let core = self.core();
+        if core.store.is_shared() {
+            core.take_lease().await?;
+        }
+        let started = async {
+            let now = core.now();
+            let roster = Roster::load(&*core.store, &self.handlers, &core.namespace, jobs, now, &core.listener).await?;
+            let (requests, receiver) = mpsc::channel(64);
+            Ok((Engine::new(core.clone(), roster, receiver).await?, requests))
+        };
+        match started.await {
+            Ok((engine, requests)) => Ok(Scheduler::launch(engine, requests, self.grace)),
+            Err(error) => {
+                // The first error says more than one about the lease, which runs out by itself.
+                drop(core.store.release(&core.namespace, core.owner).await);
+                Err(error)
+            }
+        }
+    }
+
+    /// The jobs, where nothing is wrong with them.
+    pub(crate) fn checked(&mut self) -> Result<Vec<JobSpec>> {
+        let jobs = std::mem::take(&mut self.jobs);
+        let mut wrong = std::mem::take(&mut self.wrong);
+        let mut names = HashSet::new();
+        for job in &jobs {
+            if !names.insert(&job.name) {
+                wrong.push(Error::input(format!("job `{}` is there twice", job.name)));
+            }
+            wrong.extend(self.handlers.of(job).err());
+            wrong.extend(job.schedule().err());
+        }
+        let count = wrong.len();
+        match wrong.pop() {
+            None => Ok(jobs),
+            Some(error) if count == 1 => Err(error),
+            Some(last) => {
+                wrong.push(last);
+                Err(all_of("start the scheduler", wrong))
+            }
+        }
+    }
+
+    pub(crate) fn core(&self) -> Core {
+        Core {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            listener: self.listener.clone(),
+            namespace: self.namespace.clone(),
+            owner: Uuid::new_v4(),
+            stop: CancellationToken::new(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What every part of a scheduler shares: store, clock, listener, and the way to wait for a store that is away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use clusterkeep_core::clock::Clock;
+use clusterkeep_core::{Error, Result};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::event::{Event, Listener};
+use super::roster::Entry;
+use crate::run::{Reporting, RunRecord};
+use crate::store::Store;
+
+/// How long a lease lasts; half of it before its end it is renewed.
+pub(crate) const LEASE: TimeDelta = TimeDelta::seconds(15);
+
+/// How often a lease is renewed beside other work.
+const RENEW: Duration = Duration::from_secs(5);
+
+/// How long a store that failed is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The present instant to the microsecond: a key with more digits would not be the one that a store gives back.
+pub(crate) fn now(clock: &dyn Clock) -> DateTime<Utc> {
+    clock.now().trunc_subsecs(6)
+}
+
+/// The tools of a scheduler.
+#[derive(Debug, Clone)]
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) listener: Listener,
+    pub(crate) namespace: String,
+    /// Who this scheduler is, towards a store that others use too.
+    pub(crate) owner: Uuid,
+    /// Asked to stop.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Core {
+    /// The present instant, as exactly as a store keeps it.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        now(&*self.clock)
+    }
+
+    /// Calls the store until it answers. Once the scheduler is asked to stop, a failure is final.
+    pub(crate) async fn persist<T, F: Future<Output = Result<T>> + Send>(
+        &self,
+        call: impl Fn() -> F + Send,
+    ) -> Result<T> {
+        loop {
+            let stopping = self.stop.is_cancelled();
+            match call().await {
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    self.listener.hear(&Event::StoreFailed(&error));
+                    if stopping {
+                        return Err(error);
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// Takes or renews the lease on the namespace.
+    pub(crate) async fn lease(&self) -> Result<bool> {
+        let now = self.now();
+        self.store.lease(&self.namespace, self.owner, now, now + LEASE).await
+    }
+
+    /// Waits for the lease until one that nobody renews must have run out.
+    pub(crate) async fn take_lease(&self) -> Result<()> {
+        let patience = self.now() + LEASE + TimeDelta::seconds(1);
+        while !self.lease().await? {
+            let now = self.now();
+            if now >= patience {
+                return Err(self.locked());
+            }
+            self.clock.sleep_until(now + TimeDelta::milliseconds(500)).await;
+        }
+        Ok(())
+    }
+
+    /// Awaits `work` and renews the lease on a shared store meanwhile.
+    pub(crate) async fn keep_lease<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep(RENEW), if self.store.is_shared() => {
+                    // A lease that could not be renewed runs out, and fencing tokens do the rest.
+                    if let Err(error) = self.lease().await {
+                        self.listener.hear(&Event::StoreFailed(&error));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn locked(&self) -> Error {
+        Error::Locked { what: format!("another scheduler runs the jobs of namespace `{}`", self.namespace) }
+    }
+
+    /// One attempt of a run, to be awaited.
+    pub(crate) fn attempt(&self, entry: &Entry, record: RunRecord) -> impl Future<Output = RunRecord> + Send + 'static {
+        let reporting = Reporting { store: self.store.clone(), clock: self.clock.clone(), stopping: self.stop.clone() };
+        super::execute::execute(entry.handler.0.clone(), record, entry.record.spec.run.args.clone(), reporting)
+    }
+}

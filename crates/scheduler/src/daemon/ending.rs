@@ -1,0 +1,113 @@
+//! How runs end, and how the scheduler does.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::Result;
+use tokio::task::{Id, JoinError};
+
+use super::engine::Engine;
+use super::event::Event;
+use super::execute::end_of;
+use super::guard::DrainReport;
+use crate::model::OnCrash;
+use crate::run::{RunKind, RunRecord, RunState};
+use crate::store::RunEnd;
+use crate::trigger::Trigger;
+
+/// How many ends go to the store in one call.
+const BATCH: usize = 256;
+
+type Ended = Result<(Id, RunRecord), JoinError>;
+
+impl Engine {
+    /// Records the end of a run and of all others that have ended by now, then starts what waited for them.
+    pub(crate) async fn ended(&mut self, first: Ended) -> Result<()> {
+        let mut ended = vec![self.settle(first)];
+        while ended.len() < BATCH
+            && let Some(next) = self.tasks.try_join_next_with_id()
+        {
+            ended.push(self.settle(next));
+        }
+        let ended: Vec<(usize, RunRecord)> = ended.into_iter().flatten().collect();
+        let ends: Vec<RunEnd> = ended.iter().map(|(_, run)| end_of(run)).collect();
+        let core = self.core.clone();
+        let latest = core.persist(|| core.store.finish(&ends)).await?;
+        for ((index, run), latest) in ended.into_iter().zip(latest) {
+            self.left(index);
+            core.listener.hear(&if latest { Event::Finished(&run) } else { Event::Overtaken(&run) });
+            self.schedule_after(index, &run);
+            if !core.stop.is_cancelled() {
+                self.start_waiting(index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a task has left: its record as it ended.
+    fn settle(&mut self, ended: Ended) -> Option<(usize, RunRecord)> {
+        match ended {
+            Ok((id, run)) => self.active.remove(&id).map(|(index, _)| (index, run)),
+            Err(error) => {
+                let (index, run) = self.active.remove(&error.id())?;
+                let finished = Some(self.core.now());
+                let error = Some("the run was cut off".to_owned());
+                Some((index, RunRecord { state: RunState::Failed, error, finished, ..run }))
+            }
+        }
+    }
+
+    /// The next fire of a job whose delay counts from the end of its run.
+    fn schedule_after(&mut self, index: usize, run: &RunRecord) {
+        let Some(entry) = self.roster.get(index) else { return };
+        if run.key.kind == RunKind::Event && matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
+            let next = run.finished.and_then(|finished| entry.schedule.next_after(finished));
+            self.heap.extend(next.map(|at| std::cmp::Reverse((at, index))));
+        }
+    }
+
+    /// Waits for the runs that are going, then cuts off what has not ended within `grace`.
+    pub(crate) async fn wind_down(&mut self, grace: Duration) -> Result<DrainReport> {
+        let mut report = DrainReport::default();
+        let deadline = tokio::time::Instant::now() + grace;
+        while !self.tasks.is_empty() {
+            match tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
+                Ok(Some(ended)) => {
+                    let before = self.active.len();
+                    self.ended(ended).await?;
+                    report.finished += before - self.active.len();
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    report.cut_off = self.cut_off(grace).await?;
+                    break;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Aborts what is still going; what may be repeated is given back, the rest has failed.
+    async fn cut_off(&mut self, grace: Duration) -> Result<usize> {
+        self.tasks.abort_all();
+        let now: DateTime<Utc> = self.core.now();
+        let mut cut_off = Vec::new();
+        for (index, run) in std::mem::take(&mut self.active).into_values() {
+            let Some(entry) = self.roster.get(index) else { continue };
+            let (state, error) = match entry.handler.0.on_crash(&entry.record.spec) {
+                OnCrash::Retry => (RunState::Pending, None),
+                OnCrash::Fail => {
+                    let error = format!("cut off: the scheduler stopped, and its grace of {grace:?} was over");
+                    (RunState::Failed, Some(error))
+                }
+            };
+            cut_off.push(RunRecord { state, error, finished: Some(now), ..run });
+        }
+        let ends: Vec<RunEnd> = cut_off.iter().map(end_of).collect();
+        self.core.store.finish(&ends).await?;
+        for run in &cut_off {
+            self.core.listener.hear(&Event::Finished(run));
+        }
+        Ok(cut_off.len())
+    }
+}

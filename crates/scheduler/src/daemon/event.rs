@@ -1,0 +1,71 @@
+//! What a program can hear of its scheduler.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::Error;
+
+use crate::run::RunRecord;
+
+/// Something that happened to a run or to the scheduler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An attempt began.
+    Started(&'a RunRecord),
+    /// An attempt ended, and its end was recorded.
+    Finished(&'a RunRecord),
+    /// Fires were recorded that never run: skipped, coalesced or missed.
+    Passed(&'a RunRecord),
+    /// An attempt ended after another one had taken its place: its end changes nothing.
+    Overtaken(&'a RunRecord),
+    /// Another version of the zone data has moved the next fire of a job.
+    Moved {
+        /// The job.
+        job: &'a str,
+        /// The next fire by the zone data that it was computed with.
+        from: Option<DateTime<Utc>>,
+        /// The next fire now.
+        to: Option<DateTime<Utc>>,
+    },
+    /// The store could not be used; it is tried again.
+    StoreFailed(&'a Error),
+}
+
+type Hears = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// Who wants to hear of it; must return quickly.
+#[derive(Clone)]
+pub(crate) struct Listener(Option<Hears>);
+
+impl Listener {
+    pub(crate) const fn nobody() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn new(listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    pub(crate) fn hear(&self, event: &Event<'_>) {
+        match event {
+            Event::StoreFailed(error) => {
+                tracing::warn!(error = *error as &dyn std::error::Error, "the store failed and is tried again");
+            }
+            Event::Moved { job, from, to } => tracing::info!(job, ?from, ?to, "zone data moved the next fire"),
+            Event::Started(run) | Event::Finished(run) | Event::Passed(run) | Event::Overtaken(run) => {
+                tracing::debug!(job = run.key.job, nominal = %run.key.nominal, state = %run.state, "run");
+            }
+        }
+        if let Some(listener) = &self.0 {
+            listener(event);
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Listener(some)" } else { "Listener(none)" })
+    }
+}

@@ -1,0 +1,23 @@
+//! The scheduler itself: makes fires when their time has come, and runs their handlers.
+//!
+//! `due` decides (pure), `roster` knows the jobs, `engine` waits and dispatches, `execute` runs one handler, `simulate`
+//! walks through a period without waiting. Only the engine has a loop.
+
+mod builder;
+mod core;
+mod dispatch;
+mod due;
+mod ending;
+mod engine;
+mod event;
+mod execute;
+mod guard;
+mod handler;
+mod roster;
+mod simulate;
+mod trigger_now;
+
+pub use builder::SchedulerBuilder;
+pub use event::Event;
+pub use guard::{DrainReport, Scheduler};
+pub use trigger_now::Triggered;

@@ -1,0 +1,166 @@
+//! The jobs of one scheduler, brought together with what its store knows of them.
+
+use std::collections::{HashMap, VecDeque};
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::Result;
+
+use super::due::{self, Passed};
+use super::event::{Event, Listener};
+use super::handler::{Handler, Handlers};
+use crate::civil::Zone;
+use crate::model::{JobSpec, Schedule};
+use crate::run::{RunKey, RunKind, RunRecord};
+use crate::store::{ScheduleRecord, Store};
+use crate::trigger::Trigger;
+
+/// A job as the scheduler works with it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) record: ScheduleRecord,
+    pub(crate) schedule: Schedule,
+    pub(crate) handler: HandlerOf,
+    /// How many of its runs are going.
+    pub(crate) running: u32,
+    /// Runs that wait for their turn.
+    pub(crate) waiting: VecDeque<RunRecord>,
+}
+
+/// A handler, without the closure in debug output.
+pub(crate) struct HandlerOf(pub(crate) Handler);
+
+impl std::fmt::Debug for HandlerOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handler")
+    }
+}
+
+/// All jobs, by their place in the list.
+#[derive(Debug)]
+pub(crate) struct Roster {
+    pub(crate) entries: Vec<Entry>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Roster {
+    /// Compares the jobs with what the store knows, and tells it what is new.
+    ///
+    /// A changed job begins a new generation at `now`; what its former version has missed until then is accounted for.
+    pub(crate) async fn load(
+        store: &dyn Store,
+        handlers: &Handlers,
+        namespace: &str,
+        specs: Vec<JobSpec>,
+        now: DateTime<Utc>,
+        listener: &Listener,
+    ) -> Result<Self> {
+        let mut known: HashMap<String, ScheduleRecord> = HashMap::new();
+        for record in store.schedules(Some(namespace)).await? {
+            known.insert(record.spec.name.as_str().to_owned(), record);
+        }
+        let mut roster = Self { entries: Vec::new(), by_name: HashMap::new() };
+        let mut missed = Vec::new();
+        for spec in specs {
+            let handler = HandlerOf(handlers.of(&spec)?);
+            let schedule = spec.schedule()?;
+            let old = known.get(spec.name.as_str());
+            let record = reconcile(old, namespace, spec, &schedule, now);
+            if let Some(old) = old {
+                if old.generation != record.generation {
+                    missed.extend(missed_by(old, now)?);
+                } else if old.next_fire != record.next_fire && old.zone_data != record.zone_data {
+                    let job = record.spec.name.as_str();
+                    listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
+                }
+            }
+            roster.by_name.insert(record.spec.name.as_str().to_owned(), roster.entries.len());
+            roster.entries.push(Entry { record, schedule, handler, running: 0, waiting: VecDeque::new() });
+        }
+        store.fire(&missed, &[]).await?;
+        let records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
+        store.put(&records).await?;
+        for run in &missed {
+            listener.hear(&Event::Passed(run));
+        }
+        Ok(roster)
+    }
+
+    /// The place of a job.
+    pub(crate) fn find(&self, job: &str) -> Option<usize> {
+        self.by_name.get(job).copied()
+    }
+
+    pub(crate) fn get(&mut self, index: usize) -> Option<&mut Entry> {
+        self.entries.get_mut(index)
+    }
+}
+
+impl Entry {
+    pub(crate) fn key(&self, kind: RunKind, nominal: DateTime<Utc>) -> RunKey {
+        RunKey {
+            namespace: self.record.namespace.clone(),
+            job: self.record.spec.name.as_str().to_owned(),
+            nominal,
+            kind,
+            generation: self.record.generation,
+        }
+    }
+
+    /// What kind of run its trigger brings about.
+    pub(crate) const fn kind(&self) -> RunKind {
+        match self.schedule.trigger() {
+            Trigger::Delay(_) | Trigger::Startup => RunKind::Event,
+            _ => RunKind::Scheduled,
+        }
+    }
+}
+
+/// A row for fires that never ran.
+pub(crate) fn passed_run(key: RunKey, passed: Passed, reason: &str, now: DateTime<Utc>) -> RunRecord {
+    let several = (passed.missed.count > 1).then_some(passed.missed);
+    RunRecord {
+        missed: several,
+        reason: Some(reason.to_owned()),
+        finished: Some(now),
+        ..RunRecord::new(key, passed.state)
+    }
+}
+
+/// The job's row, from what the store had.
+fn reconcile(
+    old: Option<&ScheduleRecord>,
+    namespace: &str,
+    spec: JobSpec,
+    schedule: &Schedule,
+    now: DateTime<Utc>,
+) -> ScheduleRecord {
+    let (generation, valid_from) = match old {
+        Some(old) if old.spec == spec => (old.generation, old.valid_from),
+        Some(old) => (old.generation + 1, now),
+        None => (1, now),
+    };
+    let high_water = old.and_then(|old| old.high_water);
+    // The rows are computed anew each time: what is stored may rest on other zone data.
+    let next_fire = schedule.next_after(high_water.map_or(valid_from, |mark| mark.max(valid_from)));
+    let zone_data = Zone::data_version().to_owned();
+    ScheduleRecord { namespace: namespace.to_owned(), spec, generation, valid_from, next_fire, high_water, zone_data }
+}
+
+/// What a former version of a job has not made until it was changed.
+fn missed_by(old: &ScheduleRecord, now: DateTime<Utc>) -> Result<Option<RunRecord>> {
+    let schedule = old.spec.schedule()?;
+    if matches!(schedule.trigger(), Trigger::Delay(_) | Trigger::Startup) {
+        return Ok(None);
+    }
+    let since = old.high_water.map_or(old.valid_from, |mark| mark.max(old.valid_from));
+    Ok(due::count(&schedule, since, now).map(|passed| {
+        let key = RunKey {
+            namespace: old.namespace.clone(),
+            job: old.spec.name.as_str().to_owned(),
+            nominal: passed.first,
+            kind: RunKind::Scheduled,
+            generation: old.generation,
+        };
+        passed_run(key, passed, "the job was changed before they ran", now)
+    }))
+}

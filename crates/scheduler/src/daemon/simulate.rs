@@ -1,0 +1,91 @@
+//! A period walked through without waiting: each fire in order, each handler awaited before the next.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::Result;
+use clusterkeep_core::clock::SimulatedClock;
+
+use super::builder::SchedulerBuilder;
+use super::dispatch;
+use super::event::Event;
+use super::execute::end_of;
+use super::roster::Roster;
+use crate::run::{RunKind, RunRecord, RunState};
+use crate::trigger::Trigger;
+
+impl SchedulerBuilder {
+    /// Runs every fire of `[from, until)` with a clock that stands at its instant, and records all in the store.
+    ///
+    /// Handlers run one after the other, and for them no time passes. What the store has made before is not made again,
+    /// so a period that was simulated already gives no runs. It returns the runs, in order.
+    ///
+    /// ```
+    /// use clusterkeep_scheduler::{Job, Run, Scheduler};
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let runs = Scheduler::builder()
+    ///     .handler("thin-out", |run: Run| async move { run.message("nothing to do").await; Ok(()) })
+    ///     .job(Job::named("nightly").run("thin-out").cron("30 3 * * *").zone("America/New_York"))
+    ///     .simulate("2014-01-15T00:00:00Z".parse().unwrap(), "2014-01-29T00:00:00Z".parse().unwrap())
+    ///     .await?;
+    /// assert_eq!(runs.len(), 14);
+    /// # Ok::<(), clusterkeep_core::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with handlers and jobs, in one message; a store that can't be used.
+    pub async fn simulate(mut self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<RunRecord>> {
+        let jobs = self.checked()?;
+        // Fires are later than the instant that they are asked with; one at `from` itself belongs to the period.
+        let start = from - TimeDelta::microseconds(1);
+        let clock = SimulatedClock::at(start);
+        self.clock = Arc::new(clock.clone());
+        let core = self.core();
+        let mut roster =
+            Roster::load(&*core.store, &self.handlers, &core.namespace, jobs, start, &core.listener).await?;
+        let mut heap: BinaryHeap<Reverse<(DateTime<Utc>, usize)>> = BinaryHeap::new();
+        for (index, entry) in roster.entries.iter().enumerate() {
+            let next = match entry.schedule.trigger() {
+                Trigger::Startup => Some(from),
+                _ => entry.record.next_fire,
+            };
+            heap.extend(next.map(|at| Reverse((at, index))));
+        }
+        let mut ended = Vec::new();
+        while let Some(Reverse((at, index))) = heap.pop().filter(|Reverse((at, _))| *at < until) {
+            clock.advance_to(at);
+            let Some(entry) = roster.get(index) else { continue };
+            let step = dispatch::step(entry, at, clock_now(&clock));
+            let made = core.store.fire(&step.runs, std::slice::from_ref(&step.advance)).await?;
+            let mut next = step.advance.next_fire;
+            for (run, made) in step.runs.into_iter().zip(made) {
+                entry.running = 0;
+                if !made {
+                    continue;
+                }
+                if run.state != RunState::Running {
+                    core.listener.hear(&Event::Passed(&run));
+                    ended.push(run);
+                    continue;
+                }
+                core.listener.hear(&Event::Started(&run));
+                let run = core.attempt(entry, run).await;
+                core.store.finish(&[end_of(&run)]).await?;
+                core.listener.hear(&Event::Finished(&run));
+                if run.key.kind == RunKind::Event && matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
+                    next = entry.schedule.next_after(clock_now(&clock));
+                }
+                ended.push(run);
+            }
+            heap.extend(next.map(|at| Reverse((at, index))));
+        }
+        Ok(ended)
+    }
+}
+
+fn clock_now(clock: &SimulatedClock) -> DateTime<Utc> {
+    clusterkeep_core::clock::Clock::now(clock)
+}

@@ -1,0 +1,213 @@
+//! The fluent way to say a job.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::age::Age;
+use clusterkeep_core::{Error, Result};
+use serde::Serialize;
+
+use super::{Action, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, When};
+use crate::civil::{IntoZone, Zone};
+use crate::trigger::{Fold, Gap};
+
+/// A job in the making. It remembers what is wrong with it, and [`build`](Self::build) or the scheduler's start reports
+/// all of it at once.
+///
+/// ```
+/// use clusterkeep_scheduler::{Job, Overlap};
+/// let job = Job::named("nightly").run("thin-out").cron("30 3 * * *").zone("America/New_York").overlap(Overlap::Skip);
+/// assert_eq!(job.build()?.zone.to_string(), "America/New_York");
+///
+/// let wrong = Job::named("nightly").cron("61 * * * *").zone("Mars/Olympus").build().unwrap_err().to_string();
+/// assert!(wrong.contains("minute `61`") && wrong.contains("Mars/Olympus") && wrong.contains("nothing to run"));
+/// # Ok::<(), clusterkeep_core::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a job does nothing until a scheduler has it"]
+pub struct Job {
+    name: String,
+    description: Option<String>,
+    when: Option<When>,
+    zone: Zone,
+    gap: Option<Gap>,
+    fold: Option<Fold>,
+    action: Option<String>,
+    args: serde_json::Map<String, serde_json::Value>,
+    overlap: Overlap,
+    misfire: Misfire,
+    on_crash: Option<OnCrash>,
+    wrong: Vec<Error>,
+}
+
+impl Job {
+    /// A job of this name, in UTC, that has nothing to run yet.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            description: None,
+            when: None,
+            zone: Zone::utc(),
+            gap: None,
+            fold: None,
+            action: None,
+            args: serde_json::Map::new(),
+            overlap: Overlap::default(),
+            misfire: Misfire::default(),
+            on_crash: None,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Says what it is for.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Runs the handler or action of this name.
+    pub fn run(mut self, action: impl Into<String>) -> Self {
+        self.action = Some(action.into());
+        self
+    }
+
+    /// Gives the handler an argument, as JSON.
+    pub fn arg(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
+        let name = name.into();
+        match serde_json::to_value(value) {
+            Ok(value) => {
+                self.args.insert(name, value);
+            }
+            Err(error) => self.wrong.push(Error::input(format!("argument `{name}` is no JSON: {error}"))),
+        }
+        self
+    }
+
+    /// Runs at the times that a cron expression names: text in crontab's dialect (or `@every 90s` and the like), or a
+    /// `cron::Schedule`.
+    pub fn cron(mut self, expression: impl IntoWhen) -> Self {
+        match expression.into_when() {
+            Ok(when) => self.when = Some(when),
+            Err(error) => self.wrong.push(error),
+        }
+        self
+    }
+
+    /// Runs at a fixed rate.
+    pub fn every(self, interval: Age) -> Self {
+        self.cron(When::Every { interval, from: None })
+    }
+
+    /// Runs so long after its last run has finished.
+    pub fn after_each(self, delay: Age) -> Self {
+        self.cron(When::After(delay))
+    }
+
+    /// Runs once.
+    pub fn at(self, instant: DateTime<Utc>) -> Self {
+        self.cron(When::At(instant))
+    }
+
+    /// Runs whenever the scheduler starts.
+    pub fn at_startup(self) -> Self {
+        self.cron(When::Startup)
+    }
+
+    /// Sets the zone whose civil time is meant, by name or as chrono-tz's `Tz`.
+    pub fn zone(mut self, zone: impl IntoZone) -> Self {
+        match zone.into_zone() {
+            Ok(zone) => self.zone = zone,
+            Err(error) => self.wrong.push(error),
+        }
+        self
+    }
+
+    /// Says what happens to civil times that do not come.
+    pub const fn gap(mut self, gap: Gap) -> Self {
+        self.gap = Some(gap);
+        self
+    }
+
+    /// Says what happens to civil times that come twice.
+    pub const fn fold(mut self, fold: Fold) -> Self {
+        self.fold = Some(fold);
+        self
+    }
+
+    /// Says what a fire does while an earlier run is still going.
+    pub const fn overlap(mut self, overlap: Overlap) -> Self {
+        self.overlap = overlap;
+        self
+    }
+
+    /// Says what to do about fires whose time has passed while no scheduler was there.
+    pub const fn misfire(mut self, misfire: Misfire) -> Self {
+        self.misfire = misfire;
+        self
+    }
+
+    /// Says what becomes of a run whose scheduler ended before it did.
+    pub const fn on_crash(mut self, on_crash: OnCrash) -> Self {
+        self.on_crash = Some(on_crash);
+        self
+    }
+
+    /// The job as plain data.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, in one message.
+    pub fn build(self) -> Result<JobSpec> {
+        let mut wrong = self.wrong;
+        let name = JobName::new(self.name.clone()).map_err(|error| wrong.push(error)).ok();
+        if self.when.is_none() && wrong.is_empty() {
+            wrong.push(
+                Error::input("it says no time to run at")
+                    .with_hint("add `.cron(\"30 3 * * *\")` or `.every(hours(6))`"),
+            );
+        }
+        if self.action.is_none() {
+            wrong.push(Error::input("it has nothing to run").with_hint("add `.run(\"the handler's name\")`"));
+        }
+        match (name, self.when, self.action) {
+            (Some(name), Some(when), Some(action)) if wrong.is_empty() => Ok(JobSpec {
+                name,
+                description: self.description,
+                when,
+                zone: self.zone,
+                gap: self.gap,
+                fold: self.fold,
+                run: Action { action, args: self.args },
+                overlap: self.overlap,
+                misfire: self.misfire,
+                on_crash: self.on_crash,
+            }),
+            _ => Err(all_of(&format!("job `{}`", self.name), wrong)),
+        }
+    }
+}
+
+/// Several errors as one, with all of their hints.
+pub(crate) fn all_of(about: &str, wrong: Vec<Error>) -> Error {
+    let texts: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    let hints: Vec<String> = wrong.iter().filter_map(Error::hint).collect();
+    let error = Error::input(format!("{about}: {}", texts.join("; ")));
+    if hints.is_empty() { error } else { error.with_hint(hints.join("; ")) }
+}
+
+impl From<JobSpec> for Job {
+    fn from(spec: JobSpec) -> Self {
+        Self {
+            name: spec.name.as_str().to_owned(),
+            description: spec.description,
+            when: Some(spec.when),
+            zone: spec.zone,
+            gap: spec.gap,
+            fold: spec.fold,
+            action: Some(spec.run.action),
+            args: spec.run.args,
+            overlap: spec.overlap,
+            misfire: spec.misfire,
+            on_crash: spec.on_crash,
+            wrong: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A job as plain data: what a timetable holds and a store keeps.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use clusterkeep_core::error::custom;
+use clusterkeep_core::{Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Misfire, OnCrash, Overlap, Schedule, When};
+use crate::civil::Zone;
+use crate::trigger::{Fold, Gap};
+
+/// A job: when it runs, what it does then, and what happens in between.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// Its name, unique in its namespace.
+    pub name: JobName,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// When it runs.
+    pub when: When,
+    /// The zone whose civil time `when` means.
+    #[serde(default)]
+    pub zone: Zone,
+    /// What happens to civil times that do not come; the default is `run-after` for fixed times, else `skip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
+    /// What happens to civil times that come twice; the default is `first` for fixed times, else `both`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
+    /// What it does.
+    pub run: Action,
+    /// What a fire does while an earlier run is still going.
+    #[serde(default)]
+    pub overlap: Overlap,
+    /// What to do about fires whose time has passed while no scheduler was there.
+    #[serde(default)]
+    pub misfire: Misfire,
+    /// What becomes of a run whose scheduler ended before it did; the default is `retry` for actions that converge, else
+    /// `fail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_crash: Option<OnCrash>,
+}
+
+impl JobSpec {
+    /// The schedule that the job follows.
+    ///
+    /// # Errors
+    ///
+    /// An expression that can't be read.
+    pub fn schedule(&self) -> Result<Schedule> {
+        let mut schedule = Schedule::new(self.when.trigger(self.name.as_str())?).zone(self.zone.clone());
+        if let Some(gap) = self.gap {
+            schedule = schedule.gap(gap);
+        }
+        if let Some(fold) = self.fold {
+            schedule = schedule.fold(fold);
+        }
+        Ok(schedule)
+    }
+}
+
+/// What a job does: the name of a registered handler or action, and its arguments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Action {
+    /// The name under which the program has registered it.
+    pub action: String,
+    /// Its arguments, as JSON.
+    #[serde(flatten)]
+    pub args: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The name of a job: not empty, without control characters or blanks at its ends.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct JobName(String);
+
+impl JobName {
+    /// A name.
+    ///
+    /// # Errors
+    ///
+    /// An empty name, or one that could not be told apart on the screen.
+    pub fn new(name: impl Into<String>) -> Result<Self> {
+        let name = name.into();
+        if name.is_empty() || name.trim() != name || name.chars().any(char::is_control) {
+            return Err(Error::input(format!("{name:?} is no name for a job"))
+                .with_hint("a name has at least one character, none of control, and no blank at its ends"));
+        }
+        Ok(Self(name))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for JobName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(custom)
+    }
+}
+
+impl JsonSchema for JobName {
+    fn schema_name() -> Cow<'static, str> {
+        "JobName".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
