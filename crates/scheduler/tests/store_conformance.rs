@@ -88,7 +88,7 @@ fn end(run: &RunRecord, attempt: u32, state: RunState) -> RunEnd {
 async fn a_key_is_made_once(store: Arc<dyn Store>) {
     store.put(&[schedule("a", 1)]).await.unwrap();
     let (first, second) = (run("a", 60, RunState::Running), run("a", 120, RunState::Pending));
-    assert_eq!(store.fire(&[first.clone()], &[]).await.unwrap(), [true]);
+    assert_eq!(store.fire(std::slice::from_ref(&first), &[]).await.unwrap(), [true]);
     // A scheduler that died before it stepped over the fire makes it again.
     let made = store
         .fire(&[RunRecord { state: RunState::Pending, ..first.clone() }, second], &[advance("a", 120)])
@@ -144,7 +144,7 @@ async fn a_changed_job_keeps_its_mark(store: Arc<dyn Store>) {
 async fn only_the_latest_attempt_changes_a_run(store: Arc<dyn Store>) {
     store.put(&[schedule("a", 1)]).await.unwrap();
     let run = run("a", 60, RunState::Running);
-    store.fire(&[run.clone()], &[]).await.unwrap();
+    store.fire(std::slice::from_ref(&run), &[]).await.unwrap();
     assert!(store.report(&run.key, 1, Some(0.5), None).await.unwrap());
     assert!(store.report(&run.key, 1, None, Some("half")).await.unwrap());
     // Another scheduler thought that the first one was gone.
@@ -165,7 +165,7 @@ async fn only_the_latest_attempt_changes_a_run(store: Arc<dyn Store>) {
 async fn pending_runs_are_begun_once(store: Arc<dyn Store>) {
     store.put(&[schedule("a", 1)]).await.unwrap();
     let run = run("a", 60, RunState::Pending);
-    store.fire(&[run.clone()], &[]).await.unwrap();
+    store.fire(std::slice::from_ref(&run), &[]).await.unwrap();
     let claim = Claim { key: run.key.clone(), attempt: 0, at: at(61) };
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..8 {
@@ -196,7 +196,7 @@ async fn all_fields_come_back(store: Arc<dyn Store>) {
         attempt: 3,
         ..run("a", 60, RunState::Coalesced)
     };
-    store.fire(&[run.clone()], &[]).await.unwrap();
+    store.fire(std::slice::from_ref(&run), &[]).await.unwrap();
     assert_eq!(store.runs(&RunQuery::all()).await.unwrap(), [run]);
 }
 

@@ -47,20 +47,20 @@ impl Core {
         now(&*self.clock)
     }
 
-    /// Calls the store until it answers. Once the scheduler is asked to stop, a failure is final.
-    pub(crate) async fn persist<T, F: Future<Output = Result<T>> + Send>(
-        &self,
-        call: impl Fn() -> F + Send,
-    ) -> Result<T> {
+    /// Calls the store until it answers, and says whether it has failed before. Once the scheduler is asked to stop, a
+    /// failure is final.
+    pub(crate) async fn persist<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<(T, bool)> {
+        let mut failed = false;
         loop {
             let stopping = self.stop.is_cancelled();
             match call().await {
-                Ok(value) => return Ok(value),
+                Ok(value) => return Ok((value, failed)),
                 Err(error) => {
                     self.listener.hear(&Event::StoreFailed(&error));
                     if stopping {
                         return Err(error);
                     }
+                    failed = true;
                 }
             }
             tokio::select! {

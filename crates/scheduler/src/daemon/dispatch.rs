@@ -32,11 +32,13 @@ pub(crate) fn step(entry: &mut Entry, at: DateTime<Utc>, now: DateTime<Utc>) -> 
     let misfire = entry.record.spec.misfire;
     let decision = due::decide(&entry.schedule, misfire, at, now);
     let mut runs = Vec::with_capacity(decision.run.len() + 1);
-    let mut missed = 0;
+    let mut coalesced = 0;
     if let Some(passed) = decision.passed {
-        missed = passed.missed.count;
         let reason = match passed.state {
-            RunState::Coalesced => "a later fire runs for them: no scheduler was there in time",
+            RunState::Coalesced => {
+                coalesced = passed.missed.count;
+                "a later fire runs for them: no scheduler was there in time"
+            }
             _ => "no scheduler was there in time, and the job's misfire policy lets none of them run",
         };
         runs.push(passed_run(entry.key(RunKind::Scheduled, passed.first), passed, reason, now));
@@ -50,8 +52,8 @@ pub(crate) fn step(entry: &mut Entry, at: DateTime<Utc>, now: DateTime<Utc>) -> 
     for at in decision.run {
         let mut run = RunRecord::new(entry.key(RunKind::Scheduled, at), RunState::Pending);
         run.note = entry.schedule.next(at - TimeDelta::microseconds(1)).and_then(|fire| fire.note);
-        if missed > 0 {
-            run.reason = Some(format!("catches up for {missed} missed before it"));
+        if coalesced > 0 {
+            run.reason = Some(format!("catches up for {coalesced} missed before it"));
         }
         runs.push(begin_or(entry, run, now, otherwise));
     }

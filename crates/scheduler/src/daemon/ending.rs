@@ -8,11 +8,10 @@ use tokio::task::{Id, JoinError};
 
 use super::engine::Engine;
 use super::event::Event;
-use super::execute::end_of;
 use super::guard::DrainReport;
 use crate::model::OnCrash;
 use crate::run::{RunKind, RunRecord, RunState};
-use crate::store::RunEnd;
+use crate::store::Advance;
 use crate::trigger::Trigger;
 
 /// How many ends go to the store in one call.
@@ -29,14 +28,13 @@ impl Engine {
         {
             ended.push(self.settle(next));
         }
-        let ended: Vec<(usize, RunRecord)> = ended.into_iter().flatten().collect();
-        let ends: Vec<RunEnd> = ended.iter().map(|(_, run)| end_of(run)).collect();
+        let (indices, runs): (Vec<usize>, Vec<RunRecord>) = ended.into_iter().flatten().unzip();
         let core = self.core.clone();
-        let latest = core.persist(|| core.store.finish(&ends)).await?;
-        for ((index, run), latest) in ended.into_iter().zip(latest) {
+        let latest = core.end(&runs).await?;
+        for ((index, run), latest) in indices.into_iter().zip(runs).zip(latest) {
             self.left(index);
             core.listener.hear(&if latest { Event::Finished(&run) } else { Event::Overtaken(&run) });
-            self.schedule_after(index, &run);
+            self.schedule_after(index, &run).await?;
             if !core.stop.is_cancelled() {
                 self.start_waiting(index).await?;
             }
@@ -58,12 +56,17 @@ impl Engine {
     }
 
     /// The next fire of a job whose delay counts from the end of its run.
-    fn schedule_after(&mut self, index: usize, run: &RunRecord) {
-        let Some(entry) = self.roster.get(index) else { return };
-        if run.key.kind == RunKind::Event && matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
-            let next = run.finished.and_then(|finished| entry.schedule.next_after(finished));
-            self.heap.extend(next.map(|at| std::cmp::Reverse((at, index))));
+    async fn schedule_after(&mut self, index: usize, run: &RunRecord) -> Result<()> {
+        let Some(entry) = self.roster.get(index) else { return Ok(()) };
+        if run.key.kind != RunKind::Event || !matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
+            return Ok(());
         }
+        let next_fire = run.finished.and_then(|finished| entry.schedule.next_after(finished));
+        self.heap.extend(next_fire.map(|at| std::cmp::Reverse((at, index))));
+        let (namespace, job) = (run.key.namespace.clone(), run.key.job.clone());
+        let advances = [Advance { namespace, job, high_water: run.key.nominal, next_fire }];
+        let core = self.core.clone();
+        core.make(&[], &advances).await.map(drop)
     }
 
     /// Waits for the runs that are going, then cuts off what has not ended within `grace`.
@@ -103,8 +106,7 @@ impl Engine {
             };
             cut_off.push(RunRecord { state, error, finished: Some(now), ..run });
         }
-        let ends: Vec<RunEnd> = cut_off.iter().map(end_of).collect();
-        self.core.store.finish(&ends).await?;
+        self.core.end(&cut_off).await?;
         for run in &cut_off {
             self.core.listener.hear(&Event::Finished(run));
         }

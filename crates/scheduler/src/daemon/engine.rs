@@ -15,10 +15,10 @@ use tokio::task::{Id, JoinSet};
 use super::core::{Core, LEASE};
 use super::dispatch::{self, Otherwise};
 use super::event::Event;
+use super::recover::recover;
 use super::roster::Roster;
-use crate::model::OnCrash;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
-use crate::store::{Claim, RunEnd, RunQuery};
+use crate::store::RunQuery;
 use crate::trigger::Trigger;
 
 /// How many jobs' fires go to the store in one call.
@@ -70,7 +70,8 @@ impl Engine {
             };
             engine.heap.extend(next.map(|at| Reverse((at, index))));
         }
-        engine.take_over(now).await?;
+        let waiting = recover(&engine.core, &mut engine.roster).await?;
+        engine.take(waiting).await?;
         Ok(engine)
     }
 
@@ -119,8 +120,7 @@ impl Engine {
             runs.extend(step.runs);
             advances.push(step.advance);
         }
-        let core = self.core.clone();
-        let made = core.persist(|| core.store.fire(&runs, &advances)).await?;
+        let made = self.core.make(&runs, &advances).await?;
         for ((run, index), made) in runs.into_iter().zip(owners).zip(made) {
             self.made(index, run, made);
         }
@@ -165,14 +165,8 @@ impl Engine {
             if entry.running >= entry.record.spec.overlap.at_once() {
                 return Ok(());
             }
-            let Some(mut run) = entry.waiting.pop_front() else { return Ok(()) };
-            let now = self.core.now();
-            let claims = [Claim { key: run.key.clone(), attempt: run.attempt, at: now }];
-            let core = self.core.clone();
-            if core.persist(|| core.store.claim(&claims)).await?.first() == Some(&true) {
-                run.state = RunState::Running;
-                run.attempt += 1;
-                run.started = Some(now);
+            let Some(run) = entry.waiting.pop_front() else { return Ok(()) };
+            if let Some(run) = self.core.begin(run).await? {
                 if let Some(entry) = self.roster.get(index) {
                     entry.running += 1;
                 }
@@ -195,8 +189,7 @@ impl Engine {
         let run = dispatch::begin_or(entry, run, now, Otherwise::Wait);
         let key = run.key.clone();
         let runs = [run];
-        let core = self.core.clone();
-        let made = core.persist(|| core.store.fire(&runs, &[])).await?;
+        let made = self.core.make(&runs, &[]).await?;
         for (run, made) in runs.into_iter().zip(made) {
             self.made(index, run, made);
         }
@@ -213,48 +206,20 @@ impl Engine {
         self.poll_at = Some(now + POLL);
         let core = self.core.clone();
         if now >= self.lease_until - LEASE / 2 {
-            if !core.persist(|| core.lease()).await? {
+            if !core.persist(|| core.lease()).await?.0 {
                 return Err(core.locked());
             }
             self.lease_until = now + LEASE;
         }
         let pending = RunQuery::within(&core.namespace).in_states([RunState::Pending]);
-        self.take(core.persist(|| core.store.runs(&pending)).await?).await
-    }
-
-    /// Decides what becomes of runs that another scheduler left behind, and takes on those that wait.
-    async fn take_over(&mut self, now: DateTime<Utc>) -> Result<()> {
-        let core = self.core.clone();
-        let open = RunQuery::within(&core.namespace).in_states([RunState::Pending, RunState::Running]);
-        let mut waiting = Vec::new();
-        for mut run in core.store.runs(&open).await? {
-            if run.state == RunState::Running {
-                let entry = self.roster.find(&run.key.job).and_then(|index| self.roster.get(index));
-                let retry = entry.is_some_and(|entry| entry.handler.0.on_crash(&entry.record.spec) == OnCrash::Retry);
-                let (state, error) = if retry {
-                    (RunState::Pending, None)
-                } else {
-                    (RunState::Failed, Some("the scheduler ended while it ran".to_owned()))
-                };
-                let end = RunEnd { key: run.key.clone(), attempt: run.attempt, state, error: error.clone(), at: now };
-                if core.store.finish(&[end]).await?.first() != Some(&true) {
-                    continue;
-                }
-                (run.state, run.error) = (state, error);
-                if !retry {
-                    run.finished = Some(now);
-                    core.listener.hear(&Event::Finished(&run));
-                    continue;
-                }
-            }
-            waiting.push(run);
-        }
-        self.take(waiting).await
+        let (mut runs, _) = core.persist(|| core.store.runs(&pending)).await?;
+        runs.reverse();
+        self.take(runs).await
     }
 
     /// Queues pending runs of known jobs, the oldest first, and starts those that have room.
     async fn take(&mut self, pending: Vec<RunRecord>) -> Result<()> {
-        for run in pending.into_iter().rev() {
+        for run in pending {
             let Some(index) = self.roster.find(&run.key.job) else { continue };
             let Some(entry) = self.roster.get(index) else { continue };
             if entry.waiting.iter().all(|waiting| waiting.key != run.key) {

@@ -4,6 +4,7 @@
 //! walks through a period without waiting. Only the engine has a loop.
 
 mod builder;
+mod certain;
 mod core;
 mod dispatch;
 mod due;
@@ -13,6 +14,7 @@ mod event;
 mod execute;
 mod guard;
 mod handler;
+mod recover;
 mod roster;
 mod simulate;
 mod trigger_now;

@@ -9,18 +9,21 @@ use clusterkeep_core::Result;
 use clusterkeep_core::clock::SimulatedClock;
 
 use super::builder::SchedulerBuilder;
+use super::core::Core;
 use super::dispatch;
 use super::event::Event;
 use super::execute::end_of;
-use super::roster::Roster;
+use super::recover::recover;
+use super::roster::{Entry, Roster};
 use crate::run::{RunKind, RunRecord, RunState};
+use crate::store::Claim;
 use crate::trigger::Trigger;
 
 impl SchedulerBuilder {
     /// Runs every fire of `[from, until)` with a clock that stands at its instant, and records all in the store.
     ///
     /// Handlers run one after the other, and for them no time passes. What the store has made before is not made again,
-    /// so a period that was simulated already gives no runs. It returns the runs, in order.
+    /// so a period that was simulated already gives no runs; one that was cut off goes on. It returns the runs, in order.
     ///
     /// ```
     /// use clusterkeep_scheduler::{Job, Run, Scheduler};
@@ -55,10 +58,20 @@ impl SchedulerBuilder {
             heap.extend(next.map(|at| Reverse((at, index))));
         }
         let mut ended = Vec::new();
+        // What a simulation that was cut off has left open comes first.
+        for mut run in recover(&core, &mut roster).await? {
+            let Some(entry) = roster.find(&run.key.job).and_then(|index| roster.get(index)) else { continue };
+            clock.advance_to(run.key.nominal);
+            let claim = Claim { key: run.key.clone(), attempt: run.attempt, at: core.now() };
+            if core.store.claim(std::slice::from_ref(&claim)).await?.first() == Some(&true) {
+                (run.state, run.attempt, run.started) = (RunState::Running, claim.attempt + 1, Some(claim.at));
+                ended.push(attempt(&core, entry, run).await?);
+            }
+        }
         while let Some(Reverse((at, index))) = heap.pop().filter(|Reverse((at, _))| *at < until) {
             clock.advance_to(at);
             let Some(entry) = roster.get(index) else { continue };
-            let step = dispatch::step(entry, at, clock_now(&clock));
+            let step = dispatch::step(entry, at, core.now());
             let made = core.store.fire(&step.runs, std::slice::from_ref(&step.advance)).await?;
             let mut next = step.advance.next_fire;
             for (run, made) in step.runs.into_iter().zip(made) {
@@ -71,12 +84,9 @@ impl SchedulerBuilder {
                     ended.push(run);
                     continue;
                 }
-                core.listener.hear(&Event::Started(&run));
-                let run = core.attempt(entry, run).await;
-                core.store.finish(&[end_of(&run)]).await?;
-                core.listener.hear(&Event::Finished(&run));
+                let run = attempt(&core, entry, run).await?;
                 if run.key.kind == RunKind::Event && matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
-                    next = entry.schedule.next_after(clock_now(&clock));
+                    next = entry.schedule.next_after(core.now());
                 }
                 ended.push(run);
             }
@@ -86,6 +96,11 @@ impl SchedulerBuilder {
     }
 }
 
-fn clock_now(clock: &SimulatedClock) -> DateTime<Utc> {
-    clusterkeep_core::clock::Clock::now(clock)
+/// Runs the handler of a run whose row says that it is running, and records its end.
+async fn attempt(core: &Core, entry: &Entry, run: RunRecord) -> Result<RunRecord> {
+    core.listener.hear(&Event::Started(&run));
+    let run = core.attempt(entry, run).await;
+    core.store.finish(&[end_of(&run)]).await?;
+    core.listener.hear(&Event::Finished(&run));
+    Ok(run)
 }

@@ -1,0 +1,172 @@
+//! A store that fails, before or after it has done what it was asked, at each of its calls in turn.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use clusterkeep_core::{Error, Result};
+use clusterkeep_scheduler::{
+    Advance, Claim, Event, Job, MemoryStore, Run, RunEnd, RunKey, RunQuery, RunRecord, RunState, ScheduleRecord,
+    Scheduler, SchedulerBuilder, Store,
+};
+use uuid::Uuid;
+
+/// When a store fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// It was not reached.
+    Before,
+    /// It did it, and the answer was lost.
+    After,
+}
+
+/// Fails at the calls from `first` on, as many as `count`.
+#[derive(Debug)]
+struct Faulty {
+    inner: Arc<dyn Store>,
+    calls: AtomicUsize,
+    first: usize,
+    count: usize,
+    fault: Fault,
+}
+
+impl Faulty {
+    fn new(inner: &Arc<dyn Store>, first: usize, count: usize, fault: Fault) -> Arc<dyn Store> {
+        Arc::new(Self { inner: inner.clone(), calls: AtomicUsize::new(0), first, count, fault })
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst);
+        let fails = (self.first..self.first.saturating_add(self.count)).contains(&number);
+        if fails && self.fault == Fault::Before {
+            return Err(Error::failed("reach the store"));
+        }
+        let done = call.await;
+        if fails { Err(Error::failed("hear the store's answer")) } else { done }
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<()> {
+        self.call(self.inner.put(schedules)).await
+    }
+    async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>> {
+        self.call(self.inner.schedules(namespace)).await
+    }
+    async fn fire(&self, runs: &[RunRecord], advances: &[Advance]) -> Result<Vec<bool>> {
+        self.call(self.inner.fire(runs, advances)).await
+    }
+    async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>> {
+        self.call(self.inner.claim(claims)).await
+    }
+    async fn report(&self, key: &RunKey, attempt: u32, progress: Option<f64>, message: Option<&str>) -> Result<bool> {
+        self.call(self.inner.report(key, attempt, progress, message)).await
+    }
+    async fn finish(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
+        self.call(self.inner.finish(ends)).await
+    }
+    async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        self.call(self.inner.runs(query)).await
+    }
+    async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
+        self.call(self.inner.prune(namespace, before)).await
+    }
+    async fn lease(&self, namespace: &str, owner: Uuid, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool> {
+        self.call(self.inner.lease(namespace, owner, now, until)).await
+    }
+    async fn release(&self, namespace: &str, owner: Uuid) -> Result<()> {
+        self.call(self.inner.release(namespace, owner)).await
+    }
+}
+
+type Attempts = Arc<Mutex<BTreeMap<DateTime<Utc>, u32>>>;
+
+/// Counts how often each fire was attempted.
+fn counting(store: Arc<dyn Store>, attempts: &Attempts) -> SchedulerBuilder {
+    let attempts = Arc::clone(attempts);
+    Scheduler::builder().store(store).action("count", move |run: Run| {
+        let attempts = Arc::clone(&attempts);
+        async move {
+            *attempts.lock().unwrap().entry(run.nominal()).or_default() += 1;
+            run.message("counted").await;
+            Ok(())
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_simulation_that_is_cut_off_anywhere_goes_on_without_loss() {
+    let (from, until) = ("2026-03-27T00:00:00Z".parse().unwrap(), "2026-03-31T00:00:00Z".parse().unwrap());
+    let job = || Job::named("nightly").run("count").cron("30 2 * * *").zone("Europe/Berlin");
+    for fault in [Fault::Before, Fault::After] {
+        for first in 0.. {
+            let (inner, attempts): (Arc<dyn Store>, Attempts) = (MemoryStore::new().into(), Attempts::default());
+            let faulty = Faulty::new(&inner, first, usize::MAX, fault);
+            let cut_off = counting(faulty, &attempts).job(job()).simulate(from, until).await;
+            counting(inner.clone(), &attempts).job(job()).simulate(from, until).await.unwrap();
+            let runs = inner.runs(&RunQuery::all()).await.unwrap();
+            assert_eq!(runs.len(), 4, "one row per fire, cut off {fault:?} call {first}: {runs:#?}");
+            assert!(
+                runs.iter().all(|run| run.state == RunState::Succeeded),
+                "cut off {fault:?} call {first}: {runs:#?}"
+            );
+            let attempts = attempts.lock().unwrap();
+            assert_eq!(attempts.len(), 4, "each was attempted");
+            assert!(attempts.values().sum::<u32>() <= 5, "and one of them twice at most");
+            if cut_off.is_ok() {
+                assert!(first > 8, "the faults were met");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_goes_away_makes_the_scheduler_wait_and_loses_nothing() {
+    let mut tasks = tokio::task::JoinSet::new();
+    for fault in [Fault::Before, Fault::After] {
+        // The first four calls are those of the start, which reports a failure instead of waiting.
+        for first in 4..16 {
+            tasks.spawn(away_for_two_calls(first, fault));
+        }
+    }
+    tasks.join_all().await;
+}
+
+async fn away_for_two_calls(first: usize, fault: Fault) {
+    let (inner, attempts): (Arc<dyn Store>, Attempts) = (MemoryStore::new().into(), Attempts::default());
+    let heard = Arc::new(AtomicUsize::new(0));
+    let failures = Arc::clone(&heard);
+    let scheduler = counting(Faulty::new(&inner, first, 2, fault), &attempts)
+        .job(Job::named("tick").run("count").cron("@every 100ms"))
+        .job(Job::named("tock").run("count").cron("@after 100ms"))
+        .on_event(move |event| match event {
+            Event::StoreFailed(_) => drop(failures.fetch_add(1, Ordering::SeqCst)),
+            Event::Overtaken(run) => panic!("nobody else is there: {run:?}"),
+            _ => {}
+        })
+        .start()
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(4_000)).await;
+    scheduler.drain().await.unwrap();
+    let mut ticks = inner.runs(&RunQuery::of("default", "tick")).await.unwrap();
+    ticks.reverse();
+    for pair in ticks.windows(2) {
+        assert_eq!((pair[1].key.nominal - pair[0].key.nominal).num_milliseconds(), 100, "no fire is missing");
+    }
+    let tocks = inner.runs(&RunQuery::of("default", "tock")).await.unwrap();
+    assert!(ticks.len() > 15 && tocks.len() > 5, "{} {}", ticks.len(), tocks.len());
+    for run in ticks.iter().chain(&tocks) {
+        assert!(run.state.is_final(), "{fault:?} {first}: {run:#?}");
+    }
+}
