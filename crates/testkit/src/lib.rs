@@ -1,1 +1,11 @@
-//! Test kit.
+//! What tests need that touch the world: real database servers, and ways to make them fail.
+//!
+//! It is for tests, of this workspace and of its users. It never touches a server that it did not start.
+//!
+//! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
+//! - [`proxy`]: a way to a server that can be cut, stalled or closed
+//! - [`skip`]: tests that can't run here say so
+
+pub mod proxy;
+pub mod servers;
+pub mod skip;

@@ -181,10 +181,11 @@ impl LocalServerBuilder {
             None => Home::temporary(recipe.slug(), account)?,
         };
         let password = if recipe.takes_password() { self.password_for(&home)? } else { None };
+        let database = self.database.as_deref().unwrap_or_else(|| recipe.database());
         let wish = Wish {
             home: &home,
             ports: &ports,
-            database: self.database.as_deref().unwrap_or_else(|| recipe.database()),
+            database,
             password: password.as_ref(),
             durable: self.durable,
             settings: &self.settings,
@@ -195,7 +196,7 @@ impl LocalServerBuilder {
         let grace = self.grace.unwrap_or_else(|| recipe.grace(home.is_temporary()));
         tracing::debug!(product = recipe.product(), home = %home.path().display(), ?ports, "starting a private server");
         let supervisor = Supervisor::spawn(&home, &launch.commands, grace)?;
-        Ok(LocalServer::new(self.engine, recipe.product(), ports, launch, home, supervisor))
+        Ok(LocalServer::new(recipe, database, ports, launch, home, supervisor))
     }
 
     /// The password of an earlier start, else a new one.
@@ -278,5 +279,28 @@ mod tests {
         let error = LocalServerBuilder::new(Engine::Postgres).binaries(nowhere.path()).start().await.unwrap_err();
         assert!(error.to_string().starts_with("find PostgreSQL in `"), "{error}");
         assert!(error.hint().unwrap().contains("apt-get install postgresql"));
+    }
+    #[tokio::test]
+    async fn other_ports_are_tried_while_somebody_takes_them() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().unwrap();
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(place.path(), open.clone()).unwrap();
+        for (name, text) in [("initdb", "mkdir -p \"$2\""), ("postgres", "exit 1")] {
+            std::fs::write(place.path().join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(place.path().join(name), open.clone()).unwrap();
+        }
+        let somebody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let taken = somebody.local_addr().unwrap().port();
+        for (taken_at_first, tried) in [(0, 1), (2, 3), (100, ATTEMPTS)] {
+            let mut chosen = 0;
+            let start = LocalServerBuilder::new(Engine::Postgres).binaries(place.path()).start_on(|count| {
+                chosen += 1;
+                if chosen <= taken_at_first { Ok(vec![taken]) } else { port::free(count) }
+            });
+            let error = start.await.unwrap_err().to_string();
+            assert!(error.contains("ended with exit status: 1"), "{error}");
+            assert_eq!(chosen, tried);
+        }
     }
 }

@@ -2,16 +2,37 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::builder::LocalServerBuilder;
-use super::engine::Launch;
+use super::engine::{Launch, Recipe};
 use super::home::Home;
 use super::ready::Probe;
 use super::supervisor::Supervisor;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::sql::{Db, Engine};
+
+/// The addresses of a server, with its password.
+#[derive(Debug, Clone)]
+struct Urls {
+    /// Up to and with the slash before the name of a database.
+    root: Secret,
+    database: Secret,
+    maintenance: Secret,
+}
+
+impl Urls {
+    fn new(root: Secret, database: &str, maintenance: &str) -> Self {
+        let (database, maintenance) = (within(&root, database), within(&root, maintenance));
+        Self { root, database, maintenance }
+    }
+}
+
+/// The address of the database `name` below `root`.
+fn within(root: &Secret, name: &str) -> Secret {
+    Secret::new(format!("{}{name}", root.expose()))
+}
 
 /// A database server of this machine that lives as long as this value.
 ///
@@ -24,11 +45,9 @@ use crate::sql::{Db, Engine};
 #[derive(Debug)]
 #[must_use = "dropping the guard ends the server"]
 pub struct LocalServer {
-    engine: Engine,
     product: &'static str,
     ports: Vec<u16>,
-    url: Secret,
-    admin_url: Secret,
+    urls: Urls,
     probe: Probe,
     /// Goes before the home: a directory is removed when nobody writes to it any more.
     supervisor: Option<Supervisor>,
@@ -57,55 +76,57 @@ impl LocalServer {
     }
 
     pub(super) fn new(
-        engine: Engine,
-        product: &'static str,
+        recipe: &'static dyn Recipe,
+        database: &str,
         ports: Vec<u16>,
         launch: Launch,
         home: Home,
         supervisor: Supervisor,
     ) -> Self {
-        let Launch { probe, url, admin_url, .. } = launch;
-        Self { engine, product, ports, url, admin_url, probe, supervisor: Some(supervisor), home }
+        let Launch { probe, url: root, .. } = launch;
+        let urls = Urls::new(root, database, recipe.maintenance());
+        Self { product: recipe.product(), ports, urls, probe, supervisor: Some(supervisor), home }
     }
 
     /// Waits until the server answers.
     pub(super) async fn become_ready(&mut self, deadline: Instant) -> Result<()> {
-        let mut pause = Duration::from_millis(10);
-        loop {
-            if let Some(status) = self.supervisor.as_mut().and_then(Supervisor::exited) {
-                return Err(self.failure(&format!("it ended with {status}")));
+        let port = self.port();
+        let ended = async {
+            match &mut self.supervisor {
+                Some(supervisor) => supervisor.ended().await,
+                None => std::future::pending().await,
             }
-            if self.probe.ask(self.port()).await {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(self.failure("it did not answer in time"));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(100));
-        }
+        };
+        let what = tokio::select! {
+            // Whoever answers when our server has ended is somebody else's.
+            biased;
+            status = ended => format!("it ended with {status}"),
+            () = self.probe.until_answered(port) => return Ok(()),
+            () = tokio::time::sleep_until(deadline.into()) => "it did not answer in time".to_owned(),
+        };
+        Err(self.failure(&what))
     }
 
     fn failure(&self, what: &str) -> Error {
         Error::failed(format!("start {}: {what}; the end of its log:\n{}", self.product, self.home.log_tail()))
     }
 
-    /// Which engine it is.
-    #[must_use]
-    pub const fn kind(&self) -> Engine {
-        self.engine
-    }
-
     /// The address of its database, as its superuser, with the password.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.url.expose()
+        self.urls.database.expose()
     }
 
-    /// The address of the database that is there for maintenance, as its superuser, with the password.
+    /// The address of the database that is always there, as its superuser, with the password.
     #[must_use]
     pub fn admin_url(&self) -> &str {
-        self.admin_url.expose()
+        self.urls.maintenance.expose()
+    }
+
+    /// The address of the database `name` on it, as its superuser, with the password.
+    #[must_use]
+    pub fn url_of(&self, name: &str) -> String {
+        within(&self.urls.root, name).expose().to_owned()
     }
 
     /// The port of 127.0.0.1 that clients use.
@@ -175,13 +196,7 @@ impl LocalServer {
         }
         supervisor.keep().map_err(|error| Error::caused("keep a private server", error))?;
         self.home.keep();
-        Ok(KeptServer {
-            product: self.product,
-            url: self.url.clone(),
-            admin_url: self.admin_url.clone(),
-            directory: self.home.path().to_owned(),
-            pid,
-        })
+        Ok(KeptServer { product: self.product, urls: self.urls.clone(), directory: self.home.path().to_owned(), pid })
     }
 
     /// Ends the server; nothing is left to do the second time.
@@ -214,8 +229,7 @@ impl Drop for LocalServer {
 #[derive(Debug, Clone)]
 pub struct KeptServer {
     product: &'static str,
-    url: Secret,
-    admin_url: Secret,
+    urls: Urls,
     directory: PathBuf,
     pid: u32,
 }
@@ -224,13 +238,13 @@ impl KeptServer {
     /// The address of its database, as its superuser, with the password.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.url.expose()
+        self.urls.database.expose()
     }
 
-    /// The address of the database that is there for maintenance, as its superuser, with the password.
+    /// The address of the database that is always there, as its superuser, with the password.
     #[must_use]
     pub fn admin_url(&self) -> &str {
-        self.admin_url.expose()
+        self.urls.maintenance.expose()
     }
 
     /// Its directory.

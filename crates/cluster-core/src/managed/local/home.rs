@@ -12,9 +12,10 @@
 //! A temporary home is removed with its value; one that the user named stays for ever.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::account::Account;
 use crate::error::{Error, Result};
@@ -22,6 +23,9 @@ use crate::error::{Error, Result};
 /// How much of the end of a log goes into an error.
 const TAIL_BYTES: u64 = 4096;
 const TAIL_LINES: usize = 20;
+/// How often a directory is tried to be removed, and the time in between.
+const REMOVAL_TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The directory of one server.
 #[derive(Debug)]
@@ -155,7 +159,7 @@ impl Home {
         let path = self.file(name);
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", path, error)),
         }
     }
@@ -200,11 +204,18 @@ impl Home {
 
     /// Removes a temporary home.
     pub(super) fn remove(&mut self) -> Result<()> {
-        match self.temporary.take().map(tempfile::TempDir::close) {
-            Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &self.path, error))
+        let Some(directory) = self.temporary.take() else { return Ok(()) };
+        let path = directory.keep();
+        let mut left = REMOVAL_TRIES;
+        loop {
+            left -= 1;
+            match fs::remove_dir_all(&path) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                // What was killed may finish the call that it was in, and with it make another file.
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && left > 0 => std::thread::sleep(PAUSE),
+                Err(error) => return Err(Error::io("remove", path, error)),
             }
-            _ => Ok(()),
         }
     }
 }
@@ -214,12 +225,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_temporary_home_goes_with_its_value() {
-        let home = Home::temporary("test", None).unwrap();
-        let path = home.path().to_owned();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
-        drop(home);
-        assert!(!path.exists());
+    fn a_temporary_home_goes_with_its_value_or_before() {
+        for early in [false, true] {
+            let mut home = Home::temporary("test", None).unwrap();
+            let path = home.path().to_owned();
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+            if early {
+                home.remove().unwrap();
+                assert!(!path.exists());
+            }
+            drop(home);
+            assert!(!path.exists());
+        }
     }
 
     #[test]

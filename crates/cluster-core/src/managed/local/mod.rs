@@ -19,6 +19,8 @@
 //!
 //! The server is the child of a small supervisor (a POSIX shell) that watches a pipe whose other end this process
 //! holds. When the pipe closes, for whatever reason, the supervisor ends the server and removes a temporary directory.
+//! Only where this process is killed in the instant after it made the directory and before it started the supervisor,
+//! that directory is left behind, with nothing in it but the password of a server that never was.
 
 mod account;
 mod builder;

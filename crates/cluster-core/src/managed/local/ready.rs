@@ -22,11 +22,17 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// Asks the server at `port` of this machine.
-    pub(super) async fn ask(&self, port: u16) -> bool {
-        tokio::time::timeout(PATIENCE, self.answer(port))
-            .await
-            .is_ok_and(|answer| answer.is_ok_and(|a| (self.ready)(&a)))
+    /// Asks the server at `port` of this machine until it says yes.
+    pub(super) async fn until_answered(&self, port: u16) {
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let answer = tokio::time::timeout(PATIENCE, self.answer(port)).await;
+            if answer.is_ok_and(|answer| answer.is_ok_and(|answer| (self.ready)(&answer))) {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
     }
 
     async fn answer(&self, port: u16) -> std::io::Result<Vec<u8>> {

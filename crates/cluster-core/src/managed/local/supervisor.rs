@@ -94,6 +94,16 @@ impl Supervisor {
         self.status
     }
 
+    /// Waits until it ends by itself.
+    pub(super) async fn ended(&mut self) -> ExitStatus {
+        loop {
+            if let Some(status) = self.exited() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Whether it has ended, without taking note of it.
     fn has_ended(&self) -> bool {
         let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) else { return true };

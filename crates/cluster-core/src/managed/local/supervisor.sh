@@ -52,7 +52,12 @@ status=0 verdict=0
 if [ -n "$directory" ] && [ "$verdict" -ne 7 ]; then
     (
         cat <&3 >/dev/null
-        exec rm -rf -- "$directory"
+        # What is still ending may write once more.
+        left=100
+        until rm -rf -- "$directory" 2>/dev/null || [ "$left" -eq 0 ]; do
+            sleep 0.1
+            left=$((left - 1))
+        done
     ) &
 fi
 exit "$status"

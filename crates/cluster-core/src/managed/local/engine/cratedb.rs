@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Installation, Launch, Recipe, Wish, environment};
+use crate::env::CRATEDB_HOME;
 use crate::error::Result;
 use crate::managed::local::ready::Probe;
 use crate::managed::local::supervisor::Commands;
@@ -34,6 +35,10 @@ impl Recipe for CrateDb {
         3
     }
 
+    fn maintenance(&self) -> &'static str {
+        "doc"
+    }
+
     fn database(&self) -> &'static str {
         "doc"
     }
@@ -44,7 +49,7 @@ impl Recipe for CrateDb {
     }
 
     fn find(&self, directory: Option<&Path>) -> Option<Installation> {
-        let named = std::env::var_os("CRATEDB_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let named = std::env::var_os(CRATEDB_HOME.name).filter(|path| !path.is_empty()).map(PathBuf::from);
         let roots = match directory {
             Some(directory) => vec![directory.to_owned()],
             // Who names a home means that one: another version in its place would be a surprise.
@@ -87,16 +92,16 @@ impl Recipe for CrateDb {
         }
         let mut environment = environment(home);
         // A heap that fits beside everything else on a developer's machine; the compiler that starts fast, since a
-        // private server seldom lives long; and no log of the garbage collector.
+        // private server seldom lives long; no file that shows its counters to others, which it would leave in /tmp;
+        // and no log of the garbage collector.
         environment.extend(
             [
                 ("CRATE_HEAP_SIZE", "512m"),
-                ("CRATE_JAVA_OPTS", "-XX:TieredStopAtLevel=1"),
+                ("CRATE_JAVA_OPTS", "-XX:TieredStopAtLevel=1 -XX:-UsePerfData"),
                 ("CRATE_DISABLE_GC_LOGGING", "1"),
             ]
             .map(|(name, value)| (name.into(), value.into())),
         );
-        let url = Secret::new(format!("crate://crate@127.0.0.1:{http}/{}", wish.database));
         Ok(Launch {
             commands: Commands {
                 setup: Vec::new(),
@@ -108,8 +113,7 @@ impl Recipe for CrateDb {
                 hello: b"GET / HTTP/1.0\r\nAccept: application/json\r\n\r\n".to_vec(),
                 ready: |answer| answer.starts_with(b"HTTP/1.") && answer.get(8..12) == Some(b" 200"),
             },
-            admin_url: url.clone(),
-            url,
+            url: Secret::new(format!("crate://crate@127.0.0.1:{http}/")),
         })
     }
 }

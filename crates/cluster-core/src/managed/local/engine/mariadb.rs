@@ -10,8 +10,6 @@ use crate::managed::local::ready::Probe;
 use crate::managed::local::supervisor::{Commands, Step};
 use crate::secret::Secret;
 
-const MAINTENANCE: &str = "mysql";
-
 /// The recipe.
 #[derive(Debug)]
 pub(super) struct MariaDb;
@@ -31,6 +29,10 @@ impl Recipe for MariaDb {
 
     fn ports(&self) -> usize {
         1
+    }
+
+    fn maintenance(&self) -> &'static str {
+        "mysql"
     }
 
     fn database(&self) -> &'static str {
@@ -85,7 +87,6 @@ impl Recipe for MariaDb {
             set(name, value.into());
         }
         let login = wish.password.map_or_else(String::new, |password| format!(":{}", password.expose()));
-        let url = |database: &str| Secret::new(format!("mariadb://root{login}@127.0.0.1:{port}/{database}"));
         Ok(Launch {
             commands: Commands {
                 setup: vec![setup(installation, wish)?],
@@ -95,8 +96,7 @@ impl Recipe for MariaDb {
             },
             // It speaks first: four bytes of packet header, then the version of the protocol, or 0xff for an error.
             probe: Probe { hello: Vec::new(), ready: |answer| answer.get(4) == Some(&10) },
-            url: url(wish.database),
-            admin_url: url(MAINTENANCE),
+            url: Secret::new(format!("mariadb://root{login}@127.0.0.1:{port}/")),
         })
     }
 }

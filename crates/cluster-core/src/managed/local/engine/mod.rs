@@ -29,6 +29,9 @@ pub(super) trait Recipe: Sync {
     /// How many ports it listens on; clients use the first.
     fn ports(&self) -> usize;
 
+    /// The database that is always there.
+    fn maintenance(&self) -> &'static str;
+
     /// The database that it gives where none is named.
     fn database(&self) -> &'static str;
 
@@ -76,8 +79,8 @@ pub(super) struct Wish<'a> {
 pub(super) struct Launch {
     pub(super) commands: Commands,
     pub(super) probe: Probe,
+    /// The address up to and with the slash before the name of the database.
     pub(super) url: Secret,
-    pub(super) admin_url: Secret,
 }
 
 /// The recipe of `engine`.

@@ -37,6 +37,10 @@ impl Recipe for Postgres {
         1
     }
 
+    fn maintenance(&self) -> &'static str {
+        MAINTENANCE
+    }
+
     fn database(&self) -> &'static str {
         MAINTENANCE
     }
@@ -80,7 +84,6 @@ impl Recipe for Postgres {
             set(name, value);
         }
         let login = wish.password.map_or_else(String::new, |password| format!(":{}", password.expose()));
-        let url = |database: &str| Secret::new(format!("postgres://{USER}{login}@127.0.0.1:{port}/{database}"));
         Ok(Launch {
             commands: Commands {
                 setup: setup(installation, wish)?,
@@ -91,8 +94,7 @@ impl Recipe for Postgres {
                 environment: environment(home),
             },
             probe: Probe { hello: startup_message(), ready: |answer| answer.first() == Some(&b'R') },
-            url: url(wish.database),
-            admin_url: url(MAINTENANCE),
+            url: Secret::new(format!("postgres://{USER}{login}@127.0.0.1:{port}/")),
         })
     }
 }
