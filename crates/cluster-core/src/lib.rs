@@ -27,5 +27,5 @@ pub mod secret;
 pub mod sql;
 pub mod state;
 
-pub use error::{Error, Result};
+pub use error::{Error, ErrorClass, Result};
 pub use exit::ExitCode;

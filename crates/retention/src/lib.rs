@@ -1,1 +1,18 @@
-//! Expire and downsample data.
+//! Expire and downsample data in SQL databases, on plans that can be trusted.
+//!
+//! A [`model::Policy`] says how long a table's data is kept and what is kept of it; [`observe`] reads what is there;
+//! [`plan::plan`] decides, purely, what goes and why; [`Retention`] ties these together and applies what was approved.
+//!
+//! # Features
+//!
+//! `sqlite` and `postgres`: one engine each.
+
+mod apply;
+pub mod model;
+pub mod observe;
+pub mod plan;
+mod retention;
+mod sql;
+pub mod text;
+
+pub use retention::{Planned, Retention};

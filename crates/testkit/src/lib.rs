@@ -2,10 +2,14 @@
 //!
 //! It is for tests, of this workspace and of its users. It never touches a server that it did not start.
 //!
+//! - [`conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
 //! - [`proxy`]: a way to a server that can be cut, stalled or closed
 //! - [`skip`]: tests that can't run here say so
+//! - [`weather`]: real data to try things on
 
+pub mod conformance;
 pub mod proxy;
 pub mod servers;
 pub mod skip;
+pub mod weather;

@@ -220,6 +220,12 @@ impl Db {
         Self(Arc::new(database))
     }
 
+    /// Whether both handles share one pool, so that a transaction of the one is one of the other.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Which engine it is.
     #[must_use]
     pub fn engine(&self) -> Engine {

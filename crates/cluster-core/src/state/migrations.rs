@@ -55,6 +55,8 @@ const MIGRATIONS: &[&[Table]] = &[&[
             Number("source_rows"),
             Text("facts"),
             Number("verified_at"),
+            // When this source was dropped, 0 while it is there: a bucket is never made again from what is left.
+            Number("dropped_at"),
         ],
         key: 2,
     },

@@ -1,0 +1,107 @@
+//! Buckets are made whole, in one transaction, and then held against their source.
+//!
+//! The record of a bucket is written after the bucket itself, never before: a crash between the two makes it again.
+
+use clusterkeep_core::plan::Ran;
+use clusterkeep_core::sql::{Ident, TableName};
+use clusterkeep_core::{Error, Result};
+
+use super::{Apply, Span};
+use crate::model::Rollup;
+use crate::observe::{Facts, piece_bounds};
+use crate::plan::Lifecycle;
+use crate::retention::not_observed;
+use crate::sql::{BUCKET, RollupSql, Runs, SourceSql, Sums, catalogue};
+
+fn rollup<'a>(lifecycle: &Lifecycle<'a>, target: &TableName) -> Result<&'a Rollup> {
+    lifecycle.rollups.iter().copied().find(|rollup| rollup.target == *target).ok_or_else(|| not_observed(target))
+}
+
+/// Makes the buckets of a span again from their source.
+pub(super) async fn build(apply: &Apply<'_>, source: &TableName, target: &TableName, span: Span) -> Result<Ran> {
+    let lifecycle = apply.lifecycle(source)?;
+    let rollup = rollup(&lifecycle, target)?;
+    let source_sql = apply.source(source).await?;
+    let sums = Sums { columns: lifecycle.policy.columns_of(rollup), rolled: lifecycle.rolled.is_some() };
+    let statements = RollupSql { source: &source_sql, target, by: &lifecycle.policy.by, sums };
+    let boundaries = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
+    let runs = Runs::of(&boundaries).ok_or_else(|| Error::failed(format!("no bucket of `{target}` to make")))?;
+
+    let mut session = apply.retention.db.session().await?;
+    if catalogue::describe(&mut *session, target, None).await?.is_none() {
+        let described = catalogue::describe(&mut *session, source, None).await?.ok_or_else(|| not_observed(source))?;
+        session.execute(&statements.create(&described.columns, &runs)).await?;
+        session.execute(&statements.create_index()).await?;
+    }
+    drop(session);
+
+    let mut session = apply.transaction().await?;
+    session.execute(&statements.clear(span.0, span.1)).await?;
+    let rows = session.execute(&statements.fill(&runs)).await?;
+    session.commit().await?;
+    Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": boundaries.len() - 1 })))
+}
+
+/// Looks at source and rollup anew, in one state of the data, and records what the source was where they agree.
+pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &TableName, span: Span) -> Result<()> {
+    let lifecycle = apply.lifecycle(source)?;
+    let rollup = rollup(&lifecycle, target)?;
+    let source_sql = apply.source(source).await?;
+    let columns = lifecycle.policy.columns_of(rollup);
+    let target_sql = SourceSql {
+        table: target.clone(),
+        time: Ident::literal(BUCKET),
+        engine: source_sql.engine,
+        kind: source_sql.kind,
+    };
+    let buckets = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
+    let pieces = {
+        let seen = apply.seen.read().await;
+        let known = seen.observed.inventory.sources.iter().find(|known| known.table == *source);
+        let native = known.filter(|source| source.native).map(|source| source.partitions.as_slice());
+        piece_bounds(&lifecycle, buckets.clone(), native)
+    };
+
+    let mut session = apply.transaction().await?;
+    let sums = Sums { columns, rolled: lifecycle.rolled.is_some() };
+    let there = source_sql.sums(&mut *session, &pieces, sums).await?;
+    let kept = target_sql.sums(&mut *session, &buckets, Sums { columns, rolled: true }).await?;
+    let mut of_bucket = there.iter().peekable();
+    for bucket in buckets.windows(2) {
+        let mut sum: Option<Facts> = None;
+        while let Some(piece) = of_bucket.next_if(|piece| piece.start < bucket[1]) {
+            sum = match (sum, &piece.facts) {
+                (Some(sum), Some(facts)) => Some(sum.plus(facts)),
+                (None, facts) => facts.clone(),
+                (sum, None) => sum,
+            };
+        }
+        let stored =
+            kept.binary_search_by_key(&bucket[0], |piece| piece.start).ok().and_then(|at| kept[at].facts.as_ref());
+        let agree = match (&sum, stored) {
+            (Some(sum), Some(stored)) => sum.agrees_with(stored),
+            (None, None) => true,
+            _ => false,
+        };
+        if !agree {
+            return Err(Error::failed(format!(
+                "the bucket of `{target}` from {} does not add up to its source `{source}`",
+                bucket[0]
+            ))
+            .with_hint("rows may have come meanwhile: a further run makes the bucket again"));
+        }
+    }
+    apply.recorded.write().await.remove(target);
+    let records = apply.retention.records();
+    let now = apply.retention.now();
+    if apply.retention.state_is_here() {
+        records.replace(&mut *session, target, source, span, &there, now).await?;
+        session.commit().await
+    } else {
+        session.rollback().await?;
+        let mut state = apply.retention.state.db().session().await?;
+        state.begin().await?;
+        records.replace(&mut *state, target, source, span, &there, now).await?;
+        state.commit().await
+    }
+}

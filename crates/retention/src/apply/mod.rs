@@ -1,0 +1,148 @@
+//! The effects of a retention plan: rollups are made, verified, and only then what fed them goes.
+
+mod downsample;
+mod gate;
+mod remove;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use clusterkeep_core::plan::{Executor, Lock, Outcome, Plan, Ran, Recorder, Step};
+use clusterkeep_core::sql::{Engine, Session, TableName, sql};
+use clusterkeep_core::{Error, Result};
+use tokio::sync::RwLock;
+
+use crate::observe::{Observed, Piece};
+use crate::plan::{Action, Decision, Detail, Domain, Lifecycle, Object, lifecycles};
+use crate::retention::{Retention, not_observed};
+use crate::sql::SourceSql;
+
+/// A half-open interval of time.
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
+/// Applies plans of one [`Retention`].
+#[derive(Debug)]
+pub(crate) struct Apply<'a> {
+    retention: &'a Retention,
+    as_of: DateTime<Utc>,
+    /// What was seen under the lock, and the plan that was made of it.
+    seen: RwLock<Seen>,
+    /// What the sources of rollups were when they were verified; read once, and again after a rollup was made.
+    recorded: RwLock<BTreeMap<TableName, Arc<Vec<Piece>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    observed: Observed,
+    /// What the plan says of each object.
+    details: HashMap<Object, Detail>,
+}
+
+impl<'a> Apply<'a> {
+    pub(crate) fn new(retention: &'a Retention, as_of: DateTime<Utc>) -> Self {
+        Self { retention, as_of, seen: RwLock::default(), recorded: RwLock::default() }
+    }
+
+    /// How the table is asked.
+    async fn source(&self, table: &TableName) -> Result<SourceSql> {
+        let seen = self.seen.read().await;
+        let found = seen.observed.sources.iter().find(|source| source.table == *table);
+        found.cloned().ok_or_else(|| not_observed(table))
+    }
+
+    fn lifecycle(&self, table: &TableName) -> Result<Lifecycle<'a>> {
+        lifecycles(&self.retention.manifest)
+            .find(|lifecycle| lifecycle.table == table)
+            .ok_or_else(|| not_observed(table))
+    }
+
+    /// What the plan saw of an object that is to go: its bounds and its rows.
+    async fn planned(&self, object: &Object) -> Result<(Span, u64)> {
+        let seen = self.seen.read().await;
+        let lost = || Error::failed(format!("`{object}` was planned without an end or rows"));
+        let detail = seen.details.get(object).ok_or_else(lost)?;
+        // A partition without a lower bound begins before everything.
+        let start = detail.start.unwrap_or(DateTime::<Utc>::MIN_UTC);
+        Ok(((start, detail.end.ok_or_else(lost)?), detail.rows.ok_or_else(lost)?))
+    }
+
+    /// The rollups of a source, each with what overlaps `span` of what its source was when it was verified.
+    async fn recorded<'l>(&self, lifecycle: &'l Lifecycle<'_>, span: Span) -> Result<Vec<gate::Recorded<'l>>> {
+        let mut all = Vec::with_capacity(lifecycle.rollups.len());
+        for rollup in &lifecycle.rollups {
+            let known = self.recorded.read().await.get(&rollup.target).cloned();
+            let pieces = match known {
+                Some(pieces) => pieces,
+                None => {
+                    let pieces = Arc::new(self.retention.records().of(&rollup.target).await?);
+                    self.recorded.write().await.insert(rollup.target.clone(), Arc::clone(&pieces));
+                    pieces
+                }
+            };
+            let first = pieces.partition_point(|piece| piece.end <= span.0);
+            let last = pieces.partition_point(|piece| piece.start < span.1);
+            all.push(gate::Recorded {
+                target: &rollup.target,
+                columns: lifecycle.policy.columns_of(rollup),
+                pieces: pieces.get(first..last).unwrap_or_default().to_vec(),
+            });
+        }
+        Ok(all)
+    }
+
+    /// A transaction whose statements all see one state of the data, and that fails where another one changed it.
+    async fn transaction(&self) -> Result<Box<dyn Session>> {
+        let mut session = self.retention.db.session().await?;
+        session.begin().await?;
+        if session.engine() == Engine::Postgres {
+            session.execute(&sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")).await?;
+        }
+        Ok(session)
+    }
+}
+
+#[async_trait]
+impl Executor<Domain> for Apply<'_> {
+    async fn prepare(&self) -> Result<()> {
+        self.retention.state.ensure(self.retention.now()).await
+    }
+
+    async fn lock(&self) -> Result<Box<dyn Lock>> {
+        Ok(Box::new(self.retention.state.lock("retention").await?))
+    }
+
+    async fn replan(&self) -> Result<Plan<Domain>> {
+        let (planned, observed) = self.retention.observe_and_plan(self.as_of).await?;
+        let plan = planned.plan;
+        let drops = plan.verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop);
+        let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
+        *self.seen.write().await = Seen { observed, details };
+        Ok(plan)
+    }
+
+    async fn run(&self, step: &Step<Domain>, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
+        match &step.action {
+            Action::Downsample { source, target, from, until, .. } => {
+                downsample::build(self, source, target, (*from, *until)).await
+            }
+            Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
+            Action::DropPartition { table, partition } => {
+                let object = step.objects.first().ok_or_else(|| Error::failed("a step without objects"))?;
+                remove::partition(self, table, partition, object, recorder).await
+            }
+        }
+    }
+
+    async fn verify(&self, step: &Step<Domain>) -> Result<Vec<(Object, Outcome)>> {
+        match &step.action {
+            Action::Downsample { source, target, from, until, .. } => {
+                downsample::verify(self, source, target, (*from, *until)).await?;
+                Ok(step.objects.iter().map(|object| (object.clone(), Outcome::Done)).collect())
+            }
+            Action::DeleteSlices { table } => remove::verify_slices(self, table, &step.objects).await,
+            Action::DropPartition { partition, .. } => remove::verify_partition(self, partition, &step.objects).await,
+        }
+    }
+}

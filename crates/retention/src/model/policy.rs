@@ -1,0 +1,204 @@
+//! A policy: the life cycle of a table's data.
+
+use chrono_tz::Tz;
+use clusterkeep_core::age::Age;
+use clusterkeep_core::civil::Every;
+use clusterkeep_core::sql::{Ident, TableName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::problems::{Problems, UNNAMED};
+use super::{Guard, Meaning, Rollup, Share, TimeColumn};
+
+/// What becomes of the data of one table as it ages.
+///
+/// ```
+/// use clusterkeep_core::age::{days, years};
+/// use clusterkeep_retention::model::{Keep, Policy, Rollup, percent};
+/// let policy = Policy::for_table("observations")
+///     .time("time_hour").zone("America/New_York").by(["origin"])
+///     .downsample(Rollup::daily().of(["temp", "humid"]).into("observations_daily").keep(years(2)))
+///     .downsample(Rollup::monthly().from("observations_daily").into("observations_monthly").keep(Keep::Forever))
+///     .drop_after(days(90))
+///     .keep_newest(1).max_share(percent(90));
+/// assert_eq!(policy.tiers.len(), 3);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The table.
+    pub table: TableName,
+    /// Its column of time.
+    pub time: TimeColumn,
+    /// The zone of its days and months; that of the manifest where none is named, else UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "zone_text")]
+    #[schemars(with = "Option<String>")]
+    pub zone: Option<Tz>,
+    /// The slices that a table without partitions of its own goes in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Every>,
+    /// The columns that tell one series from another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<Ident>,
+    /// What happens to the data, in order.
+    pub tiers: Vec<Tier>,
+    /// The guard rails.
+    #[serde(default)]
+    pub guard: Guard,
+    /// What the builder was given and could not take; refused when the policy is used.
+    #[serde(skip)]
+    pub(super) problems: Problems,
+}
+
+/// One thing that happens to the data of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Tier {
+    /// Aggregates are kept in a table of their own.
+    Downsample(Rollup),
+    /// The raw data goes.
+    Drop(DropTier),
+}
+
+/// When the raw data goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DropTier {
+    /// The age at which an interval goes that ended at or before the cutoff.
+    pub after: Age,
+}
+
+impl Policy {
+    /// A policy for `table`, written `table` or `schema.table`.
+    #[must_use]
+    pub fn for_table(table: &str) -> Self {
+        let mut problems = Problems::default();
+        Self {
+            table: problems.table(table),
+            time: TimeColumn { column: Ident::literal(UNNAMED), meaning: None },
+            zone: None,
+            slice: None,
+            by: Vec::new(),
+            tiers: Vec::new(),
+            guard: Guard::default(),
+            problems,
+        }
+    }
+
+    /// The column that says when a row happened.
+    #[must_use]
+    pub fn time(mut self, column: &str) -> Self {
+        self.time.column = self.problems.ident(column);
+        self
+    }
+
+    /// What the column of time means, where its type alone is no point in time.
+    #[must_use]
+    pub const fn meaning(mut self, meaning: Meaning) -> Self {
+        self.time.meaning = Some(meaning);
+        self
+    }
+
+    /// The zone of days and months, by its IANA name.
+    ///
+    /// A name that is not known is refused when the policy is used.
+    #[must_use]
+    pub fn zone(mut self, name: &str) -> Self {
+        match name.parse() {
+            Ok(zone) => self.zone = Some(zone),
+            Err(_) => self.problems.push(format!("`{name}` is no known time zone")),
+        }
+        self
+    }
+
+    /// The slices that a table without partitions of its own goes in.
+    #[must_use]
+    pub const fn slice(mut self, every: Every) -> Self {
+        self.slice = Some(every);
+        self
+    }
+
+    /// The columns that tell one series from another.
+    #[must_use]
+    pub fn by<I: AsRef<str>>(mut self, columns: impl IntoIterator<Item = I>) -> Self {
+        self.by = columns.into_iter().map(|name| self.problems.ident(name.as_ref())).collect();
+        self
+    }
+
+    /// Adds a rollup.
+    #[must_use]
+    pub fn downsample(mut self, rollup: Rollup) -> Self {
+        self.tiers.push(Tier::Downsample(rollup));
+        self
+    }
+
+    /// Drops what is older than `age`, once every rollup that needs it is verified.
+    #[must_use]
+    pub fn drop_after(mut self, age: Age) -> Self {
+        self.tiers.push(Tier::Drop(DropTier { after: age }));
+        self
+    }
+
+    /// How many of the newest partitions stay, however old they are; 0 is read as 1.
+    #[must_use]
+    pub const fn keep_newest(mut self, n: u32) -> Self {
+        self.guard.keep_newest = match std::num::NonZeroU32::new(n) {
+            Some(n) => n,
+            None => std::num::NonZeroU32::MIN,
+        };
+        self
+    }
+
+    /// The most that may go within 24 hours.
+    #[must_use]
+    pub const fn max_share(mut self, share: Share) -> Self {
+        self.guard.max_share = share;
+        self
+    }
+
+    /// The rollups, in order.
+    pub fn rollups(&self) -> impl Iterator<Item = &Rollup> {
+        self.tiers.iter().filter_map(|tier| match tier {
+            Tier::Downsample(rollup) => Some(rollup),
+            Tier::Drop(_) => None,
+        })
+    }
+
+    /// The age at which raw data goes, where it does.
+    #[must_use]
+    pub fn dropped_after(&self) -> Option<Age> {
+        self.tiers.iter().find_map(|tier| match tier {
+            Tier::Drop(drop) => Some(drop.after),
+            Tier::Downsample(_) => None,
+        })
+    }
+
+    /// The columns that `rollup` holds: its own, or those of the rollup that it is made from.
+    #[must_use]
+    pub fn columns_of<'a>(&'a self, rollup: &'a Rollup) -> &'a [Ident] {
+        let source = rollup.from.as_ref().and_then(|from| self.rollups().find(|other| other.target == *from));
+        match source {
+            // `check` has made sure that a rollup is made from an earlier one, so this ends.
+            Some(source) if rollup.of.is_empty() => self.columns_of(source),
+            _ => &rollup.of,
+        }
+    }
+}
+
+/// A zone as the text of its name.
+pub(super) mod zone_text {
+    use chrono_tz::Tz;
+    use clusterkeep_core::civil;
+    use clusterkeep_core::error::custom;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(in crate::model) fn serialize<S: Serializer>(zone: &Option<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
+        zone.map(|zone| zone.name()).serialize(serializer)
+    }
+
+    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tz>, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        civil::zone(&name).map(Some).map_err(custom)
+    }
+}

@@ -1,0 +1,16 @@
+//! What is there: an inventory, read and never changed.
+//!
+//! The catalogue is read for everything; rows are counted exactly only where a verdict rests on their number.
+
+mod facts;
+mod history;
+mod inventory;
+mod read;
+mod record;
+
+pub use facts::{ColumnFacts, Facts, Number};
+pub use inventory::{Inventory, Partition, PartitionName, Piece, Removed, RollupState, Source};
+
+pub(crate) use history::History;
+pub(crate) use read::{Observed, observe, piece_bounds};
+pub(crate) use record::Records;

@@ -1,0 +1,306 @@
+//! Reads the inventory from a database.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::sql::{Db, Ident, Session, TableName};
+use clusterkeep_core::{Error, Result};
+
+use super::history::History;
+use super::record::Records;
+use super::{Inventory, Partition, PartitionName, Piece, RollupState, Source};
+use crate::model::{Manifest, Rollup, Stat, TimeColumn};
+use crate::plan::{Lifecycle, lifecycles};
+use crate::sql::{BUCKET, Described, NativePartition, Runs, SourceSql, Sums, TimeKind, catalogue};
+
+/// What was read, with what is needed to say and to do something about it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Observed {
+    pub(crate) inventory: Inventory,
+    /// How each table is asked, in the order of the inventory's sources.
+    pub(crate) sources: Vec<SourceSql>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Observes what `manifest` is about.
+pub(crate) async fn observe(
+    db: &Db,
+    records: &Records,
+    history: &History,
+    manifest: &Manifest,
+    now: DateTime<Utc>,
+) -> Result<Observed> {
+    let mut observed = Observed::default();
+    observed.inventory.last_applied = history.last_applied;
+    let mut session = db.session().await?;
+    for lifecycle in lifecycles(manifest) {
+        let known = match lifecycle.rolled {
+            // A rollup's table keeps time as its source does, also before it exists.
+            Some(rollup) => Some(kind_of_source(&observed, &lifecycle, rollup)?),
+            None => None,
+        };
+        observe_table(&mut *session, records, history, &lifecycle, known, now, &mut observed).await?;
+    }
+    Ok(observed)
+}
+
+fn kind_of_source(observed: &Observed, lifecycle: &Lifecycle<'_>, rollup: &Rollup) -> Result<TimeKind> {
+    let from = rollup.from.as_ref().unwrap_or(&lifecycle.policy.table);
+    let source = observed.sources.iter().find(|source| source.table == *from);
+    source
+        .map(|source| source.kind)
+        .ok_or_else(|| Error::failed(format!("`{from}` was not observed before `{}`", rollup.target)))
+}
+
+async fn observe_table(
+    session: &mut dyn Session,
+    records: &Records,
+    history: &History,
+    lifecycle: &Lifecycle<'_>,
+    known: Option<TimeKind>,
+    now: DateTime<Utc>,
+    observed: &mut Observed,
+) -> Result<()> {
+    let table = lifecycle.table;
+    let time = time_of(lifecycle);
+    let described = catalogue::describe(session, table, Some(&time)).await?;
+    let Some(described) = described else {
+        if known.is_none() {
+            return Err(Error::input(format!("there is no table `{table}`"))
+                .with_hint("check the name and its schema, and that the address leads to the right database"));
+        }
+        return observe_missing(session, records, lifecycle, known, &time, observed).await;
+    };
+    check_columns(lifecycle, &described)?;
+    let column = described.column(table, &time.column)?;
+    let (kind, note) = match known {
+        Some(kind) => (kind, None),
+        None => catalogue::time_kind(session.engine(), table, column, time.meaning)?,
+    };
+    observed.notes.extend(note);
+    let sql = SourceSql { engine: session.engine(), table: table.clone(), time: time.column.clone(), kind };
+    let span = sql.span(session).await?;
+    let native = described.partitions.is_some();
+    let mut counts = Counts::default();
+    let partitions = match described.partitions {
+        Some(partitions) => native_partitions(session, &sql, lifecycle, partitions, now).await?,
+        None => slices(session, &sql, lifecycle, span, described.bytes, &mut counts).await?,
+    };
+    let mut rollups = Vec::with_capacity(lifecycle.rollups.len());
+    let own = native.then_some(partitions.as_slice());
+    for rollup in &lifecycle.rollups {
+        rollups.push(rollup_state(session, records, &sql, lifecycle, rollup, own, span, now, &mut counts).await?);
+    }
+    let removed = history.removed(table);
+    observed.inventory.sources.push(Source { table: table.clone(), partitions, native, rollups, removed });
+    observed.sources.push(sql);
+    Ok(())
+}
+
+/// A rollup that was never made: nothing is in it, and what is made from it has nothing yet.
+async fn observe_missing(
+    session: &mut dyn Session,
+    records: &Records,
+    lifecycle: &Lifecycle<'_>,
+    known: Option<TimeKind>,
+    time: &TimeColumn,
+    observed: &mut Observed,
+) -> Result<()> {
+    let mut rollups = Vec::new();
+    for rollup in &lifecycle.rollups {
+        let exists = catalogue::describe(session, &rollup.target, None).await?.is_some();
+        let recorded = records.of(&rollup.target).await?;
+        rollups.push(RollupState { target: rollup.target.clone(), exists, now: Vec::new(), recorded });
+    }
+    let table = lifecycle.table.clone();
+    let kind = known.unwrap_or(TimeKind::Instant);
+    let sql = SourceSql { engine: session.engine(), table: table.clone(), time: time.column.clone(), kind };
+    let removed = Default::default();
+    observed.inventory.sources.push(Source { table, partitions: Vec::new(), native: false, rollups, removed });
+    observed.sources.push(sql);
+    Ok(())
+}
+
+fn time_of(lifecycle: &Lifecycle<'_>) -> TimeColumn {
+    match lifecycle.rolled {
+        Some(_) => TimeColumn { column: Ident::literal(BUCKET), meaning: None },
+        None => lifecycle.policy.time.clone(),
+    }
+}
+
+/// Each column that a policy names must be there before anything is planned.
+fn check_columns(lifecycle: &Lifecycle<'_>, described: &Described) -> Result<()> {
+    let has = |name: &Ident| described.column(lifecycle.table, name).map(drop);
+    lifecycle.policy.by.iter().try_for_each(has)?;
+    match lifecycle.rolled {
+        None => lifecycle.rollups.iter().flat_map(|rollup| &rollup.of).try_for_each(has),
+        Some(rollup) => {
+            let columns = lifecycle.policy.columns_of(rollup);
+            columns.iter().flat_map(|of| Stat::ALL.map(|stat| Rollup::column(of, stat))).try_for_each(|name| has(&name))
+        }
+    }
+}
+
+/// Counts by boundaries, so that slices and the pieces of a rollup that are the same are counted once.
+#[derive(Default)]
+struct Counts(Option<(Vec<DateTime<Utc>>, Vec<(DateTime<Utc>, u64)>)>);
+
+impl Counts {
+    async fn of(
+        &mut self,
+        session: &mut dyn Session,
+        sql: &SourceSql,
+        boundaries: Vec<DateTime<Utc>>,
+    ) -> Result<&[(DateTime<Utc>, u64)]> {
+        if self.0.as_ref().is_none_or(|(known, _)| *known != boundaries) {
+            let counts = match Runs::of(&boundaries) {
+                Some(runs) => sql.counts(session, &runs).await?,
+                None => Vec::new(),
+            };
+            self.0 = Some((boundaries, counts));
+        }
+        Ok(self.0.as_ref().map_or(&[], |(_, counts)| counts.as_slice()))
+    }
+}
+
+/// The slices that have rows, of a table without partitions of its own.
+async fn slices(
+    session: &mut dyn Session,
+    sql: &SourceSql,
+    lifecycle: &Lifecycle<'_>,
+    span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    bytes: Option<u64>,
+    counts: &mut Counts,
+) -> Result<Vec<Partition>> {
+    let Some((first, last)) = span else { return Ok(Vec::new()) };
+    let boundaries = lifecycle.slice().boundaries(lifecycle.zone, first, last + TimeDelta::microseconds(1));
+    let counted = counts.of(session, sql, boundaries.clone()).await?;
+    let total: u64 = counted.iter().map(|(_, rows)| rows).sum();
+    let share = |rows: u64| {
+        let bytes = u128::from(bytes?) * u128::from(rows) / u128::from(total.max(1));
+        u64::try_from(bytes).ok()
+    };
+    let partition = |(start, rows): &(DateTime<Utc>, u64)| Partition {
+        name: PartitionName::Slice,
+        start: Some(*start),
+        end: boundaries.get(boundaries.partition_point(|at| at <= start)).copied(),
+        rows: Some(*rows),
+        bytes: share(*rows),
+    };
+    Ok(counted.iter().map(partition).collect())
+}
+
+/// The engine's own partitions; rows are counted only where the partition may go.
+async fn native_partitions(
+    session: &mut dyn Session,
+    sql: &SourceSql,
+    lifecycle: &Lifecycle<'_>,
+    found: Vec<NativePartition>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Partition>> {
+    let cutoff = lifecycle.cutoff(now)?;
+    let mut partitions = Vec::with_capacity(found.len());
+    for native in found {
+        let may_go = cutoff.zip(native.end).is_some_and(|(cutoff, end)| end <= cutoff);
+        let rows = if may_go { Some(sql.count_all(session, &native.name).await?) } else { None };
+        partitions.push(Partition {
+            name: PartitionName::Table(Arc::new(native.name)),
+            start: native.start,
+            end: native.end,
+            rows,
+            bytes: native.bytes,
+        });
+    }
+    Ok(partitions)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that a rollup's state is read from; a struct for one call hides nothing"
+)]
+async fn rollup_state(
+    session: &mut dyn Session,
+    records: &Records,
+    sql: &SourceSql,
+    lifecycle: &Lifecycle<'_>,
+    rollup: &Rollup,
+    native: Option<&[Partition]>,
+    span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    now: DateTime<Utc>,
+    counts: &mut Counts,
+) -> Result<RollupState> {
+    let exists = match catalogue::describe(session, &rollup.target, None).await? {
+        Some(target) => check_target(lifecycle, rollup, &target).map(|()| true)?,
+        None => false,
+    };
+    let recorded = records.of(&rollup.target).await?;
+    let boundaries = match span {
+        Some((first, last)) => {
+            let buckets = rollup.every.boundaries(lifecycle.zone, first, last + TimeDelta::microseconds(1));
+            piece_bounds(lifecycle, buckets, native)
+        }
+        None => Vec::new(),
+    };
+    let mut pieces: Vec<Piece> = counts
+        .of(session, sql, boundaries.clone())
+        .await?
+        .iter()
+        .map(|(start, rows)| {
+            let end = boundaries.get(boundaries.partition_point(|at| at <= start)).copied().unwrap_or(*start);
+            Piece { start: *start, end, rows: *rows, facts: None, dropped: false }
+        })
+        .collect();
+    // Where something may go and a record says what it was, its values are compared, too, not only its rows.
+    if let (Some(cutoff), false) = (lifecycle.cutoff(now)?, recorded.is_empty()) {
+        let last = boundaries.partition_point(|at| *at <= cutoff);
+        let sums = Sums { columns: lifecycle.policy.columns_of(rollup), rolled: lifecycle.rolled.is_some() };
+        for summed in sql.sums(session, &boundaries[..last], sums).await? {
+            if let Ok(at) = pieces.binary_search_by_key(&summed.start, |piece| piece.start) {
+                pieces[at] = summed;
+            }
+        }
+    }
+    Ok(RollupState { target: rollup.target.clone(), exists, now: pieces, recorded })
+}
+
+/// The bounds of the pieces of a source over whole buckets: those of the buckets, and those of what goes as a whole.
+///
+/// Slices are cut where the policy cuts them, whether they have rows or not, so that a record made today and one made
+/// after tomorrow's rows are cut alike.
+pub(crate) fn piece_bounds(
+    lifecycle: &Lifecycle<'_>,
+    buckets: Vec<DateTime<Utc>>,
+    native: Option<&[Partition]>,
+) -> Vec<DateTime<Utc>> {
+    let (Some(from), Some(until)) = (buckets.first().copied(), buckets.last().copied()) else { return buckets };
+    let mut bounds: BTreeSet<_> = buckets.into_iter().collect();
+    let within = |at: &DateTime<Utc>| from < *at && *at < until;
+    match native {
+        Some(partitions) => {
+            bounds.extend(
+                partitions.iter().flat_map(|partition| [partition.start, partition.end]).flatten().filter(within),
+            );
+        }
+        None => bounds.extend(lifecycle.slice().boundaries(lifecycle.zone, from, until).into_iter().filter(within)),
+    }
+    bounds.into_iter().collect()
+}
+
+/// A table that exists under the name of a rollup must be one.
+fn check_target(lifecycle: &Lifecycle<'_>, rollup: &Rollup, target: &Described) -> Result<()> {
+    let columns = lifecycle.policy.columns_of(rollup);
+    let stats = columns.iter().flat_map(|of| Stat::ALL.map(|stat| Rollup::column(of, stat)));
+    let wanted = lifecycle.policy.by.iter().cloned().chain([Ident::literal(BUCKET)]).chain(stats);
+    for name in wanted {
+        if !target.columns.iter().any(|column| column.name == name) {
+            return Err(missing_in_target(&rollup.target, &name));
+        }
+    }
+    Ok(())
+}
+
+fn missing_in_target(target: &TableName, column: &Ident) -> Error {
+    Error::input(format!("table `{target}` exists and has no column `{column}`, so it is not this rollup"))
+        .with_hint("name another table in `into`, or add the column and fill it")
+}

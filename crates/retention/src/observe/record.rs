@@ -1,0 +1,117 @@
+//! What the sources of rollups were when they were verified: rows of the state table `rollups`.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::sql::{Session, SqlBuilder, TableName, Value};
+use clusterkeep_core::state::State;
+use clusterkeep_core::{Error, ErrorClass, Result};
+
+use super::{Facts, Piece};
+
+/// The records of a state, of which there may be none yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Records {
+    state: State,
+}
+
+/// How a record keeps what a piece adds up to.
+fn facts_text(facts: Option<&Facts>) -> Result<String> {
+    serde_json::to_string(&facts).map_err(|e| Error::caused("write the record of a rollup", e))
+}
+
+impl Records {
+    pub(crate) const fn of_state(state: State) -> Self {
+        Self { state }
+    }
+
+    fn sql(&self) -> SqlBuilder {
+        SqlBuilder::new(self.state.db().engine())
+    }
+
+    /// The pieces that `target` was verified against, sorted.
+    pub(crate) async fn of(&self, target: &TableName) -> Result<Vec<Piece>> {
+        let mut query = self.sql();
+        query.push("SELECT ").join(", ", ["bucket", "until", "source_rows", "facts", "dropped_at"], |sql, name| {
+            sql.name(name);
+        });
+        query.push(" FROM ").table(&self.state.table("rollups")).push(" WHERE ").name("target").push(" = ");
+        query.bind(target.to_string()).push(" ORDER BY ").name("bucket");
+        let records = match self.state.db().query(query.build()).await {
+            Ok(records) => records,
+            Err(e) if e.class() == Some(ErrorClass::MissingRelation) => return Ok(Vec::new()),
+            Err(e) => return Err(e),
+        };
+        records
+            .rows()
+            .map(|row| {
+                let text: String = row.get("facts")?;
+                let facts = serde_json::from_str(&text)
+                    .map_err(|e| Error::caused(format!("read the record of rollup `{target}`"), e))?;
+                Ok(Piece {
+                    start: instant(row.get("bucket")?)?,
+                    end: instant(row.get("until")?)?,
+                    rows: row.get("source_rows")?,
+                    facts,
+                    dropped: row.get::<i64>("dropped_at")? != 0,
+                })
+            })
+            .collect()
+    }
+
+    /// Replaces the records of `[from, until)` by `pieces`, within the transaction that `session` has open.
+    pub(crate) async fn replace(
+        &self,
+        session: &mut dyn Session,
+        target: &TableName,
+        source: &TableName,
+        span: (DateTime<Utc>, DateTime<Utc>),
+        pieces: &[Piece],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let table = self.state.table("rollups");
+        let mut delete = self.sql();
+        delete.push("DELETE FROM ").table(&table).push(" WHERE ").name("target").push(" = ").bind(target.to_string());
+        delete.push(" AND ").name("bucket").push(" >= ").bind(span.0.timestamp_micros());
+        delete.push(" AND ").name("bucket").push(" < ").bind(span.1.timestamp_micros());
+        session.execute(&delete.build()).await?;
+        let columns = ["target", "bucket", "until", "source", "source_rows", "facts", "verified_at", "dropped_at"];
+        let mut insert = self.sql();
+        insert.push("INSERT INTO ").table(&table).push(" (").join(", ", columns, |sql, name| {
+            sql.name(name);
+        });
+        insert.push(") VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+        let rows = pieces.iter().map(|piece| {
+            Ok(vec![
+                target.to_string().into(),
+                piece.start.timestamp_micros().into(),
+                piece.end.timestamp_micros().into(),
+                source.to_string().into(),
+                piece.rows.into(),
+                facts_text(piece.facts.as_ref())?.into(),
+                now.timestamp_micros().into(),
+                0_i64.into(),
+            ])
+        });
+        let rows = rows.collect::<Result<Vec<Vec<Value>>>>()?;
+        session.execute_many(&insert.build(), &rows).await.map(drop)
+    }
+
+    /// Marks that the source of `[from, until)` was dropped, within the transaction that `session` has open.
+    pub(crate) async fn mark_dropped(
+        &self,
+        session: &mut dyn Session,
+        source: &TableName,
+        span: (DateTime<Utc>, DateTime<Utc>),
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let mut update = self.sql();
+        update.push("UPDATE ").table(&self.state.table("rollups")).push(" SET ").name("dropped_at").push(" = ");
+        update.bind(now.timestamp_micros()).push(" WHERE ").name("source").push(" = ").bind(source.to_string());
+        update.push(" AND ").name("bucket").push(" >= ").bind(span.0.timestamp_micros());
+        update.push(" AND ").name("until").push(" <= ").bind(span.1.timestamp_micros());
+        session.execute(&update.build()).await.map(drop)
+    }
+}
+
+fn instant(micros: i64) -> Result<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).ok_or_else(|| Error::failed(format!("{micros} µs is no point in time")))
+}

@@ -1,0 +1,312 @@
+//! What a retention plan speaks of: its objects, decisions, reasons and actions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clusterkeep_core::plan::{self, Class, Decide};
+use clusterkeep_core::sql::TableName;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use crate::model::Share;
+
+/// Plans of the kind `retention`.
+#[derive(Debug, Clone)]
+pub struct Domain;
+
+impl plan::Domain for Domain {
+    const KIND: &'static str = "retention";
+    type Object = Object;
+    type Decision = Decision;
+    type Reason = Reason;
+    type Detail = Detail;
+    type Action = Action;
+}
+
+/// A table, a partition, or a slice.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Object {
+    /// The table.
+    pub table: Arc<TableName>,
+    /// What part of it.
+    pub part: Part,
+}
+
+/// A part of a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// The rows of a half-open interval.
+    Slice {
+        /// The first instant that is in it.
+        start: DateTime<Utc>,
+        /// The first instant after it.
+        end: DateTime<Utc>,
+    },
+    /// A partition that is a table of its own.
+    Partition(Arc<TableName>),
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rfc3339 = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        match &self.part {
+            Part::Whole => write!(f, "{}", self.table),
+            Part::Slice { start, end } => write!(f, "{}[{},{})", self.table, rfc3339(start), rfc3339(end)),
+            Part::Partition(name) => write!(f, "{}/{name}", self.table),
+        }
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Object {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Object".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "a table, `table/partition`, or `table[start,end)` for a slice of a table without partitions",
+        })
+    }
+}
+
+/// What is decided of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Drop,
+    /// Buckets of a rollup are made.
+    Build,
+    /// It would go, and a guard rail stops that.
+    Refuse,
+}
+
+impl Decide for Decision {
+    fn class(self) -> Class {
+        match self {
+            Self::Keep => Class::Keep,
+            Self::Drop | Self::Build => Class::Act,
+            Self::Refuse => Class::Refuse,
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keep => "keep",
+            Self::Drop => "drop",
+            Self::Build => "build",
+            Self::Refuse => "refuse",
+        })
+    }
+}
+
+/// Why.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "code", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// It ended at or before the cutoff.
+    EndedBeforeCutoff {
+        /// The cutoff.
+        cutoff: DateTime<Utc>,
+        /// The rollups that must be verified first.
+        #[schemars(with = "Vec<String>")]
+        after: Arc<[TableName]>,
+    },
+    /// It ends after the cutoff.
+    EndsAfterCutoff {
+        /// The cutoff.
+        cutoff: DateTime<Utc>,
+    },
+    /// It is among the newest, which stay however old they are.
+    Newest,
+    /// Nothing says when it goes.
+    NoExpiry,
+    /// Its end is not known.
+    UnknownEnd,
+    /// It lies outside of what was selected.
+    NotSelected,
+    /// A rollup that it feeds has a bucket that is not complete yet.
+    NeededBy {
+        /// The rollup.
+        rollup: TableName,
+        /// When the bucket is complete.
+        until: DateTime<Utc>,
+    },
+    /// It has rows that came after its source was dropped; they can't be put into the rollup any more.
+    Late {
+        /// The rollup.
+        rollup: TableName,
+        /// How many.
+        rows: u64,
+    },
+    /// It has fewer rows than the rollup was made from, or other values, so that the rollup can't be checked against it.
+    SourceChanged {
+        /// The rollup.
+        rollup: TableName,
+        /// How many rows the rollup was made from.
+        recorded: u64,
+        /// How many are there.
+        now: u64,
+    },
+    /// More would go within 24 hours than the guard allows.
+    ShareExceeded {
+        /// How much would go, with what went in the last 24 hours.
+        part: u64,
+        /// Of how much.
+        whole: u64,
+        /// Counted in what.
+        unit: ShareUnit,
+        /// What is allowed.
+        allowed: Share,
+    },
+    /// The plan is for an instant before the newest one that was applied.
+    ClockBehind {
+        /// The newest one that was applied.
+        last_applied: DateTime<Utc>,
+    },
+    /// Buckets that are missing, or whose source changed.
+    BucketsMissing {
+        /// How many buckets.
+        buckets: usize,
+        /// What they are made from.
+        source: TableName,
+    },
+}
+
+/// What a share is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareUnit {
+    /// Rows, where all of them were counted.
+    Rows,
+    /// Partitions or slices.
+    Partitions,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EndedBeforeCutoff { after, .. } => {
+                f.write_str("ended at or before the cutoff")?;
+                if let Some((first, rest)) = after.split_first() {
+                    write!(f, "; first into {first}")?;
+                    rest.iter().try_for_each(|other| write!(f, " and {other}"))?;
+                    f.write_str(", verified")?;
+                }
+                Ok(())
+            }
+            Self::EndsAfterCutoff { .. } => f.write_str("ends after the cutoff"),
+            Self::Newest => f.write_str("newest slice"),
+            Self::NoExpiry => f.write_str("nothing says that it goes"),
+            Self::UnknownEnd => f.write_str("its end is not known"),
+            Self::NotSelected => f.write_str("outside of what was selected"),
+            Self::NeededBy { rollup, until } => {
+                write!(f, "{rollup} needs it until {}", until.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+            }
+            Self::Late { rollup, rows } => {
+                write!(
+                    f,
+                    "{rows} rows came after {rollup} was made and its source dropped; merge them by hand or delete them"
+                )
+            }
+            Self::SourceChanged { rollup, recorded, now } if recorded == now => {
+                write!(f, "values changed since {rollup} was made, though the {now} rows are as many")
+            }
+            Self::SourceChanged { rollup, recorded, now } => {
+                write!(f, "{rollup} was made from {recorded} rows, {now} are there now")
+            }
+            Self::ShareExceeded { part, whole, unit, allowed } => {
+                let unit = match unit {
+                    ShareUnit::Rows => "rows",
+                    ShareUnit::Partitions => "partitions",
+                };
+                write!(f, "{part} of {whole} {unit} would go within 24 hours, the guard allows {allowed}")
+            }
+            Self::ClockBehind { last_applied } => {
+                let last = last_applied.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+                write!(f, "the plan is for a time before {last}, which was applied already: is a clock wrong?")
+            }
+            Self::BucketsMissing { buckets, source } => write!(f, "{buckets} buckets to be made from {source}"),
+        }
+    }
+}
+
+/// What a retention plan adds to a verdict.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Detail {
+    /// The table.
+    #[schemars(with = "String")]
+    pub table: Arc<TableName>,
+    /// The partition's own name, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub partition: Option<Arc<TableName>>,
+    /// The first instant that is in it; missing where it is not known.
+    pub start: Option<DateTime<Utc>>,
+    /// The first instant after it; missing where it is not known.
+    pub end: Option<DateTime<Utc>>,
+    /// How many rows it has, where that was counted.
+    pub rows: Option<u64>,
+    /// How many bytes it takes, as an estimate.
+    pub bytes: Option<u64>,
+    /// The policy that decides.
+    #[schemars(with = "String")]
+    pub policy: Arc<str>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Action {
+    /// Makes buckets of a rollup again from their source.
+    Downsample {
+        /// What it is made from.
+        source: TableName,
+        /// Where it is kept.
+        target: TableName,
+        /// The start of the first bucket.
+        from: DateTime<Utc>,
+        /// The end of the last.
+        until: DateTime<Utc>,
+        /// How many buckets.
+        buckets: usize,
+    },
+    /// Deletes the rows of slices.
+    DeleteSlices {
+        /// From what.
+        table: TableName,
+    },
+    /// Drops a partition whole.
+    DropPartition {
+        /// Of what.
+        table: TableName,
+        /// Which.
+        partition: TableName,
+    },
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Downsample { target, buckets, .. } => write!(f, "build {buckets} buckets of {target}"),
+            Self::DeleteSlices { table } => write!(f, "delete slices of {table}"),
+            Self::DropPartition { partition, .. } => write!(f, "drop {partition}"),
+        }
+    }
+}

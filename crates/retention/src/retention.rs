@@ -1,0 +1,302 @@
+//! The fluent way in: policies, a database, and what ties planning and applying together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::audit::{self, Audit, Entry, TableAudit};
+use clusterkeep_core::clock::{Clock, SystemClock};
+use clusterkeep_core::event::Events;
+use clusterkeep_core::plan::{self, ApplyOptions, Approval, Plan, Report};
+use clusterkeep_core::sql::Db;
+use clusterkeep_core::state::State;
+use clusterkeep_core::{Error, Result};
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::Apply;
+use crate::model::{Manifest, Policy};
+use crate::observe::{History, Observed, Records, observe};
+use crate::plan::{Cutoff, Domain, Selection, cutoffs};
+
+/// Retention on one database.
+///
+/// ```no_run
+/// # async fn example() -> clusterkeep_core::Result<()> {
+/// use clusterkeep_core::age::days;
+/// use clusterkeep_core::sql::Db;
+/// use clusterkeep_retention::Retention;
+/// use clusterkeep_retention::model::Policy;
+///
+/// let db = Db::connect("sqlite://weather.db").await?;
+/// let policy = Policy::for_table("observations").time("time_hour").drop_after(days(90));
+/// let retention = Retention::new(db).policy(policy);
+/// let plan = retention.plan(chrono::Utc::now()).await?;
+/// println!("{plan}");
+/// let report = retention.apply(&plan, plan.hash.into()).await?;
+/// assert_eq!(report.exit_code().code(), 0);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Retention {
+    pub(crate) db: Db,
+    pub(crate) state: State,
+    pub(crate) manifest: Manifest,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) audit: Option<Audit>,
+    plan_audit: Option<Audit>,
+    chain: String,
+    actor: String,
+    events: Events,
+    parallel: usize,
+    cancel: CancellationToken,
+    selection: Selection,
+}
+
+impl Retention {
+    /// Retention on `db`, without a policy yet; its state is kept in the same database.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self {
+            state: State::of(db.clone()),
+            db,
+            manifest: Manifest::named("retention"),
+            clock: Arc::new(SystemClock),
+            audit: None,
+            plan_audit: None,
+            chain: "main".to_owned(),
+            actor: "library".to_owned(),
+            events: Events::none(),
+            parallel: 4,
+            cancel: CancellationToken::new(),
+            selection: Selection::default(),
+        }
+    }
+
+    /// Adds a policy.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.manifest.tables.push(policy);
+        self
+    }
+
+    /// Takes all policies from `manifest`, and its name and zone.
+    #[must_use]
+    pub fn manifest(mut self, manifest: Manifest) -> Self {
+        self.manifest = manifest;
+        self
+    }
+
+    /// Keeps locks, records and the audit elsewhere than in the database that is served.
+    #[must_use]
+    pub fn state(mut self, state: State) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Writes the audit of applies elsewhere than into the state.
+    #[must_use]
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = Some(audit);
+        self
+    }
+
+    /// Records plans, too; planning needs no right to write in the database, so this is a sink of its own.
+    #[must_use]
+    pub fn plan_audit(mut self, audit: Audit) -> Self {
+        self.plan_audit = Some(audit);
+        self
+    }
+
+    /// The chain of the audit that applies are recorded in; a simulation has one of its own.
+    #[must_use]
+    pub fn chain(mut self, chain: impl Into<String>) -> Self {
+        self.chain = chain.into();
+        self
+    }
+
+    /// Who is recorded to have done it.
+    #[must_use]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = actor.into();
+        self
+    }
+
+    /// The clock that records are stamped by, and that a plan may not be ahead of.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Who wants to see what happens.
+    #[must_use]
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// The most steps that run at once; engines that take one writer at a time run one.
+    #[must_use]
+    pub const fn parallel(mut self, steps: usize) -> Self {
+        self.parallel = steps;
+        self
+    }
+
+    /// Ends an apply after the steps that are under way.
+    #[must_use]
+    pub fn cancel(mut self, token: CancellationToken) -> Self {
+        self.cancel = token;
+        self
+    }
+
+    /// Plans only a part.
+    #[must_use]
+    pub const fn select(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// The audit of applies.
+    #[must_use]
+    pub fn audit_sink(&self) -> Audit {
+        self.audit.clone().unwrap_or_else(|| Arc::new(TableAudit::new(self.state.clone(), self.chain.clone())))
+    }
+
+    /// What audit records are about.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        format!("retention:{}", self.manifest.name)
+    }
+
+    /// Looks at what is there and decides what would go, as of `now`. It changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A manifest that breaks a rule, a table or column that is not there, a time column whose meaning can't be known, or
+    /// a database that does not answer. Nothing is planned then.
+    pub async fn plan(&self, now: DateTime<Utc>) -> Result<Planned> {
+        let (planned, _) = self.observe_and_plan(now).await?;
+        if let Some(audit) = &self.plan_audit {
+            let refused = planned.plan.refused().count();
+            let entry = Entry {
+                at: self.clock.now(),
+                actor: self.actor.clone(),
+                event: audit::Event::Planned,
+                subject: self.subject(),
+                plan: planned.plan.hash.to_string(),
+                as_of: now,
+                step: None,
+                data: serde_json::json!({ "address": self.db.address(), "steps": planned.plan.steps.len(), "refused": refused }),
+            };
+            audit.append(vec![entry]).await?;
+        }
+        Ok(planned)
+    }
+
+    /// Applies what was approved: locks, plans again, refuses if it is another plan by now, and then does step after step.
+    ///
+    /// # Errors
+    ///
+    /// See [`clusterkeep_core::plan::apply`]; from the first step on, failures are outcomes in the report.
+    pub async fn apply(&self, planned: &Planned, approval: Approval) -> Result<Report<Domain>> {
+        let audit = self.audit_sink();
+        let executor = Apply::new(self, planned.plan.as_of);
+        let options = ApplyOptions {
+            approval,
+            audit: &audit,
+            subject: self.subject(),
+            actor: self.actor.clone(),
+            clock: &*self.clock,
+            events: self.events.clone(),
+            // SQLite takes one writer at a time: more would only wait for one another.
+            parallel: if self.db.engine() == clusterkeep_core::sql::Engine::Sqlite { 1 } else { self.parallel },
+            cancel: self.cancel.clone(),
+        };
+        plan::apply(&executor, &planned.plan, &options).await
+    }
+
+    pub(crate) async fn observe_and_plan(&self, now: DateTime<Utc>) -> Result<(Planned, Observed)> {
+        self.manifest.check()?;
+        let records = Records::of_state(self.state.clone());
+        let has_state = self.state.exists().await?;
+        let history = if has_state || self.audit.is_some() {
+            History::read(&*self.audit_sink(), &self.subject(), self.clock.now()).await?
+        } else {
+            History::default()
+        };
+        let observed = observe(&self.db, &records, &history, &self.manifest, now).await?;
+        let plan = crate::plan::plan(&self.manifest, &observed.inventory, now, &self.selection)?;
+        let mut notes = observed.notes.clone();
+        if !has_state && !plan.is_empty() {
+            notes.push(format!("`{}` is created first, for locks, records and the audit", self.state_text()));
+        }
+        let planned = Planned {
+            plan,
+            name: self.manifest.name.clone(),
+            address: self.db.address(),
+            engine: self.db.engine(),
+            cutoffs: cutoffs(&self.manifest, now)?,
+            guards: self.manifest.tables.iter().map(|policy| (policy.table.clone(), policy.guard.clone())).collect(),
+            notes,
+        };
+        Ok((planned, observed))
+    }
+
+    fn state_text(&self) -> String {
+        let name = self.state.name();
+        let what = if self.state.db().capabilities().schemas { format!("schema {name}") } else { format!("{name}_*") };
+        format!("{what} in {}", self.state.db().address())
+    }
+
+    pub(crate) fn records(&self) -> Records {
+        Records::of_state(self.state.clone())
+    }
+
+    /// Whether state and data lie in one database, so that one transaction can hold both.
+    pub(crate) fn state_is_here(&self) -> bool {
+        self.state.db().same_as(&self.db)
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+/// A plan, with what is needed to show it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan<Domain>,
+    /// The manifest's name.
+    pub name: String,
+    /// The database, without its password.
+    pub address: String,
+    /// Its engine.
+    pub engine: clusterkeep_core::sql::Engine,
+    /// The cutoff of each table.
+    pub cutoffs: Vec<Cutoff>,
+    /// The guard of each raw table.
+    pub guards: Vec<(clusterkeep_core::sql::TableName, crate::model::Guard)>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+}
+
+impl std::ops::Deref for Planned {
+    type Target = Plan<Domain>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.plan
+    }
+}
+
+/// As a table, like things folded into one row.
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::text::plan(self, false))
+    }
+}
+
+/// The error for a source that a step names and that was not observed.
+pub(crate) fn not_observed(table: &clusterkeep_core::sql::TableName) -> Error {
+    Error::failed(format!("`{table}` was not observed"))
+}

@@ -1,0 +1,124 @@
+//! The bucket that an instant is in, as arithmetic that every engine is fast with.
+//!
+//! Boundaries are handed over as data, so that buckets mean the same on every engine, also on one without a zone
+//! database. Civil days are 24 hours long but for two in a year: stretches of equal length become one division each, and
+//! a balanced `CASE` finds the stretch.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::sql::{Ident, SqlBuilder};
+
+use super::TimeKind;
+
+/// Boundaries, run-length encoded: stretches of buckets of one length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Runs(Vec<Run>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    from: DateTime<Utc>,
+    width: TimeDelta,
+    until: DateTime<Utc>,
+}
+
+impl Runs {
+    /// The stretches between ascending `boundaries`; `None` where there is no bucket at all.
+    pub(crate) fn of(boundaries: &[DateTime<Utc>]) -> Option<Self> {
+        let mut runs: Vec<Run> = Vec::new();
+        for pair in boundaries.windows(2) {
+            let (from, until) = (pair[0], pair[1]);
+            let width = until - from;
+            match runs.last_mut() {
+                Some(run) if run.width == width => run.until = until,
+                _ => runs.push(Run { from, width, until }),
+            }
+        }
+        (!runs.is_empty()).then_some(Self(runs))
+    }
+
+    /// The first boundary.
+    pub(crate) fn from(&self) -> DateTime<Utc> {
+        self.0[0].from
+    }
+
+    /// The last boundary.
+    pub(crate) fn until(&self) -> DateTime<Utc> {
+        self.0[self.0.len() - 1].until
+    }
+
+    /// Appends the expression for the start of the bucket that `column` is in, in the column's own kind.
+    ///
+    /// It means something only between the first and the last boundary.
+    pub(crate) fn push(&self, sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
+        push(&self.0, sql, column, kind);
+    }
+}
+
+fn push(runs: &[Run], sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
+    if let [run] = runs {
+        return push_run(run, sql, column, kind);
+    }
+    let (left, right) = runs.split_at(runs.len() / 2);
+    sql.push("CASE WHEN ").ident(column).push(" < ");
+    push_instant(sql, right[0].from, kind);
+    sql.push(" THEN ");
+    push(left, sql, column, kind);
+    sql.push(" ELSE ");
+    push(right, sql, column, kind);
+    sql.push(" END");
+}
+
+fn push_run(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
+    match kind {
+        TimeKind::Meant(meaning) if let Some(per_second) = meaning.per_second() => {
+            // Within the run the difference is never negative: division rounds down on every engine.
+            let width = run.width.num_seconds() * per_second;
+            push_instant(sql, run.from, kind);
+            sql.push(" + (").ident(column).push(" - ");
+            push_instant(sql, run.from, kind);
+            sql.push(") / ").number(width).push(" * ").number(width);
+        }
+        _ => {
+            sql.push("date_bin(make_interval(secs => ").number(run.width.num_seconds()).push("), ").ident(column);
+            sql.push(", ");
+            push_instant(sql, run.from, kind);
+            sql.push(")");
+        }
+    }
+}
+
+/// Numbers go in as text, so that a planner sees constants; other kinds as parameters.
+fn push_instant(sql: &mut SqlBuilder, instant: DateTime<Utc>, kind: TimeKind) {
+    let value = kind.value(instant);
+    match value.as_i64() {
+        Some(number) => sql.number(number),
+        None => sql.bind(value),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::America::New_York;
+    use clusterkeep_core::civil::Every;
+    use clusterkeep_core::sql::Engine;
+
+    use crate::model::Meaning;
+
+    #[test]
+    fn a_year_of_days_has_five_stretches() {
+        let from = "2013-01-01T05:00:00Z".parse().unwrap();
+        let until = "2014-01-01T05:00:00Z".parse().unwrap();
+        let runs = Runs::of(&Every::Day.boundaries(New_York, from, until)).unwrap();
+        assert_eq!(runs.0.len(), 5, "winter, 23 hours, summer, 25 hours, winter");
+        assert_eq!((runs.from(), runs.until()), (from, until));
+        let mut sql = SqlBuilder::new(Engine::Sqlite);
+        runs.push(&mut sql, &Ident::literal("t"), TimeKind::Meant(Meaning::EpochSeconds));
+        assert!(sql.build().text().starts_with("CASE WHEN \"t\" < 1362974400 THEN "));
+    }
+
+    #[test]
+    fn nothing_has_no_runs() {
+        assert!(Runs::of(&[]).is_none());
+        assert!(Runs::of(&["2013-01-01T05:00:00Z".parse().unwrap()]).is_none());
+    }
+}

@@ -1,0 +1,94 @@
+//! What PostgreSQL's catalogue says of a table.
+
+use clusterkeep_core::Result;
+use clusterkeep_core::sql::{Engine, Ident, Session, TableName, sql};
+
+use super::postgres_bounds::bounds;
+use super::{CatalogueColumn, Described, NativePartition, time_kind};
+use crate::model::TimeColumn;
+
+/// Describes a table, with its partitions where it is partitioned by ranges of the column of time alone.
+pub(super) async fn describe(
+    session: &mut dyn Session,
+    table: &TableName,
+    time: Option<&TimeColumn>,
+) -> Result<Option<Described>> {
+    let found = session
+        .query(
+            &sql(
+                "SELECT c.oid::bigint AS oid, c.relkind = 'p' AS partitioned, pg_total_relation_size(c.oid) AS bytes \
+                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                  WHERE c.relkind IN ('r', 'p') AND c.relname = ? \
+                  AND CASE WHEN ?::text IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = ?::text END",
+            )
+            .bind(table.name.as_str())
+            .bind(table.schema.as_ref().map(Ident::as_str))
+            .bind(table.schema.as_ref().map(Ident::as_str)),
+        )
+        .await?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let oid: i64 = row.get("oid")?;
+    let columns = session
+        .query(
+            &sql("SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute \
+                  WHERE attrelid = ?::bigint::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
+            .bind(oid),
+        )
+        .await?;
+    let columns = columns
+        .rows()
+        .map(|row| Ok(CatalogueColumn { name: Ident::new(row.get::<String>("name")?)?, type_name: row.get("type")? }))
+        .collect::<Result<_>>()?;
+    let bytes = u64::try_from(row.get::<i64>("bytes")?).ok();
+    let mut described = Described { columns, partitions: None, bytes };
+    if let (true, Some(time)) = (row.get::<bool>("partitioned")?, time) {
+        described.partitions = Some(partitions(session, table, oid, &described, time).await?);
+    }
+    Ok(Some(described))
+}
+
+/// The partitions one level below; what is not a range of the column of time has no bounds, and so stays.
+async fn partitions(
+    session: &mut dyn Session,
+    table: &TableName,
+    oid: i64,
+    described: &Described,
+    time: &TimeColumn,
+) -> Result<Vec<NativePartition>> {
+    let key = session
+        .query(
+            &sql("SELECT p.partstrat::text AS strategy, p.partnatts::int AS columns, a.attname AS first \
+                  FROM pg_partitioned_table p \
+                  LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] \
+                  WHERE p.partrelid = ?::bigint::oid")
+            .bind(oid),
+        )
+        .await?;
+    let key = key.one()?;
+    let by_time = key.get::<String>("strategy")? == "r"
+        && key.get::<i64>("columns")? == 1
+        && key.get::<Option<String>>("first")?.as_deref() == Some(time.column.as_str());
+    let (kind, _) = time_kind(Engine::Postgres, table, described.column(table, &time.column)?, time.meaning)?;
+    let found = session
+        .query(
+            &sql("SELECT n.nspname AS schema, c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds, \
+                  pg_total_relation_size(c.oid) AS bytes \
+                  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+                  WHERE i.inhparent = ?::bigint::oid AND NOT i.inhdetachpending")
+            .bind(oid),
+        )
+        .await?;
+    found
+        .rows()
+        .map(|row| {
+            let name =
+                TableName::within(Ident::new(row.get::<String>("schema")?)?, Ident::new(row.get::<String>("name")?)?);
+            let text: Option<String> = row.get("bounds")?;
+            let (start, end) = match text {
+                Some(text) if by_time => bounds(&text, kind),
+                _ => (None, None),
+            };
+            Ok(NativePartition { name, start, end, bytes: u64::try_from(row.get::<i64>("bytes")?).ok() })
+        })
+        .collect()
+}

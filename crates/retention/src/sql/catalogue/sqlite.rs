@@ -1,0 +1,37 @@
+//! What SQLite's catalogue says of a table.
+
+use clusterkeep_core::Result;
+use clusterkeep_core::sql::{Ident, Session, TableName, sql};
+
+use super::{CatalogueColumn, Described};
+
+/// Describes a table; SQLite has no partitions.
+pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Result<Option<Described>> {
+    let schema = table.schema.as_ref().map_or("main", Ident::as_str);
+    let columns = session
+        .query(
+            &sql("SELECT name, type FROM pragma_table_info(?, ?) ORDER BY cid").bind(table.name.as_str()).bind(schema),
+        )
+        .await?;
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let columns = columns
+        .rows()
+        .map(|row| Ok(CatalogueColumn { name: Ident::new(row.get::<String>("name")?)?, type_name: row.get("type")? }))
+        .collect::<Result<_>>()?;
+    // Only builds with the `dbstat` table know sizes; without it there is no estimate.
+    let bytes = session
+        .query(
+            &sql("SELECT sum(pgsize) AS bytes FROM dbstat WHERE aggregate = TRUE AND schema = ? AND name IN \
+                  (SELECT name FROM pragma_table_list WHERE name = ? UNION SELECT name FROM pragma_index_list(?))")
+            .bind(schema)
+            .bind(table.name.as_str())
+            .bind(table.name.as_str()),
+        )
+        .await
+        .ok()
+        .and_then(|records| records.first()?.value("bytes").ok()?.as_i64())
+        .and_then(|bytes| u64::try_from(bytes).ok());
+    Ok(Some(Described { columns, partitions: None, bytes }))
+}

@@ -1,0 +1,15 @@
+//! What retention says to databases: the catalogue, sums over pieces of time, and the making of rollups.
+//!
+//! The only room that knows engines; each has a file of its own under `catalogue`.
+
+mod bucket;
+pub(crate) mod catalogue;
+mod rollup;
+mod source;
+mod time;
+
+pub(crate) use bucket::Runs;
+pub(crate) use catalogue::{CatalogueColumn, Described, NativePartition};
+pub(crate) use rollup::{BUCKET, RollupSql};
+pub(crate) use source::{SourceSql, Sums};
+pub(crate) use time::TimeKind;

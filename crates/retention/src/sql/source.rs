@@ -1,0 +1,195 @@
+//! Questions about a source: how many rows lie in which piece of time, and what they add up to.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, TableName};
+use clusterkeep_core::{Error, Result};
+
+use super::{Runs, TimeKind};
+use crate::model::{Rollup, Stat};
+use crate::observe::{ColumnFacts, Facts, Number, Piece};
+
+/// A table to ask, and how it keeps time.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceSql {
+    pub(crate) engine: Engine,
+    pub(crate) table: TableName,
+    pub(crate) time: Ident,
+    pub(crate) kind: TimeKind,
+}
+
+/// Which columns are summed, and whether the table holds values or sums of values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sums<'a> {
+    pub(crate) columns: &'a [Ident],
+    pub(crate) rolled: bool,
+}
+
+impl SourceSql {
+    /// The first and the last instant in the table; `None` where it has no row with a time.
+    pub(crate) async fn span(&self, session: &mut dyn Session) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
+        let mut query = SqlBuilder::new(self.engine);
+        // Two subqueries: each is one look into an index, where min and max in one query read the table on SQLite.
+        query.push("SELECT (SELECT min(").ident(&self.time).push(") FROM ").table(&self.table);
+        query.push(") AS first, (SELECT max(").ident(&self.time).push(") FROM ").table(&self.table);
+        query.push(") AS last");
+        let records = session.query(&query.build()).await?;
+        let row = records.one()?;
+        let (first, last) = (row.value("first")?, row.value("last")?);
+        if first.is_null() || last.is_null() {
+            return Ok(None);
+        }
+        match (self.kind.instant(first), self.kind.instant(last)) {
+            (Some(first), Some(last)) => Ok(Some((first, last))),
+            _ => Err(Error::input(format!(
+                "column `{}` of `{}` holds values that are no points in time",
+                self.time, self.table
+            ))
+            .with_hint("say what it means with `as: epoch_seconds`, or clean the values that do not fit")),
+        }
+    }
+
+    /// How many rows lie in each bucket that has any.
+    pub(crate) async fn counts(&self, session: &mut dyn Session, runs: &Runs) -> Result<Vec<(DateTime<Utc>, u64)>> {
+        let mut query = SqlBuilder::new(self.engine);
+        query.push("SELECT ");
+        runs.push(&mut query, &self.time, self.kind);
+        query.push(" AS piece, count(*) AS n");
+        self.within(&mut query, runs);
+        query.push(" GROUP BY 1 ORDER BY 1");
+        let records = session.query(&query.build()).await?;
+        records.rows().map(|row| Ok((self.start(row)?, row.get("n")?))).collect()
+    }
+
+    /// What the rows of each bucket that has any add up to; ends are looked up in `boundaries`.
+    pub(crate) async fn sums(
+        &self,
+        session: &mut dyn Session,
+        boundaries: &[DateTime<Utc>],
+        sums: Sums<'_>,
+    ) -> Result<Vec<Piece>> {
+        let Some(runs) = Runs::of(boundaries) else { return Ok(Vec::new()) };
+        let mut query = SqlBuilder::new(self.engine);
+        self.select_sums(&mut query, &runs, sums);
+        self.within(&mut query, &runs);
+        query.push(" GROUP BY 1 ORDER BY 1");
+        let records = session.query(&query.build()).await?;
+        records.rows().map(|row| self.piece(row, boundaries, sums.columns)).collect()
+    }
+
+    /// Deletes the rows between the first and the last boundary, and says what the very rows that went add up to.
+    ///
+    /// On PostgreSQL that is one statement, so that nothing can slip in between; on SQLite the transaction that must be
+    /// open keeps every other writer out.
+    pub(crate) async fn remove(
+        &self,
+        session: &mut dyn Session,
+        boundaries: &[DateTime<Utc>],
+        sums: Sums<'_>,
+    ) -> Result<Vec<Piece>> {
+        let Some(runs) = Runs::of(boundaries) else { return Ok(Vec::new()) };
+        let mut delete = SqlBuilder::new(self.engine);
+        delete.push("DELETE FROM ").table(&self.table);
+        self.between(&mut delete, runs.from(), runs.until());
+        if self.engine == Engine::Postgres {
+            let mut query = SqlBuilder::new(self.engine);
+            query.push("WITH gone AS (").append(delete).push(" RETURNING *) ");
+            self.select_sums(&mut query, &runs, sums);
+            query.push(" FROM gone GROUP BY 1 ORDER BY 1");
+            let records = session.query(&query.build()).await?;
+            return records.rows().map(|row| self.piece(row, boundaries, sums.columns)).collect();
+        }
+        let summed = self.sums(session, boundaries, sums).await?;
+        let expected: u64 = summed.iter().map(|piece| piece.rows).sum();
+        let gone = session.execute(&delete.build()).await?;
+        if gone != expected {
+            let what = format!("{gone} rows of `{}` would have gone, {expected} were counted", self.table);
+            return Err(Error::Drifted { what, hint: None });
+        }
+        Ok(summed)
+    }
+
+    fn select_sums(&self, query: &mut SqlBuilder, runs: &Runs, sums: Sums<'_>) {
+        query.push("SELECT ");
+        runs.push(query, &self.time, self.kind);
+        query.push(" AS piece, count(*) AS n");
+        for column in sums.columns {
+            for stat in Stat::ALL {
+                query.push(", ");
+                push_stat(query, column, stat, sums.rolled);
+            }
+        }
+    }
+
+    fn within(&self, query: &mut SqlBuilder, runs: &Runs) {
+        query.push(" FROM ").table(&self.table);
+        self.between(query, runs.from(), runs.until());
+    }
+
+    /// Appends the condition that a row lies in `[from, until)`.
+    pub(crate) fn between(&self, query: &mut SqlBuilder, from: DateTime<Utc>, until: DateTime<Utc>) {
+        query.push(" WHERE ").ident(&self.time).push(" >= ").bind(self.kind.value(from));
+        query.push(" AND ").ident(&self.time).push(" < ").bind(self.kind.value(until));
+    }
+
+    /// How many rows lie in `[from, until)`.
+    pub(crate) async fn count(
+        &self,
+        session: &mut dyn Session,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<u64> {
+        let mut query = SqlBuilder::new(self.engine);
+        query.push("SELECT count(*) AS n FROM ").table(&self.table);
+        self.between(&mut query, from, until);
+        session.query(&query.build()).await?.scalar()
+    }
+
+    /// How many rows a partition that is a table of its own has.
+    pub(crate) async fn count_all(&self, session: &mut dyn Session, partition: &TableName) -> Result<u64> {
+        let mut query = SqlBuilder::new(self.engine);
+        query.push("SELECT count(*) AS n FROM ").table(partition);
+        session.query(&query.build()).await?.scalar()
+    }
+
+    fn start(&self, row: &Row) -> Result<DateTime<Utc>> {
+        let value = row.value("piece")?;
+        let lost = || Error::failed(format!("`{value}` of `{}` is no point in time", self.table));
+        self.kind.instant(value).ok_or_else(lost)
+    }
+
+    fn piece(&self, row: &Row, boundaries: &[DateTime<Utc>], columns: &[Ident]) -> Result<Piece> {
+        let start = self.start(row)?;
+        let end = boundaries.get(boundaries.partition_point(|at| *at <= start)).copied().unwrap_or(start);
+        let number = |at: usize| {
+            let value = row.value(at)?;
+            Number::from_value(value).ok_or_else(|| {
+                Error::input(format!(
+                    "`{}` of `{}` holds `{value}`, which is no number",
+                    row.columns()[at].name,
+                    self.table
+                ))
+                .with_hint("only columns of numbers can be rolled up")
+            })
+        };
+        let facts = columns.iter().enumerate().map(|(nth, _)| {
+            let first = 2 + nth * Stat::ALL.len();
+            let count = row.value(first)?.as_i64().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+            Ok(ColumnFacts { count, sum: number(first + 1)?, min: number(first + 2)?, max: number(first + 3)? })
+        });
+        let facts = Facts { columns: facts.collect::<Result<_>>()? };
+        Ok(Piece { start, end, rows: row.get("n")?, facts: Some(facts), dropped: false })
+    }
+}
+
+/// Appends one sum over a column, named as the rollup names it: from values, or from the sums of a finer rollup.
+pub(super) fn push_stat(query: &mut SqlBuilder, column: &Ident, stat: Stat, rolled: bool) {
+    let name = Rollup::column(column, stat);
+    query.push(match (stat, rolled) {
+        (Stat::Count, false) => "count(",
+        (Stat::Count, true) | (Stat::Sum, _) => "sum(",
+        (Stat::Min, _) => "min(",
+        (Stat::Max, _) => "max(",
+    });
+    query.ident(if rolled { &name } else { column });
+    query.push(") AS ").ident(&name);
+}

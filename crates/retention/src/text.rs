@@ -1,0 +1,325 @@
+//! A plan as people read it: what is looked at, the table with a reason on every row, and what would happen.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use clusterkeep_core::plan::{Class, Decide, Verdict};
+use clusterkeep_core::sql::TableName;
+
+use crate::model::Share;
+use crate::plan::{Action, Cutoff, Decision, Domain, Reason};
+use crate::retention::Planned;
+
+/// A row of the shown table: like verdicts folded into one.
+#[derive(Debug, Clone)]
+pub struct Row<'a> {
+    /// The first of them.
+    pub first: &'a Verdict<Domain>,
+    /// The last.
+    pub last: &'a Verdict<Domain>,
+    /// How many.
+    pub count: usize,
+    /// Their rows together, where all were counted.
+    pub rows: Option<u64>,
+    /// Their bytes together, where all are known.
+    pub bytes: Option<u64>,
+}
+
+/// A verdict, compared by what people see of it.
+struct Verdicted<'a>(&'a Verdict<Domain>);
+
+impl PartialEq for Verdicted<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.detail.table == other.0.detail.table
+            && self.0.verdict == other.0.verdict
+            && self.0.reason == other.0.reason
+    }
+}
+
+/// Folds neighbours with one verdict and one reason into rows; `all` leaves each on its own.
+#[must_use]
+pub fn fold(verdicts: &[Verdict<Domain>], all: bool) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for verdict in verdicts {
+        match rows.last_mut() {
+            Some(row) if !all && Verdicted(row.last) == Verdicted(verdict) && verdict.verdict != Decision::Build => {
+                row.last = verdict;
+                row.count += 1;
+                row.rows = row.rows.zip(verdict.detail.rows).map(|(a, b)| a + b);
+                row.bytes = row.bytes.zip(verdict.detail.bytes).map(|(a, b)| a + b);
+            }
+            _ => rows.push(Row {
+                first: verdict,
+                last: verdict,
+                count: buckets(verdict).unwrap_or(1),
+                rows: verdict.detail.rows,
+                bytes: verdict.detail.bytes,
+            }),
+        }
+    }
+    rows
+}
+
+fn buckets(verdict: &Verdict<Domain>) -> Option<usize> {
+    match verdict.reason {
+        Reason::BucketsMissing { buckets, .. } => Some(buckets),
+        _ => None,
+    }
+}
+
+/// The whole plan as text, without colour.
+#[must_use]
+pub fn plan(planned: &Planned, all: bool) -> String {
+    plan_with(planned, all, |_, text| text.to_owned())
+}
+
+/// The whole plan as text; `paint` may colour a verdict by its class.
+pub fn plan_with(planned: &Planned, all: bool, paint: impl Fn(Class, &str) -> String) -> String {
+    let mut out = head(planned);
+    out.push('\n');
+    let rows = fold(&planned.plan.verdicts, all);
+    if rows.is_empty() {
+        out.push_str("  there is nothing in the tables that policies are about\n");
+    } else {
+        table(&mut out, planned.plan.zone, &rows, paint);
+    }
+    out.push('\n');
+    out.push_str(&tail(planned));
+    out
+}
+
+/// The lines above the table: what is looked at, as of when, and the cutoffs.
+#[must_use]
+pub fn head(planned: &Planned) -> String {
+    let plan = &planned.plan;
+    let database = planned.address.split_once("://").map_or(planned.address.as_str(), |(_, rest)| rest);
+    let mut out = format!("{} on {} {database}, as of {}\n", planned.name, planned.engine, both(plan.as_of, plan.zone));
+    for cutoff in &planned.cutoffs {
+        let _ = writeln!(out, "cutoff: {}", cutoff_text(cutoff, plan.as_of));
+    }
+    for note in &planned.notes {
+        let _ = writeln!(out, "note: {note}");
+    }
+    for (table, guard) in &planned.guards {
+        if let Some(share) = share_of(planned, table).filter(|_| guard.max_share > Share::DEFAULT) {
+            let _ = writeln!(
+                out,
+                "guard: {share} of {table} within 24 hours is allowed, because the manifest raises {} to {}",
+                Share::DEFAULT,
+                guard.max_share
+            );
+        }
+    }
+    out
+}
+
+/// The share of a table that goes, where that is more than the default guard would let go.
+fn share_of(planned: &Planned, table: &TableName) -> Option<String> {
+    let verdicts = || planned.plan.verdicts.iter().filter(|verdict| *verdict.detail.table == *table);
+    let drops = || verdicts().filter(|verdict| verdict.verdict == Decision::Drop);
+    let rows = |sum: Option<u64>| sum.filter(|sum| *sum > 0);
+    let part = rows(drops().map(|verdict| verdict.detail.rows).sum())?;
+    let whole = rows(verdicts().filter(|v| v.verdict != Decision::Build).map(|verdict| verdict.detail.rows).sum())?;
+    (!Share::DEFAULT.allows(part, whole)).then(|| percentage(part, whole))
+}
+
+fn cutoff_text(cutoff: &Cutoff, as_of: DateTime<Utc>) -> String {
+    let local = cutoff.at.with_timezone(&cutoff.zone);
+    let mut text = format!("{} ending at or before {} may go (", cutoff.table, local.format("%Y-%m-%d %H:%M %Z"));
+    if cutoff.age.is_calendar() {
+        let today = as_of.with_timezone(&cutoff.zone).date_naive();
+        let _ = write!(text, "{} before the start of {today}, {})", cutoff.age, cutoff.zone.name());
+    } else {
+        let _ = write!(text, "{} before now)", cutoff.age);
+    }
+    text
+}
+
+/// An instant in UTC, and in the zone where that is another.
+#[must_use]
+pub fn both(at: DateTime<Utc>, zone: Tz) -> String {
+    let utc = at.format("%Y-%m-%d %H:%M UTC");
+    if zone == Tz::UTC {
+        return utc.to_string();
+    }
+    format!("{utc} ({})", at.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z"))
+}
+
+/// A bound in the zone: the date alone where it is the start of a civil day.
+#[must_use]
+pub fn bound(at: Option<DateTime<Utc>>, zone: Tz) -> String {
+    let Some(at) = at else { return "unknown".to_owned() };
+    let local = at.with_timezone(&zone).naive_local();
+    let at_midnight = local.time() == NaiveTime::MIN && zone.from_local_datetime(&local).earliest().is_some();
+    if at_midnight { local.date().to_string() } else { local.format("%Y-%m-%d %H:%M").to_string() }
+}
+
+const COLUMNS: [(&str, bool); 8] = [
+    ("table", false),
+    ("from", false),
+    ("until", false),
+    ("slices", true),
+    ("rows", true),
+    ("size", true),
+    ("verdict", false),
+    ("why", false),
+];
+
+fn table(out: &mut String, zone: Tz, rows: &[Row<'_>], paint: impl Fn(Class, &str) -> String) {
+    let cells: Vec<[String; 8]> = rows.iter().map(|row| cells(row, zone)).collect();
+    let mut widths = COLUMNS.map(|(title, _)| title.len());
+    for row in &cells {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let titles = COLUMNS.map(|(title, _)| title.to_owned());
+    line(out, &titles, &widths, |_, text| text.to_owned());
+    for (row, cells) in rows.iter().zip(&cells) {
+        let class = row.first.verdict.class();
+        line(out, cells, &widths, |column, text| if column == 6 { paint(class, text) } else { text.to_owned() });
+    }
+}
+
+fn line(out: &mut String, cells: &[String; 8], widths: &[usize; 8], paint: impl Fn(usize, &str) -> String) {
+    let mut text = String::new();
+    for (column, ((cell, width), (_, right))) in cells.iter().zip(widths).zip(COLUMNS).enumerate() {
+        let padding = " ".repeat(width - cell.chars().count());
+        let cell = paint(column, cell);
+        text.push_str("  ");
+        let (before, after) = if right { (padding, String::new()) } else { (String::new(), padding) };
+        text.push_str(&before);
+        text.push_str(&cell);
+        text.push_str(&after);
+    }
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+fn cells(row: &Row<'_>, zone: Tz) -> [String; 8] {
+    let (first, last) = (row.first, row.last);
+    [
+        first.detail.table.to_string(),
+        bound(first.detail.start, zone),
+        bound(last.detail.end, zone),
+        grouped(row.count as u64),
+        row.rows.map_or_else(String::new, grouped),
+        row.bytes.map_or_else(String::new, size),
+        first.verdict.to_string(),
+        first.reason.to_string(),
+    ]
+}
+
+/// The last line: what would happen, and the hash.
+#[must_use]
+pub fn tail(planned: &Planned) -> String {
+    let plan = &planned.plan;
+    let mut out = String::new();
+    if plan.is_empty() {
+        let _ = writeln!(out, "plan {}: nothing to do", plan.hash.short());
+    } else {
+        let _ = writeln!(out, "plan {}: {}", plan.hash.short(), what_happens(planned));
+    }
+    out
+}
+
+fn what_happens(planned: &Planned) -> String {
+    let plan = &planned.plan;
+    let targets: std::collections::BTreeSet<_> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::Downsample { target, .. } => Some(target),
+            Action::DeleteSlices { .. } | Action::DropPartition { .. } => None,
+        })
+        .collect();
+    let mut parts = Vec::new();
+    if !targets.is_empty() {
+        parts.push(format!("build {} rollup{}", targets.len(), plural(targets.len())));
+    }
+    let drops: Vec<_> = plan.verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop).collect();
+    if !drops.is_empty() {
+        let what = if drops.iter().all(|verdict| verdict.detail.partition.is_some()) { "partition" } else { "slice" };
+        let mut facts = Vec::new();
+        let rows: Option<u64> = drops.iter().map(|verdict| verdict.detail.rows).sum();
+        facts.extend(rows.map(|rows| format!("{} row{}", grouped(rows), plural(usize::try_from(rows).unwrap_or(2)))));
+        facts.extend(drops.iter().map(|verdict| verdict.detail.bytes).sum::<Option<u64>>().map(size));
+        let tables: std::collections::BTreeSet<_> = drops.iter().map(|verdict| &verdict.detail.table).collect();
+        if let (Some(rows), 1) = (rows, tables.len()) {
+            let in_table = |verdict: &&Verdict<Domain>| {
+                tables.contains(&verdict.detail.table) && verdict.verdict != Decision::Build
+            };
+            let whole: Option<u64> = plan.verdicts.iter().filter(in_table).map(|verdict| verdict.detail.rows).sum();
+            facts.extend(
+                whole.filter(|whole| *whole > 0).map(|whole| format!("{} of the table", percentage(rows, whole))),
+            );
+        }
+        let then = if parts.is_empty() { "" } else { "then " };
+        let count = grouped(drops.len() as u64);
+        parts.push(format!("{then}drop {count} {what}{} ({})", plural(drops.len()), facts.join(", ")));
+    }
+    parts.join(", ")
+}
+
+const fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
+/// A number with its thousands grouped.
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes in binary units.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit < 2 { format!("{value:.0} {}", UNITS[unit]) } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// `part` of `whole` in percent: without a fraction, but never 0 % or 100 % of what is neither.
+#[must_use]
+pub fn percentage(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "0 %".to_owned();
+    }
+    let rounded = (u128::from(part) * 200 + u128::from(whole)) / (2 * u128::from(whole));
+    match rounded {
+        0 if part > 0 => "< 1 %".to_owned(),
+        100 if part < whole => "> 99 %".to_owned(),
+        n => format!("{n} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(grouped(20_698), "20,698");
+        assert_eq!(grouped(7), "7");
+        assert_eq!(size(1_887_437), "1.8 MiB");
+        assert_eq!(size(6_100), "6 KiB");
+        assert_eq!(percentage(20_698, 26_115), "79 %");
+        assert_eq!(percentage(1, 100_000), "< 1 %");
+        assert_eq!(percentage(99_999, 100_000), "> 99 %");
+    }
+}

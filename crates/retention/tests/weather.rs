@@ -1,0 +1,236 @@
+//! The main job on real data: the bundled weather, thinned out as `examples/weather.yaml` says.
+//!
+//! Every number of every rollup is recomputed from the file, with the file's own civil days.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clusterkeep_core::ExitCode;
+use clusterkeep_core::age::{days, years};
+use clusterkeep_core::plan::{Outcome, Report};
+use clusterkeep_core::sql::{ConnectOptions, Db, Value, sql};
+use clusterkeep_retention::model::{Keep, Manifest, Meaning, Policy, Rollup, percent};
+use clusterkeep_retention::plan::Decision;
+use clusterkeep_retention::{Planned, Retention};
+use clusterkeep_testkit::weather;
+
+const ROLLED: [&str; 5] = ["temp", "humid", "wind_speed", "precip", "pressure"];
+
+fn manifest() -> Manifest {
+    let policy = Policy::for_table("observations")
+        .time("time_hour")
+        .meaning(Meaning::EpochSeconds)
+        .zone("America/New_York")
+        .by(["origin"])
+        .downsample(Rollup::daily().of(ROLLED).into("observations_daily").keep(years(2)))
+        .downsample(Rollup::monthly().from("observations_daily").into("observations_monthly").keep(Keep::Forever))
+        .drop_after(days(90))
+        .max_share(percent(90));
+    Manifest::named("weather").policy(policy)
+}
+
+fn now() -> DateTime<Utc> {
+    "2014-01-15T00:00:00Z".parse().unwrap()
+}
+
+async fn sqlite() -> (tempfile::TempDir, Db) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/weather.db", folder.path().display()).parse().unwrap();
+    let db = Db::connect_with(&url, ConnectOptions::default().create()).await.unwrap();
+    weather::load(&db).await.unwrap();
+    (folder, db)
+}
+
+fn drops(plan: &Planned) -> (usize, u64) {
+    let drops = || plan.verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop);
+    (drops().count(), drops().map(|verdict| verdict.detail.rows.unwrap()).sum())
+}
+
+fn assert_done(report: &Report<clusterkeep_retention::plan::Domain>) {
+    let bad = report.outcomes.iter().find(|outcome| !outcome.outcome.is_done());
+    assert_eq!(report.exit_code, ExitCode::Done, "{bad:?}");
+}
+
+/// What one bucket must hold, per rolled-up column: count, exact sum, minimum and maximum.
+type Bucket = [(i64, f64, f64, f64); 5];
+
+/// Recomputes a rollup from the file, whose own year, month and day say which bucket a row is in.
+fn oracle(monthly: bool) -> BTreeMap<(String, NaiveDate), Bucket> {
+    let mut values: BTreeMap<(String, NaiveDate), [Vec<f64>; 5]> = BTreeMap::new();
+    for row in weather::observations().unwrap() {
+        let [year, month, day, _] = row.local;
+        let day = if monthly { 1 } else { day };
+        let date = NaiveDate::from_ymd_opt(year as i32, month as u32, day as u32).unwrap();
+        let bucket = values.entry((row.origin.clone(), date)).or_default();
+        for (nth, name) in ROLLED.iter().enumerate() {
+            let column = weather::NUMBERS.iter().position(|number| number == name).unwrap();
+            bucket[nth].extend(row.numbers[column]);
+        }
+    }
+    let summed = |values: &Vec<f64>| {
+        let mut sum = ExactSum::default();
+        values.iter().for_each(|x| sum.add(*x));
+        let min = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        (values.len() as i64, sum.total(), min, max)
+    };
+    values.iter().map(|(key, columns)| (key.clone(), [0, 1, 2, 3, 4].map(|nth| summed(&columns[nth])))).collect()
+}
+
+/// Sums without rounding: Shewchuk's partials, as Python's `math.fsum` does it.
+#[derive(Default)]
+struct ExactSum(Vec<f64>);
+
+impl ExactSum {
+    fn add(&mut self, mut x: f64) {
+        let mut kept = Vec::new();
+        for &y in &self.0 {
+            let (big, small) = if x.abs() < y.abs() { (y, x) } else { (x, y) };
+            let high = big + small;
+            let low = small - (high - big);
+            if low != 0.0 {
+                kept.push(low);
+            }
+            x = high;
+        }
+        kept.push(x);
+        self.0 = kept;
+    }
+
+    fn total(&self) -> f64 {
+        self.0.iter().rev().sum()
+    }
+}
+
+async fn check_rollup(db: &Db, table: &'static str, monthly: bool) {
+    let query = match table {
+        "observations_daily" => sql("SELECT * FROM observations_daily"),
+        _ => sql("SELECT * FROM observations_monthly"),
+    };
+    let rows = db.query(query).await.unwrap();
+    let mut wanted = oracle(monthly);
+    for row in rows.rows() {
+        let bucket = match row.value("bucket").unwrap() {
+            Value::Int(seconds) => DateTime::from_timestamp(*seconds, 0).unwrap(),
+            Value::Timestamp(at) => *at,
+            other => panic!("bucket {other:?}"),
+        };
+        let civil = bucket.with_timezone(&chrono_tz::America::New_York).naive_local();
+        assert_eq!(civil.time(), chrono::NaiveTime::MIN, "a bucket begins at midnight in New York");
+        let origin: String = row.get("origin").unwrap();
+        let expected =
+            wanted.remove(&(origin.clone(), civil.date())).unwrap_or_else(|| panic!("no {origin} {civil} in the file"));
+        for (name, (count, sum, min, max)) in ROLLED.iter().zip(expected) {
+            let get = |stat: &str| row.value(format!("{name}_{stat}").as_str()).unwrap().clone();
+            assert_eq!(get("count").as_i64(), Some(count), "{table} {origin} {civil} {name}");
+            if count == 0 {
+                assert!(get("sum").is_null() && get("min").is_null() && get("max").is_null(), "nothing is no zero");
+                continue;
+            }
+            assert_eq!(
+                (get("min").as_f64(), get("max").as_f64()),
+                (Some(min), Some(max)),
+                "{table} {origin} {civil} {name}"
+            );
+            let stored = get("sum").as_f64().unwrap();
+            let magnitude = sum.abs().max(1e-300);
+            assert!((stored - sum).abs() <= 1e-9 * magnitude, "{table} {origin} {civil} {name}: {stored} is not {sum}");
+        }
+    }
+    assert!(wanted.is_empty(), "{table} lacks {} buckets", wanted.len());
+}
+
+async fn main_job(db: Db) {
+    let retention = Retention::new(db.clone()).manifest(manifest());
+    let plan = retention.plan(now()).await.unwrap();
+    assert_eq!(drops(&plan), (288, 20_698), "{plan}");
+    assert_eq!(db.query(sql("SELECT count(*) AS n FROM observations")).await.unwrap().scalar::<i64>().unwrap(), 26_115);
+
+    let report = retention.apply(&plan, plan.hash.into()).await.unwrap();
+    assert_done(&report);
+    assert_eq!(report.count(Outcome::Done), report.outcomes.len());
+
+    let left = db.query(sql("SELECT count(*) AS n FROM observations")).await.unwrap().scalar::<i64>().unwrap();
+    assert_eq!(left, 26_115 - 20_698);
+    check_rollup(&db, "observations_daily", false).await;
+    check_rollup(&db, "observations_monthly", true).await;
+
+    let again = retention.plan(now()).await.unwrap();
+    assert!(again.is_empty(), "{again}");
+    let report = retention.apply(&again, again.hash.into()).await.unwrap();
+    assert_eq!((report.exit_code, report.outcomes.len()), (ExitCode::Done, 0));
+}
+
+#[tokio::test]
+async fn the_main_job_on_sqlite() {
+    let (_folder, db) = sqlite().await;
+    main_job(db).await;
+}
+
+#[tokio::test]
+async fn a_plan_that_was_not_approved_is_not_applied() {
+    let (_folder, db) = sqlite().await;
+    let retention = Retention::new(db.clone()).manifest(manifest());
+    let plan = retention.plan(now()).await.unwrap();
+    db.execute(sql("DELETE FROM observations WHERE month = 3 AND day = 3")).await.unwrap();
+    let refused = retention.apply(&plan, plan.hash.into()).await.unwrap_err();
+    assert_eq!(ExitCode::from(&refused), ExitCode::Drifted, "{refused}");
+    // What stays may change: rows of the last days are no ground of the plan.
+    let plan = retention.plan(now()).await.unwrap();
+    db.execute(sql("DELETE FROM observations WHERE month = 12 AND day = 3")).await.unwrap();
+    assert_eq!(retention.plan(now()).await.unwrap().hash, plan.hash);
+}
+
+#[tokio::test]
+async fn the_main_job_on_postgres() {
+    let Some(database) = clusterkeep_testkit::servers::postgres().await else { return };
+    let db = database.connect().await;
+    weather::load(&db).await.unwrap();
+    main_job(db).await;
+}
+
+/// Monthly partitions by UTC, which no day of New York fits into: each day is cut at their bounds.
+async fn partitioned(db: &Db) {
+    weather::load(db).await.unwrap();
+    let script = sql("ALTER TABLE observations RENAME TO flat;
+         CREATE TABLE observations (LIKE flat) PARTITION BY RANGE (time_hour);
+         DO $$ BEGIN
+           FOR m IN 1..13 LOOP
+             EXECUTE format('CREATE TABLE observations_p%s PARTITION OF observations FOR VALUES FROM (%L) TO (%L)', m,
+               make_timestamptz(2013, 1, 1, 0, 0, 0, 'UTC') + make_interval(months => m - 1),
+               make_timestamptz(2013, 1, 1, 0, 0, 0, 'UTC') + make_interval(months => m));
+           END LOOP;
+         END $$;
+         CREATE TABLE observations_rest PARTITION OF observations DEFAULT;
+         INSERT INTO observations SELECT * FROM flat;
+         DROP TABLE flat;");
+    db.session().await.unwrap().execute_script(&script).await.unwrap();
+}
+
+#[tokio::test]
+async fn partitions_of_postgres_are_dropped_whole_and_by_their_end() {
+    let Some(database) = clusterkeep_testkit::servers::postgres().await else { return };
+    let db = database.connect().await;
+    partitioned(&db).await;
+    let retention = Retention::new(db.clone()).manifest(manifest());
+    let plan = retention.plan(now()).await.unwrap();
+    // The cutoff is 16 October: the partition of October ends after it, and January to September may go.
+    assert_eq!(drops(&plan).0, 9, "{plan}");
+    let report = retention.apply(&plan, plan.hash.into()).await.unwrap();
+    assert_done(&report);
+    check_rollup(&db, "observations_daily", false).await;
+    check_rollup(&db, "observations_monthly", true).await;
+    let left =
+        db.query(sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'observations'::regclass")).await.unwrap();
+    assert_eq!(left.scalar::<i64>().unwrap(), 5, "October, November, December, January, and the default partition");
+    let again = retention.plan(now()).await.unwrap();
+    assert!(again.is_empty(), "{again}");
+
+    // A month later October goes, whose first day was partly in the partition that is gone.
+    let later = "2014-02-15T00:00:00Z".parse().unwrap();
+    let plan = retention.plan(later).await.unwrap();
+    assert_eq!(drops(&plan).0, 1, "{plan}");
+    let report = retention.apply(&plan, plan.hash.into()).await.unwrap();
+    assert_done(&report);
+    check_rollup(&db, "observations_daily", false).await;
+}
