@@ -4,11 +4,13 @@
 //!
 //! - [`conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
+//! - [`fault`]: a database that fails, or kills its process, at a statement of your choice
 //! - [`proxy`]: a way to a server that can be cut, stalled or closed
 //! - [`skip`]: tests that can't run here say so
 //! - [`weather`]: real data to try things on
 
 pub mod conformance;
+pub mod fault;
 pub mod proxy;
 pub mod servers;
 pub mod skip;

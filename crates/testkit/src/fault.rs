@@ -1,0 +1,204 @@
+//! A database that fails, or kills its own process, at a statement of your choice.
+//!
+//! With it a test walks through every statement of an operation: fault at the first, run again, compare; fault at the
+//! second, and so on, until the operation ends without having met its fault.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use clusterkeep_core::error::ErrorClass;
+use clusterkeep_core::sql::{
+    Capabilities, Database, Db, Engine, Records, RowStream, Server, Session, Statement, Value,
+};
+use clusterkeep_core::{Error, Result};
+
+/// What happens at the chosen statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The statement never reaches the database.
+    Lost,
+    /// The database does it, and its answer never arrives.
+    AnswerLost,
+    /// The process is killed before the statement, as `kill -9` does it.
+    KillBefore,
+    /// The process is killed after the statement.
+    KillAfter,
+}
+
+/// When a fault happens.
+#[derive(Debug)]
+pub struct Trap {
+    left: AtomicU64,
+    sprung: AtomicBool,
+    fault: Fault,
+}
+
+impl Trap {
+    /// A fault at the statement number `at`, counted from 1.
+    #[must_use]
+    pub fn at(at: u64, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { left: AtomicU64::new(at), sprung: AtomicBool::new(false), fault })
+    }
+
+    /// Whether the statement was reached.
+    #[must_use]
+    pub fn sprung(&self) -> bool {
+        self.sprung.load(Ordering::SeqCst)
+    }
+
+    /// Whether this statement is the one.
+    fn steps_in(&self) -> bool {
+        let was = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let hit = was == Ok(1);
+        if hit {
+            self.sprung.store(true, Ordering::SeqCst);
+        }
+        hit
+    }
+}
+
+/// `db` with a trap in it.
+#[must_use]
+pub fn faulty(db: Db, trap: Arc<Trap>) -> Db {
+    Db::new(FaultyDatabase { db, trap })
+}
+
+#[derive(Debug)]
+struct FaultyDatabase {
+    db: Db,
+    trap: Arc<Trap>,
+}
+
+struct FaultySession {
+    inner: Box<dyn Session>,
+    trap: Arc<Trap>,
+    /// After a fault the connection is gone, as it would be.
+    broken: bool,
+}
+
+fn connection_lost() -> Error {
+    Error::Database {
+        operation: "query".to_owned(),
+        target: "a database with a trap in it".to_owned(),
+        class: ErrorClass::Unreachable,
+        code: None,
+        attempts: 1,
+        elapsed: std::time::Duration::ZERO,
+        source: "the connection was lost".into(),
+    }
+}
+
+/// Ends this process at once: nothing is dropped and nothing is flushed.
+fn kill() {
+    // A signal to oneself can't fail; were it to, the wait would show in the test.
+    if rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).is_err() {
+        std::process::abort();
+    }
+}
+
+/// Runs `$call` with the trap before and after it.
+macro_rules! trapped {
+    ($session:ident, $call:expr) => {{
+        if $session.broken {
+            return Err(connection_lost());
+        }
+        if !$session.trap.steps_in() {
+            return $call;
+        }
+        $session.broken = true;
+        match $session.trap.fault {
+            Fault::Lost => Err(connection_lost()),
+            Fault::AnswerLost => {
+                // Whatever the answer was, nobody gets it.
+                drop($call);
+                Err(connection_lost())
+            }
+            Fault::KillBefore => {
+                kill();
+                Err(connection_lost())
+            }
+            Fault::KillAfter => {
+                drop($call);
+                kill();
+                Err(connection_lost())
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Session for FaultySession {
+    fn engine(&self) -> Engine {
+        self.inner.engine()
+    }
+
+    async fn query(&mut self, statement: &Statement) -> Result<Records> {
+        trapped!(self, self.inner.query(statement).await)
+    }
+
+    async fn stream<'a>(&'a mut self, statement: &'a Statement) -> Result<RowStream<'a>> {
+        if self.broken || self.trap.steps_in() {
+            self.broken = true;
+            return Err(connection_lost());
+        }
+        self.inner.stream(statement).await
+    }
+
+    async fn execute(&mut self, statement: &Statement) -> Result<u64> {
+        trapped!(self, self.inner.execute(statement).await)
+    }
+
+    async fn execute_many(&mut self, statement: &Statement, rows: &[Vec<Value>]) -> Result<u64> {
+        trapped!(self, self.inner.execute_many(statement, rows).await)
+    }
+
+    async fn execute_script(&mut self, statement: &Statement) -> Result<()> {
+        trapped!(self, self.inner.execute_script(statement).await)
+    }
+
+    async fn begin(&mut self) -> Result<()> {
+        trapped!(self, self.inner.begin().await)
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        trapped!(self, self.inner.commit().await)
+    }
+
+    async fn rollback(&mut self) -> Result<()> {
+        trapped!(self, self.inner.rollback().await)
+    }
+}
+
+#[async_trait]
+impl Database for FaultyDatabase {
+    fn engine(&self) -> Engine {
+        self.db.engine()
+    }
+
+    fn address(&self) -> String {
+        self.db.address()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.db.capabilities()
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        self.db.file()
+    }
+
+    async fn session(&self) -> Result<Box<dyn Session>> {
+        let inner = self.db.session().await?;
+        Ok(Box::new(FaultySession { inner, trap: Arc::clone(&self.trap), broken: false }))
+    }
+
+    async fn server(&self) -> Result<Server> {
+        self.db.server().await
+    }
+
+    async fn close(&self) {
+        self.db.close().await;
+    }
+}
