@@ -8,7 +8,7 @@ use super::lexer::{Kind, tokens};
 /// An insert of one row whose values are all placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SingleRowInsert<'a> {
-    /// Up to and with `VALUES `.
+    /// What stands before `VALUES`.
     pub(super) head: &'a str,
     /// `(?, ?)`.
     pub(super) tuple: &'a str,
@@ -33,7 +33,7 @@ impl<'a> SingleRowInsert<'a> {
         }
         // A placeholder or a parenthesised select before VALUES is another kind of statement.
         let mut depth = 0_u32;
-        for (token, _) in parts.by_ref() {
+        while let Some((token, Range { start: before_values, .. })) = parts.next() {
             match token.kind {
                 Kind::Placeholder => return None,
                 Kind::Mark if token.text == "(" => depth += 1,
@@ -43,7 +43,7 @@ impl<'a> SingleRowInsert<'a> {
                     let (range, width) = placeholders(&mut parts)?;
                     let tail = &text[range.end..];
                     return plain_tail(engine, tail).then(|| Self {
-                        head: &text[..range.start],
+                        head: &text[..before_values],
                         tuple: &text[range],
                         tail: tail.trim_end().trim_end_matches(';'),
                         width,
@@ -59,6 +59,7 @@ impl<'a> SingleRowInsert<'a> {
     pub(super) fn repeated(&self, rows: usize) -> String {
         let mut text = String::with_capacity(self.head.len() + rows * (self.tuple.len() + 1) + self.tail.len());
         text.push_str(self.head);
+        text.push_str("VALUES ");
         for row in 0..rows {
             if row > 0 {
                 text.push(',');
@@ -113,11 +114,14 @@ mod tests {
     #[test]
     fn tuple_is_repeated_and_the_rest_kept() {
         assert_eq!(
-            repeated(Engine::Sqlite, "INSERT INTO t (a, \"values\") VALUES ( ?, ? ) ON CONFLICT (a) DO NOTHING;")
-                .unwrap(),
+            repeated(
+                Engine::Sqlite,
+                "INSERT INTO t (a, \"values\") VALUES /* one */ ( ?, ? ) ON CONFLICT (a) DO NOTHING;"
+            )
+            .unwrap(),
             "INSERT INTO t (a, \"values\") VALUES ( ?, ? ),( ?, ? ) ON CONFLICT (a) DO NOTHING"
         );
-        assert_eq!(repeated(Engine::Mysql, "replace into t values(?)").unwrap(), "replace into t values(?),(?)");
+        assert_eq!(repeated(Engine::Mysql, "replace into t values(?)").unwrap(), "replace into t VALUES (?),(?)");
     }
 
     #[test]

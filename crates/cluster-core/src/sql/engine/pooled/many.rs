@@ -1,5 +1,7 @@
 //! One statement for many rows of parameters.
 
+use std::borrow::Cow;
+
 use futures::future::BoxFuture;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
@@ -87,16 +89,17 @@ pub(in super::super) fn run_each<'a, D: Driver>(
     batch: Batch<'a>,
 ) -> BoxFuture<'a, Result<u64, Failure>> {
     Box::pin(async move {
-        let text = AssertSqlSafe(batch.prepared.as_str()).into_sql_str();
         let mut changed = 0;
         for row in batch.rows {
-            changed += run_with::<D>(connection, text.clone(), row, true).await?;
+            let text = AssertSqlSafe(D::key(&batch.prepared, row).as_ref()).into_sql_str();
+            changed += run_with::<D>(connection, text, row, true).await?;
         }
         Ok(changed)
     })
 }
 
-/// An insert with its tuple repeated, as many rows at a time as parameters and bytes allow; else row by row.
+/// For engines whose placeholders are `?`: an insert with its tuple repeated, as many rows at a time as parameters and bytes allow; else row by row.
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
 pub(in super::super) fn insert_rows<'a, D: Driver>(
     connection: &'a mut Connection<D>,
     batch: Batch<'a>,
@@ -105,7 +108,7 @@ pub(in super::super) fn insert_rows<'a, D: Driver>(
     let Some(insert) = SingleRowInsert::find(D::ENGINE, batch.text) else { return run_each::<D>(connection, batch) };
     Box::pin(async move {
         let full = (max_params / insert.width).max(1);
-        let full_text = AssertSqlSafe(insert.repeated(full.min(batch.rows.len()))).into_sql_str();
+        let full_text = insert.repeated(if full <= batch.rows.len() { full } else { 0 });
         let (mut rest, mut changed) = (batch.rows, 0);
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at(chunk_length(rest, full));
@@ -113,11 +116,8 @@ pub(in super::super) fn insert_rows<'a, D: Driver>(
             let values: Vec<Value> = chunk.iter().flatten().cloned().collect();
             // The full-size statement comes again and again; any other size comes once.
             let is_full = chunk.len() == full;
-            let text = if is_full || chunk.len() == batch.rows.len() {
-                full_text.clone()
-            } else {
-                AssertSqlSafe(insert.repeated(chunk.len())).into_sql_str()
-            };
+            let text = if is_full { Cow::Borrowed(&full_text) } else { Cow::Owned(insert.repeated(chunk.len())) };
+            let text = AssertSqlSafe(D::key(&text, &values).as_ref()).into_sql_str();
             changed += run_with::<D>(connection, text, &values, is_full).await?;
         }
         Ok(changed)

@@ -8,6 +8,7 @@ mod many;
 mod pool;
 mod session;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,9 +19,11 @@ use futures::stream::BoxStream;
 use sqlx::error::DatabaseError;
 use sqlx::{Either, SqlStr};
 
+pub(super) use self::many::Batch;
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub(super) use self::many::insert_rows;
 #[cfg(feature = "postgres")]
-pub(super) use self::many::chunk_length;
-pub(super) use self::many::{Batch, insert_rows};
+pub(super) use self::many::{chunk_length, run_each};
 pub(super) use self::pool::Pool;
 use super::super::records::Column;
 use super::super::value::Value;
@@ -83,6 +86,12 @@ pub(super) trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// How many rows a statement changed.
     fn changed(result: &Changed<Self>) -> u64;
+
+    /// The text under which a statement with these values is kept prepared; by default the text alone.
+    fn key<'a>(text: &'a str, values: &[Value]) -> Cow<'a, str> {
+        let _ = values;
+        Cow::Borrowed(text)
+    }
 
     /// The values as the driver binds them.
     fn bind(values: &[Value]) -> Result<Arguments<Self>, BoxError>;

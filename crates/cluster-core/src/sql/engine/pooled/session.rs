@@ -136,7 +136,7 @@ impl<D: Driver> PooledSession<D> {
             Error::caused(format!("bind the parameters of {}", placeholder::excerpt(statement.text())), cause)
         })?;
         self.state.altered |= prepared.alters_session;
-        let text = AssertSqlSafe(prepared.text.as_ref()).into_sql_str();
+        let text = AssertSqlSafe(D::key(&prepared.text, statement.params()).as_ref()).into_sql_str();
         Ok((prepared, text, arguments))
     }
 }
@@ -150,8 +150,8 @@ impl State {
     fn after_error(&mut self, report: &Report, ends_transaction: bool) {
         let lost = matches!(report.class, ErrorClass::Unreachable | ErrorClass::Unavailable);
         self.busy = lost;
-        // PostgreSQL says so, too, where a statement that is kept prepared does not fit a table any more that has changed.
-        self.altered |= report.class == ErrorClass::Unsupported;
+        // PostgreSQL has such errors, too, where a statement that is kept prepared does not fit a changed table any more.
+        self.altered |= matches!(report.class, ErrorClass::Unsupported | ErrorClass::Other);
         if self.transaction == Transaction::Open && ends_transaction {
             self.transaction = Transaction::Doomed;
         }

@@ -44,10 +44,9 @@ pub(super) struct ColumnParam<'a> {
     pub(super) element: Option<u32>,
 }
 
-impl ColumnParam<'_> {
-    fn array(&self) -> u32 {
-        self.element.and_then(types::array_of).unwrap_or(types::TEXT_ARRAY)
-    }
+/// The array type that a column of such elements travels as.
+pub(super) fn array_type(element: Option<u32>) -> u32 {
+    element.and_then(types::array_of).unwrap_or(types::TEXT_ARRAY)
 }
 
 impl Type<Postgres> for ColumnParam<'_> {
@@ -67,7 +66,7 @@ impl<'q> Encode<'q, Postgres> for ColumnParam<'_> {
     }
 
     fn produces(&self) -> Option<PgTypeInfo> {
-        Some(PgTypeInfo::with_oid(Oid(self.array())))
+        Some(PgTypeInfo::with_oid(Oid(array_type(self.element))))
     }
 }
 

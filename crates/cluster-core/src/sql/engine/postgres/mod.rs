@@ -13,6 +13,7 @@ mod error;
 mod many;
 mod types;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,6 +176,12 @@ impl Driver for PostgresDriver {
         result.rows_affected()
     }
 
+    /// The driver finds a prepared statement by its text alone. With the types in it, no value is ever sent to a
+    /// statement that was prepared for another type, which would read its bytes as something else.
+    fn key<'a>(text: &'a str, values: &[Value]) -> Cow<'a, str> {
+        with_types(text, values.iter().map(types::natural))
+    }
+
     fn bind(values: &[Value]) -> Result<PgArguments, BoxError> {
         let mut arguments = PgArguments::default();
         arguments.reserve(values.len(), 16 * values.len());
@@ -217,6 +224,22 @@ impl Driver for PostgresDriver {
     fn classify(error: &dyn DatabaseError) -> Classified {
         error::classify(error)
     }
+}
+
+/// The text with the numbers of its parameters' types in a comment.
+fn with_types(text: &str, types: impl ExactSizeIterator<Item = u32>) -> Cow<'_, str> {
+    if types.len() == 0 {
+        return Cow::Borrowed(text);
+    }
+    let mut typed = String::with_capacity(text.len() + 6 * types.len());
+    typed.push_str(text);
+    typed.push_str("\n/*");
+    for oid in types {
+        typed.push_str(&oid.to_string());
+        typed.push(' ');
+    }
+    typed.push_str("*/");
+    Cow::Owned(typed)
 }
 
 fn columns(columns: &[sqlx::postgres::PgColumn]) -> Arc<[Column]> {

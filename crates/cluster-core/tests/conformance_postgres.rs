@@ -1,0 +1,3 @@
+//! The conformance suite on PostgreSQL.
+
+clusterkeep_testkit::conformance!(Postgres: common transactional server);
