@@ -1,4 +1,41 @@
 //! Triggers that are exact in time, and durable runs: one row per fire.
+//!
+//! A [`Schedule`] is a [`Trigger`] in a zone and knows all its fires: a pure function from one instant to the next, with
+//! rules for what a change of the clock does. A [`Job`] gives a schedule something to run; a [`Scheduler`] makes a row
+//! for each fire, in a [`Store`], before it runs the job's handler.
+//!
+//! # Guarantees
+//!
+//! - A fire is made once: its row is keyed by job, version of the job and nominal instant, and the mark behind which
+//!   nothing is made again only rises, also where history is deleted or the clock is set back.
+//! - No fire is lost: those that came while no scheduler was there either run or are recorded as not run, with the
+//!   reason.
+//! - What a fire runs is attempted at least once. A scheduler that dies leaves its runs as they are, and the next one does
+//!   what each job's [`OnCrash`] says; an attempt that was given up can't record its end over a later one.
+//!
+//! # Caveats
+//!
+//! One scheduler at a time runs the jobs of a namespace; on a store that several processes share it holds a lease, by the
+//! clock of its machine.
+//!
+//! ```no_run
+//! # #[cfg(feature = "sqlite")]
+//! # async fn example() -> clusterkeep_core::Result<()> {
+//! use clusterkeep_scheduler::{Job, Overlap, Run, Scheduler, SqliteStore};
+//! let scheduler = Scheduler::builder()
+//!     .store(SqliteStore::open("jobs.db").await?)
+//!     .handler("thin-out", |run: Run| async move { run.progress(0.5).await; Ok(()) })
+//!     .job(Job::named("nightly").run("thin-out").cron("30 3 * * *").zone("America/New_York").overlap(Overlap::Skip))
+//!     .start().await?;
+//! scheduler.drain().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `sqlite` | the durable store; without it there is the one in memory |
 
 mod civil;
 mod daemon;

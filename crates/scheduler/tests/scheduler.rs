@@ -48,6 +48,7 @@ on_each_store! {
     what_outlasts_the_grace_is_cut_off,
     what_a_crash_left_running_is_dealt_with,
     a_changed_job_is_a_new_generation,
+    a_removed_job_owes_nothing_when_it_comes_back,
     a_job_runs_by_hand,
     delays_count_from_the_end,
     startup_jobs_run_at_each_start,
@@ -335,6 +336,24 @@ async fn a_changed_job_is_a_new_generation(store: Arc<dyn Store>) {
     // Unchanged, it stays what it is.
     quiet(&store).job(changed()).simulate(at("2014-01-20T00:00:00Z"), at("2014-01-20T01:00:00Z")).await.unwrap();
     assert_eq!(store.schedules(None).await.unwrap()[0].generation, 2);
+}
+
+async fn a_removed_job_owes_nothing_when_it_comes_back(store: Arc<dyn Store>) {
+    let day = |day: u32| at(&format!("2014-01-{day}T00:00:00Z"));
+    let other = || Job::named("other").run("thin-out").cron("@yearly");
+    quiet(&store).job(nightly()).job(other()).simulate(day(15), day(17)).await.unwrap();
+    quiet(&store).job(other()).simulate(day(19), day(20)).await.unwrap();
+    let known = store.schedules(None).await.unwrap().remove(0);
+    assert_eq!((known.spec.name.as_str(), known.next_fire), ("nightly", None));
+    assert!(known.retired.is_some());
+    // One run by hand retires no other job.
+    quiet(&store).job(other()).clock(SimulatedClock::at(day(20))).trigger("other").await.unwrap();
+    quiet(&store).job(nightly()).job(other()).simulate(day(25), day(26)).await.unwrap();
+    let nightlies: Vec<_> = runs(&store).await.into_iter().filter(|run| run.key.job == "nightly").collect();
+    let summary: Vec<_> = nightlies.iter().map(|run| (run.state, run.fires(), run.key.generation)).collect();
+    let done = RunState::Succeeded;
+    assert_eq!(summary, [(done, 1, 1), (done, 1, 1), (RunState::Missed, 2, 1), (done, 1, 2)]);
+    assert_eq!(nightlies[2].reason.as_deref(), Some("the job was removed before they ran"));
 }
 
 async fn a_job_runs_by_hand(store: Arc<dyn Store>) {

@@ -67,6 +67,7 @@ fn schedule(job: &str, generation: u32) -> ScheduleRecord {
         next_fire: Some(at(60)),
         high_water: None,
         zone_data: "2025b".into(),
+        retired: None,
     }
 }
 
@@ -179,6 +180,7 @@ async fn pending_runs_are_begun_once(store: Arc<dyn Store>) {
 async fn all_fields_come_back(store: Arc<dyn Store>) {
     let mut schedules = vec![schedule("a", 1), schedule("b \u{1f980} '", 7)];
     schedules[1].next_fire = None;
+    schedules[1].retired = Some(at(7));
     schedules[1].high_water = Some(at(0) + TimeDelta::microseconds(1));
     store.put(&schedules).await.unwrap();
     assert_eq!(store.schedules(None).await.unwrap(), schedules);

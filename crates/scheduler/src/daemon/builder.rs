@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::event::{Event, Listener};
 use super::guard::Scheduler;
 use super::handler::Handlers;
-use super::roster::Roster;
+use super::roster::{Roster, Scope};
 use crate::model::{Job, JobSpec, Timetable, all_of};
 use crate::run::Run;
 use crate::store::{MemoryStore, Store};
@@ -156,8 +156,7 @@ impl SchedulerBuilder {
             core.take_lease().await?;
         }
         let started = async {
-            let now = core.now();
-            let roster = Roster::load(&*core.store, &self.handlers, &core.namespace, jobs, now, &core.listener).await?;
+            let roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
             let (requests, receiver) = mpsc::channel(64);
             Ok((Engine::new(core.clone(), roster, receiver).await?, requests))
         };

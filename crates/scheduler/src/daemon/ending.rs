@@ -72,16 +72,15 @@ impl Engine {
     /// Waits for the runs that are going, then cuts off what has not ended within `grace`.
     pub(crate) async fn wind_down(&mut self, grace: Duration) -> Result<DrainReport> {
         let mut report = DrainReport::default();
-        let deadline = tokio::time::Instant::now() + grace;
+        let mut over = std::pin::pin!(tokio::time::sleep(grace));
         while !self.tasks.is_empty() {
-            match tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
-                Ok(Some(ended)) => {
+            tokio::select! {
+                Some(ended) = self.tasks.join_next_with_id() => {
                     let before = self.active.len();
                     self.ended(ended).await?;
                     report.finished += before - self.active.len();
                 }
-                Ok(None) => break,
-                Err(_) => {
+                () = &mut over => {
                     report.cut_off = self.cut_off(grace).await?;
                     break;
                 }

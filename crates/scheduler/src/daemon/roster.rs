@@ -5,13 +5,14 @@ use std::collections::{HashMap, VecDeque};
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 
+use super::core::Core;
 use super::due::{self, Passed};
-use super::event::{Event, Listener};
+use super::event::Event;
 use super::handler::{Handler, Handlers};
 use crate::civil::Zone;
 use crate::model::{JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
-use crate::store::{ScheduleRecord, Store};
+use crate::store::ScheduleRecord;
 use crate::trigger::Trigger;
 
 /// A job as the scheduler works with it.
@@ -35,6 +36,15 @@ impl std::fmt::Debug for HandlerOf {
     }
 }
 
+/// Which jobs of its namespace a roster has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of them.
+    All,
+    /// Only some.
+    Some,
+}
+
 /// All jobs, by their place in the list.
 #[derive(Debug)]
 pub(crate) struct Roster {
@@ -46,14 +56,9 @@ impl Roster {
     /// Compares the jobs with what the store knows, and tells it what is new.
     ///
     /// A changed job begins a new generation at `now`; what its former version has missed until then is accounted for.
-    pub(crate) async fn load(
-        store: &dyn Store,
-        handlers: &Handlers,
-        namespace: &str,
-        specs: Vec<JobSpec>,
-        now: DateTime<Utc>,
-        listener: &Listener,
-    ) -> Result<Self> {
+    /// Where the jobs are `All` that the namespace has, others are retired.
+    pub(crate) async fn load(core: &Core, handlers: &Handlers, specs: Vec<JobSpec>, scope: Scope) -> Result<Self> {
+        let (store, listener, namespace, now) = (&*core.store, &core.listener, core.namespace.as_str(), core.now());
         let mut known: HashMap<String, ScheduleRecord> = HashMap::new();
         for record in store.schedules(Some(namespace)).await? {
             known.insert(record.spec.name.as_str().to_owned(), record);
@@ -63,11 +68,11 @@ impl Roster {
         for spec in specs {
             let handler = HandlerOf(handlers.of(&spec)?);
             let schedule = spec.schedule()?;
-            let old = known.get(spec.name.as_str());
-            let record = reconcile(old, namespace, spec, &schedule, now);
-            if let Some(old) = old {
+            let old = known.remove(spec.name.as_str());
+            let record = reconcile(old.as_ref(), namespace, spec, &schedule, now);
+            if let Some(old) = &old {
                 if old.generation != record.generation {
-                    missed.extend(missed_by(old, now)?);
+                    missed.extend(missed_by(old, "the job was changed before they ran", now)?);
                 } else if old.next_fire != record.next_fire && old.zone_data != record.zone_data {
                     let job = record.spec.name.as_str();
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
@@ -76,8 +81,12 @@ impl Roster {
             roster.by_name.insert(record.spec.name.as_str().to_owned(), roster.entries.len());
             roster.entries.push(Entry { record, schedule, handler, running: 0, waiting: VecDeque::new() });
         }
+        let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
+        for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
+            missed.extend(missed_by(&old, "the job was removed before they ran", now)?);
+            records.push(ScheduleRecord { retired: Some(now), next_fire: None, ..old });
+        }
         store.fire(&missed, &[]).await?;
-        let records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
         store.put(&records).await?;
         for run in &missed {
             listener.hear(&Event::Passed(run));
@@ -135,7 +144,7 @@ fn reconcile(
     now: DateTime<Utc>,
 ) -> ScheduleRecord {
     let (generation, valid_from) = match old {
-        Some(old) if old.spec == spec => (old.generation, old.valid_from),
+        Some(old) if old.spec == spec && old.retired.is_none() => (old.generation, old.valid_from),
         Some(old) => (old.generation + 1, now),
         None => (1, now),
     };
@@ -143,13 +152,14 @@ fn reconcile(
     // The rows are computed anew each time: what is stored may rest on other zone data.
     let next_fire = schedule.next_after(high_water.map_or(valid_from, |mark| mark.max(valid_from)));
     let zone_data = Zone::data_version().to_owned();
-    ScheduleRecord { namespace: namespace.to_owned(), spec, generation, valid_from, next_fire, high_water, zone_data }
+    let (namespace, retired) = (namespace.to_owned(), None);
+    ScheduleRecord { namespace, spec, generation, valid_from, next_fire, high_water, zone_data, retired }
 }
 
-/// What a former version of a job has not made until it was changed.
-fn missed_by(old: &ScheduleRecord, now: DateTime<Utc>) -> Result<Option<RunRecord>> {
+/// What a former version of a job has not made until `now`, when it was changed or removed.
+fn missed_by(old: &ScheduleRecord, reason: &str, now: DateTime<Utc>) -> Result<Option<RunRecord>> {
     let schedule = old.spec.schedule()?;
-    if matches!(schedule.trigger(), Trigger::Delay(_) | Trigger::Startup) {
+    if old.retired.is_some() || matches!(schedule.trigger(), Trigger::Delay(_) | Trigger::Startup) {
         return Ok(None);
     }
     let since = old.high_water.map_or(old.valid_from, |mark| mark.max(old.valid_from));
@@ -161,6 +171,6 @@ fn missed_by(old: &ScheduleRecord, now: DateTime<Utc>) -> Result<Option<RunRecor
             kind: RunKind::Scheduled,
             generation: old.generation,
         };
-        passed_run(key, passed, "the job was changed before they ran", now)
+        passed_run(key, passed, reason, now)
     }))
 }

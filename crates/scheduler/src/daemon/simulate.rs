@@ -14,7 +14,7 @@ use super::dispatch;
 use super::event::Event;
 use super::execute::end_of;
 use super::recover::recover;
-use super::roster::{Entry, Roster};
+use super::roster::{Entry, Roster, Scope};
 use crate::run::{RunKind, RunRecord, RunState};
 use crate::store::Claim;
 use crate::trigger::Trigger;
@@ -47,8 +47,7 @@ impl SchedulerBuilder {
         let clock = SimulatedClock::at(start);
         self.clock = Arc::new(clock.clone());
         let core = self.core();
-        let mut roster =
-            Roster::load(&*core.store, &self.handlers, &core.namespace, jobs, start, &core.listener).await?;
+        let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
         let mut heap: BinaryHeap<Reverse<(DateTime<Utc>, usize)>> = BinaryHeap::new();
         for (index, entry) in roster.entries.iter().enumerate() {
             let next = match entry.schedule.trigger() {

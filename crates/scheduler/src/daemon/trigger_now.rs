@@ -5,7 +5,7 @@ use clusterkeep_core::{Error, Result};
 use super::builder::SchedulerBuilder;
 use super::event::Event;
 use super::execute::end_of;
-use super::roster::Roster;
+use super::roster::{Roster, Scope};
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
 
 /// What became of a job that was triggered by hand.
@@ -50,8 +50,7 @@ impl SchedulerBuilder {
             return Ok(Triggered::Queued(key));
         }
         let ran = async {
-            let mut roster =
-                Roster::load(&*core.store, &self.handlers, &core.namespace, jobs, now, &core.listener).await?;
+            let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::Some).await?;
             let entry = roster.get(0).ok_or_else(|| Error::input(format!("job `{job}` is unknown")))?;
             let run = RunRecord {
                 attempt: 1,

@@ -40,6 +40,9 @@ pub struct ScheduleRecord {
     pub high_water: Option<DateTime<Utc>>,
     /// The version of the zone data that `next_fire` was computed with.
     pub zone_data: String,
+    /// Since when the job is no longer among those of its namespace; its history stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired: Option<DateTime<Utc>>,
 }
 
 /// A schedule's step over fires that were decided upon.

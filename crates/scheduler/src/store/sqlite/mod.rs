@@ -89,12 +89,12 @@ impl Store for SqliteStore {
         let mut statements = Vec::with_capacity(schedules.len());
         for schedule in schedules {
             let put = sql("INSERT INTO clusterkeep_scheduler_schedules (namespace, job, generation, valid_from, \
-                 next_fire, high_water, zone_data, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+                 next_fire, high_water, zone_data, retired, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
                  ON CONFLICT (namespace, job) DO UPDATE SET generation = excluded.generation, \
                  valid_from = excluded.valid_from, next_fire = excluded.next_fire, \
                  high_water = nullif(max(coalesce(high_water, -9223372036854775807), \
                  coalesce(excluded.high_water, -9223372036854775807)), -9223372036854775807), \
-                 zone_data = excluded.zone_data, spec = excluded.spec \
+                 zone_data = excluded.zone_data, retired = excluded.retired, spec = excluded.spec \
                  WHERE generation <= excluded.generation");
             statements.push(
                 put.bind(&schedule.namespace)
@@ -104,6 +104,7 @@ impl Store for SqliteStore {
                     .bind(schedule.next_fire.map(micros))
                     .bind(schedule.high_water.map(micros))
                     .bind(&schedule.zone_data)
+                    .bind(schedule.retired.map(micros))
                     .bind(to_json(&schedule.spec)?),
             );
         }

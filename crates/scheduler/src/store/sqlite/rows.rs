@@ -111,5 +111,6 @@ pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
         next_fire: instant_or_null(row, "next_fire")?,
         high_water: instant_or_null(row, "high_water")?,
         zone_data: row.get("zone_data")?,
+        retired: instant_or_null(row, "retired")?,
     })
 }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
         next_fire INTEGER,
         high_water INTEGER,
         zone_data TEXT NOT NULL,
+        retired INTEGER,
         spec TEXT NOT NULL,
         PRIMARY KEY (namespace, job)
     ) STRICT, WITHOUT ROWID",
