@@ -8,8 +8,26 @@
 //!
 //! # Errors with a hint
 //!
-//! An error that a `Deserialize` implementation raises gets its place by itself. A hint goes along in the same text, put
-//! together by [`reject`] and taken apart here.
+//! An error that a `Deserialize` implementation raises gets its place by itself, and its hint by [`custom`]:
+//!
+//! ```
+//! use clusterkeep_core::Error;
+//! use clusterkeep_core::{error, manifest};
+//! # #[derive(Debug)] struct Zero;
+//! impl<'de> serde::Deserialize<'de> for Zero {
+//!     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+//!         match u64::deserialize(deserializer)? {
+//!             0 => Ok(Zero),
+//!             n => Err(error::custom(Error::input(format!("{n} is not nothing")).with_hint("write 0"))),
+//!         }
+//!     }
+//! }
+//! # #[derive(Debug, serde::Deserialize)] struct Doc { #[serde(rename = "zero")] _zero: Zero }
+//! # impl manifest::Manifest for Doc { const KIND: &'static str = "Retention"; }
+//! let error = manifest::read_str::<Doc>("kind: Retention\nzero: 1", "z.yaml").unwrap_err();
+//! assert_eq!(error.to_string(), "z.yaml:2:7: 1 is not nothing");
+//! assert_eq!(error.hint().as_deref(), Some("write 0"));
+//! ```
 
 mod message;
 
@@ -18,19 +36,16 @@ use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, custom};
 
 /// Every kind of document that there is.
 pub const KINDS: &[&str] = &["Retention", "Timetable"];
 
 /// The largest file that is read; manifests are written by people.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Divides what is wrong from what to do about it in the message of a deserialisation error.
-const HINT: char = '\u{1f}';
 
 /// A type that documents of one kind are read into.
 ///
@@ -47,37 +62,6 @@ pub struct Located<T> {
     pub value: T,
     /// Its file and first line.
     pub place: Place,
-}
-
-/// The message of a deserialisation error with a hint.
-///
-/// ```
-/// use clusterkeep_core::manifest;
-/// # #[derive(Debug)] struct Zero;
-/// impl<'de> serde::Deserialize<'de> for Zero {
-///     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-///         match u64::deserialize(deserializer)? {
-///             0 => Ok(Zero),
-///             n => Err(serde::de::Error::custom(manifest::reject(format!("{n} is not nothing"), "write 0"))),
-///         }
-///     }
-/// }
-/// # #[derive(Debug, serde::Deserialize)] struct Doc { #[serde(rename = "zero")] _zero: Zero }
-/// # impl manifest::Manifest for Doc { const KIND: &'static str = "Retention"; }
-/// let error = manifest::read_str::<Doc>("kind: Retention\nzero: 1", "z.yaml").unwrap_err();
-/// assert_eq!(error.to_string(), "z.yaml:2:7: 1 is not nothing");
-/// assert_eq!(error.hint().as_deref(), Some("write 0"));
-/// ```
-pub fn reject(what: impl fmt::Display, hint: impl fmt::Display) -> String {
-    format!("{what}{HINT}{hint}")
-}
-
-/// An error of this crate as a deserialisation error, its hint kept.
-pub fn custom<E: serde::de::Error>(error: Error) -> E {
-    match error.hint() {
-        Some(hint) => E::custom(reject(error, hint)),
-        None => E::custom(error),
-    }
 }
 
 /// Reads the documents of one kind from a file; documents of other known kinds are checked and left out.
@@ -187,7 +171,7 @@ impl<'de, T: Manifest> Visitor<'de> for DocumentVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document<T>, A::Error> {
         if map.next_key::<KindKey>()?.is_none() {
-            return Err(A::Error::custom(missing_kind()));
+            return Err(custom(missing_kind()));
         }
         let kind: serde_saphyr::Spanned<Kind> = map.next_value()?;
         let line = kind.referenced.line();
@@ -206,17 +190,15 @@ impl<'de> Deserialize<'de> for KindKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "kind" => Ok(Self),
-            _ => Err(D::Error::custom(missing_kind())),
+            _ => Err(custom(missing_kind())),
         }
     }
 }
 
-fn missing_kind() -> String {
+fn missing_kind() -> Error {
     let example = KINDS.first().copied().unwrap_or_default();
-    reject(
-        "the document does not say first what it is",
-        format!("begin it with `kind: {example}`; known kinds are {}", KINDS.join(" and ")),
-    )
+    Error::input("the document does not say first what it is")
+        .with_hint(format!("begin it with `kind: {example}`; known kinds are {}", KINDS.join(" and ")))
 }
 
 /// A known kind; a type of its own, so that the error about another one stands at its value.
@@ -229,7 +211,7 @@ impl<'de> Deserialize<'de> for Kind {
             return Ok(Self(kind));
         }
         let known = format!("known kinds are {}", KINDS.join(" and "));
-        Err(D::Error::custom(reject(format!("kind `{kind}` is unknown"), known)))
+        Err(custom(Error::input(format!("kind `{kind}` is unknown")).with_hint(known)))
     }
 }
 

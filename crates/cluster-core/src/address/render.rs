@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::url::{DatabaseUrl, Location, Server};
+use crate::error::{Error, custom};
 use crate::sql::Engine;
 
 /// What a user, host or name may show as it is.
@@ -83,12 +84,12 @@ impl Serialize for DatabaseUrl {
 /// From text, as a file or store holds it: an address with a password in it is refused.
 impl<'de> Deserialize<'de> for DatabaseUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let url: Self = String::deserialize(deserializer)?.parse().map_err(crate::manifest::custom)?;
+        let url: Self = String::deserialize(deserializer)?.parse().map_err(custom)?;
         if url.password().is_some() {
-            return Err(serde::de::Error::custom(crate::manifest::reject(
-                "an address in a file may not hold a password",
-                "say where it is instead: `?password=env:NAME` or `?password=file:PATH`",
-            )));
+            return Err(custom(
+                Error::input("an address in a file may not hold a password")
+                    .with_hint("say where it is instead: `?password=env:NAME` or `?password=file:PATH`"),
+            ));
         }
         Ok(url)
     }

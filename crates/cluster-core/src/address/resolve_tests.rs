@@ -90,7 +90,10 @@ fn a_file_sends_nothing_but_its_own_elsewhere() {
     let (_dir, path) = dotenv("CRATEDB_CLUSTER_URL=https://evil.example.org?password=file:/etc/hostname\n");
     assert!(matches!(secrets().dotenv(&path).resolve(), Err(Error::Refused { .. })));
     let (_dir, path) = dotenv("CRATEDB_CLUSTER_URL=https://h?password=env:KEY\nKEY=own\n");
-    assert_eq!(password(&secrets().dotenv(&path).resolve().unwrap()), Some("own"));
+    let own = secrets().dotenv(&path).resolve().unwrap();
+    assert_eq!(password(&own), Some("own"));
+    let again = own.address.into_url().unwrap().prepare(&|_| Some("hunter2".into())).unwrap();
+    assert_eq!(again.password().map(Secret::expose), Some("own"), "what was fetched is not fetched again elsewhere");
 }
 
 #[test]

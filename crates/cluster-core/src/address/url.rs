@@ -332,7 +332,9 @@ impl DatabaseUrl {
         let mut ready = self.clone();
         if let Location::Server(server) = &mut ready.place
             && let Some(reference) = &server.password_from
+            && server.password.is_none()
         {
+            // A password that is there was fetched before, where its name may have meant another place (`.env`).
             server.password = Some(reference.load(env)?);
         }
         if ready.password().is_some() && !ready.is_local() && !ready.tls().is_certain() && !ready.plaintext_allowed {

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
-use super::HINT;
-use crate::error::{Error, Place};
+use crate::error::{Error, HINT_MARK, Place};
 
 /// The error with its place and a hint.
 pub(super) fn translate(error: &YamlError, kind: &str, file: &str) -> Error {
@@ -28,7 +27,7 @@ fn original(mut error: &YamlError) -> &YamlError {
 
 fn text(error: &YamlError) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
     match error {
-        YamlError::Message { msg, .. } => match msg.split_once(HINT) {
+        YamlError::Message { msg, .. } => match msg.split_once(HINT_MARK) {
             Some((what, hint)) => (what.into(), Some(hint.into())),
             None => (msg.into(), None),
         },

@@ -37,7 +37,7 @@ impl<'de> Deserialize<'de> for Unit {
         if text.ends_with("days") {
             return Ok(Self(text));
         }
-        Err(D::Error::custom(reject(format!("age `{text}` has no unit"), format!("write `{text} days`"))))
+        Err(custom(Error::input(format!("age `{text}` has no unit")).with_hint(format!("write `{text} days`"))))
     }
 }
 
