@@ -36,7 +36,7 @@ struct Faulty {
 }
 
 impl Faulty {
-    fn new(inner: &Arc<dyn Store>, first: usize, count: usize, fault: Fault) -> Arc<dyn Store> {
+    fn over(inner: &Arc<dyn Store>, first: usize, count: usize, fault: Fault) -> Arc<dyn Store> {
         Arc::new(Self { inner: inner.clone(), calls: AtomicUsize::new(0), first, count, fault })
     }
 
@@ -110,7 +110,7 @@ async fn a_simulation_that_is_cut_off_anywhere_goes_on_without_loss() {
     for fault in [Fault::Before, Fault::After] {
         for first in 0.. {
             let (inner, attempts): (Arc<dyn Store>, Attempts) = (MemoryStore::new().into(), Attempts::default());
-            let faulty = Faulty::new(&inner, first, usize::MAX, fault);
+            let faulty = Faulty::over(&inner, first, usize::MAX, fault);
             let cut_off = counting(faulty, &attempts).job(job()).simulate(from, until).await;
             counting(inner.clone(), &attempts).job(job()).simulate(from, until).await.unwrap();
             let runs = inner.runs(&RunQuery::all()).await.unwrap();
@@ -146,7 +146,7 @@ async fn away_for_two_calls(first: usize, fault: Fault) {
     let (inner, attempts): (Arc<dyn Store>, Attempts) = (MemoryStore::new().into(), Attempts::default());
     let heard = Arc::new(AtomicUsize::new(0));
     let failures = Arc::clone(&heard);
-    let scheduler = counting(Faulty::new(&inner, first, 2, fault), &attempts)
+    let scheduler = counting(Faulty::over(&inner, first, 2, fault), &attempts)
         .job(Job::named("tick").run("count").cron("@every 100ms"))
         .job(Job::named("tock").run("count").cron("@after 100ms"))
         .on_event(move |event| match event {
