@@ -20,6 +20,8 @@ pub mod transactions;
 mod type_cases;
 pub mod types;
 
+use std::pin::Pin;
+
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine, SqlBuilder, Statement, TableName, sql};
 use clusterkeep_core::{Error, ErrorClass};
 use tempfile::TempDir;
@@ -125,6 +127,15 @@ impl Subject {
     }
 }
 
+/// Runs one check against a database of its own; not at all, with a word about it, where the server is not to be had.
+pub async fn run(engine: Engine, check: impl for<'a> FnOnce(&'a Subject) -> Pin<Box<dyn Future<Output = ()> + 'a>>) {
+    // Boxes keep the types of the futures, which hold those of all that they call, within what the compiler takes.
+    let subject: Pin<Box<dyn Future<Output = _>>> = Box::pin(Subject::new(engine));
+    if let Some(subject) = subject.await {
+        check(&subject).await;
+    }
+}
+
 /// A table name in the program's own text.
 #[must_use]
 pub fn table(name: &'static str) -> TableName {
@@ -206,9 +217,10 @@ macro_rules! conformance {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $check() {
                     let engine = ::clusterkeep_core::sql::Engine::$engine;
-                    if let Some(subject) = $crate::conformance::Subject::new(engine).await {
-                        $crate::conformance::$module::$check(&subject).await;
-                    }
+                    $crate::conformance::run(engine, |subject| {
+                        ::std::boxed::Box::pin($crate::conformance::$module::$check(subject))
+                    })
+                    .await;
                 }
             )*
         }

@@ -58,7 +58,7 @@ pub async fn altered_sessions_are_closed(subject: &Subject) {
     let db = subject.connect_with(ConnectOptions::default().max_sessions(1)).await;
     let (set, get) = match subject.engine() {
         Engine::Postgres => (sql("SET work_mem = '123MB'"), sql("SELECT current_setting('work_mem')")),
-        Engine::Mysql => (sql("SET @left_behind = '123MB'"), sql("SELECT coalesce(@left_behind, '')")),
+        Engine::Mysql => (sql("SET @left_behind = '123MB'"), sql("SELECT coalesce(CAST(@left_behind AS CHAR), '')")),
         _ => (sql("PRAGMA user_version_is_not_it"), sql("SELECT ''")),
     };
     db.execute(set).await.unwrap_or_else(|error| fail("a setting", &error));

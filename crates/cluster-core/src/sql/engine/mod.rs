@@ -1,5 +1,7 @@
 //! The engines: one file each, one line each in [`connect`].
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod pooled;
 #[cfg(feature = "postgres")]
@@ -67,6 +69,8 @@ pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Resul
     match url.engine() {
         #[cfg(feature = "sqlite")]
         Engine::Sqlite => sqlite::connect(&url, options).await,
+        #[cfg(feature = "mysql")]
+        Engine::Mysql => mysql::connect(&url, options).await,
         #[cfg(feature = "postgres")]
         Engine::Postgres => postgres::connect(&url, options).await,
         #[allow(unreachable_patterns, reason = "where every engine is compiled in, none is left")]

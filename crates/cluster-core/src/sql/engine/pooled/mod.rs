@@ -112,6 +112,12 @@ pub(super) trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Inserts or changes many rows within a transaction that is open.
     fn run_many<'a>(connection: &'a mut Connection<Self>, batch: Batch<'a>) -> BoxFuture<'a, Result<u64, Failure>>;
 
+    /// Whether the server runs this statement only where it is not prepared first.
+    fn refuses_to_prepare(error: &sqlx::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// What the server's error means.
     fn classify(error: &dyn DatabaseError) -> Classified;
 }

@@ -163,6 +163,20 @@ fn sent<T>(outcome: Result<T, sqlx::Error>) -> Result<T, Failure> {
     outcome.map_err(Failure::Driver)
 }
 
+async fn execute<D: Driver>(
+    connection: &mut Connection<D>,
+    text: SqlStr,
+    arguments: Arguments<D>,
+    statement: &Statement,
+) -> Result<u64, sqlx::Error> {
+    match run_to_end::<D>(connection, text.clone(), Some(arguments), statement.is_fixed()).await {
+        Err(error) if statement.params().is_empty() && D::refuses_to_prepare(&error) => {
+            run_to_end::<D>(connection, text, None, false).await
+        }
+        outcome => outcome,
+    }
+}
+
 async fn collect<D: Driver>(
     connection: &mut Connection<D>,
     text: SqlStr,
@@ -222,8 +236,7 @@ impl<D: Driver> Session for PooledSession<D> {
         let (start, limit) = (Instant::now(), self.limit(statement));
         let (prepared, text, arguments) = self.prepare(statement)?;
         let connection = self.begin_call("execute")?;
-        let call = run_to_end::<D>(connection, text, Some(arguments), statement.is_fixed());
-        let outcome = timeout(limit, call).await;
+        let outcome = timeout(limit, execute::<D>(connection, text, arguments, statement)).await;
         let changed = self.end("execute", start, outcome.map(sent))?;
         // SQLite repeats the count of an earlier statement after one that changes no rows.
         Ok(if prepared.changes_rows { changed } else { 0 })

@@ -1,0 +1,3 @@
+//! The conformance suite on MariaDB.
+
+clusterkeep_testkit::conformance!(Mysql: common transactional server);
