@@ -50,7 +50,11 @@ pub struct Retention {
     parallel: usize,
     cancel: CancellationToken,
     selection: Selection,
+    simulated: bool,
 }
+
+/// The mark of a database that a simulation may change: set by what created it for that, and by nothing else.
+const FOR_SIMULATION: &str = "for_simulation";
 
 impl Retention {
     /// Retention on `db`, without a policy yet; its state is kept in the same database.
@@ -69,6 +73,7 @@ impl Retention {
             parallel: 4,
             cancel: CancellationToken::new(),
             selection: Selection::default(),
+            simulated: false,
         }
     }
 
@@ -126,6 +131,32 @@ impl Retention {
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+
+    /// Goes by a simulated clock, with a record of its own: a database that was not marked for it is refused.
+    #[must_use]
+    pub fn simulated(mut self, clock: impl Clock + 'static) -> Self {
+        self.simulated = true;
+        self.clock(clock).chain("simulation")
+    }
+
+    /// Marks the database as one that a simulation may change; for what creates databases to try things on.
+    ///
+    /// # Errors
+    ///
+    /// The state can't be created.
+    pub async fn allow_simulation(&self, made_by: &str) -> Result<()> {
+        self.state.ensure(self.clock.now()).await?;
+        self.state.set_mark(FOR_SIMULATION, made_by).await
+    }
+
+    /// Whether the database is one that a simulation may change.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn allows_simulation(&self) -> Result<bool> {
+        Ok(self.state.mark(FOR_SIMULATION).await?.is_some())
     }
 
     /// Who wants to see what happens.
@@ -199,6 +230,10 @@ impl Retention {
     ///
     /// See [`clusterkeep_core::plan::apply`]; from the first step on, failures are outcomes in the report.
     pub async fn apply(&self, planned: &Planned, approval: Approval) -> Result<Report<Domain>> {
+        if self.simulated && !self.allows_simulation().await? {
+            return Err(Error::refused(format!("{} was not made for simulations", self.db.address()))
+                .with_hint("a simulated clock works on a database that the demo or a test created"));
+        }
         let audit = self.audit_sink();
         let executor = Apply::new(self, planned.plan.as_of);
         let options = ApplyOptions {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 pub use lock::StateLock;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorClass, Result};
 use crate::sql::{Db, Engine, Ident, SqlBuilder, TableName};
 
 /// The name of the schema, or the prefix of the tables, where nothing else is asked for.
@@ -81,6 +81,37 @@ impl State {
     /// The user may not create it, or a newer version of Clusterkeep did so before.
     pub async fn ensure(&self, now: DateTime<Utc>) -> Result<()> {
         migrations::migrate(self, now).await
+    }
+
+    /// What the mark `name` says; `None` where it was never set.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn mark(&self, name: &str) -> Result<Option<String>> {
+        let mut query = self.sql();
+        query.push("SELECT ").name("value").push(" FROM ").table(&self.table("marks")).push(" WHERE ").name("name");
+        query.push(" = ").bind(name);
+        match self.db.query(query.build()).await {
+            Ok(records) => records.first().map(|row| row.get("value")).transpose(),
+            Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Sets the mark `name`, where it is not set yet.
+    ///
+    /// # Errors
+    ///
+    /// The state was not created, or may not be written to.
+    pub async fn set_mark(&self, name: &str, value: &str) -> Result<()> {
+        let mut insert = self.sql();
+        insert.push("INSERT INTO ").table(&self.table("marks")).push(" (").name("name").push(", ").name("value");
+        insert.push(") VALUES (").bind(name).push(", ").bind(value).push(")");
+        match self.db.execute(insert.build()).await {
+            Err(e) if e.class() == Some(ErrorClass::DuplicateKey) => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     pub(crate) fn sql(&self) -> SqlBuilder {

@@ -49,17 +49,21 @@ pub fn plan(
             hasher.instant(at);
         });
     }
-    let mut verdicts = Vec::with_capacity(inventory.sources.iter().map(|source| source.partitions.len()).sum());
+    let mut verdicts = Vec::with_capacity(inventory.sources.iter().map(|source| source.partitions.len() + 1).sum());
     let mut steps = steps::Steps::new(hasher);
+    // What is made comes first, of all tables: what goes rests on it.
+    let mut planned = Vec::new();
     for lifecycle in lifecycles(manifest) {
         let Some(source) = inventory.sources.iter().find(|source| source.table == *lifecycle.table) else { continue };
         let cutoff = lifecycle.cutoff(now)?;
         steps.cutoff(&lifecycle, cutoff);
         let built = rollups::plan_rollups(&lifecycle, source, now, &mut verdicts, &mut steps)?;
-        let behind = inventory.last_applied.filter(|last| now < *last);
+        planned.push((lifecycle, source, cutoff, built));
+    }
+    let behind = inventory.last_applied.filter(|last| now < *last);
+    for (lifecycle, source, cutoff, built) in planned {
         let first = verdicts.len();
-        let times = verdicts::Times { now, cutoff };
-        verdicts::decide(&lifecycle, source, times, selection, &built, &mut verdicts);
+        verdicts::decide(&lifecycle, source, verdicts::Times { now, cutoff }, selection, &built, &mut verdicts);
         guards::apply(&lifecycle, source, behind, &mut verdicts[first..]);
         steps.drops(&lifecycle, source, &verdicts[first..]);
     }

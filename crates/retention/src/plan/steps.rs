@@ -19,34 +19,30 @@ const BUCKETS: usize = 1024;
 
 type Spans = Vec<(DateTime<Utc>, DateTime<Utc>)>;
 
-/// Collects steps.
+/// Collects steps: first those that make rollups, then those that let go.
 pub(super) struct Steps {
     hasher: PlanHasher,
     /// The steps that make each rollup.
-    builds: BTreeMap<TableName, Vec<usize>>,
+    builds: BTreeMap<TableName, Vec<StepId>>,
     /// The buckets that they make.
     spans: BTreeMap<TableName, Spans>,
-    build_steps: Vec<Pending>,
-    drop_steps: Vec<Pending>,
-}
-
-/// A step whose number is not known yet.
-struct Pending {
-    action: Action,
-    objects: Vec<Object>,
-    /// The rollups that must be made before.
-    after: Vec<TableName>,
+    steps: Vec<Step<Domain>>,
 }
 
 impl Steps {
     pub(super) const fn new(hasher: PlanHasher) -> Self {
-        Self {
-            hasher,
-            builds: BTreeMap::new(),
-            spans: BTreeMap::new(),
-            build_steps: Vec::new(),
-            drop_steps: Vec::new(),
-        }
+        Self { hasher, builds: BTreeMap::new(), spans: BTreeMap::new(), steps: Vec::new() }
+    }
+
+    fn push(&mut self, action: Action, objects: Vec<Object>, needs: Vec<StepId>) -> StepId {
+        let id = StepId(u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX));
+        self.steps.push(Step { id, action, objects, needs, sql: None });
+        id
+    }
+
+    /// The steps that make a rollup.
+    fn that_make(&self, table: &TableName) -> Vec<StepId> {
+        self.builds.get(table).cloned().unwrap_or_default()
     }
 
     /// Takes the cutoff of a table into the hash.
@@ -79,39 +75,31 @@ impl Steps {
             }
         }
         let table = std::sync::Arc::new(buckets.target.clone());
+        let needs = lifecycle.rolled.map(|rollup| self.that_make(&rollup.target)).unwrap_or_default();
         for (from, until, count) in runs {
-            self.builds.entry(buckets.target.clone()).or_default().push(self.build_steps.len());
-            self.build_steps.push(Pending {
-                action: Action::Downsample {
-                    source: lifecycle.table.clone(),
-                    target: buckets.target.clone(),
-                    from,
-                    until,
-                    buckets: count,
-                },
-                objects: vec![Object {
-                    table: std::sync::Arc::clone(&table),
-                    part: Part::Slice { start: from, end: until },
-                }],
-                after: lifecycle.rolled.map(|rollup| rollup.target.clone()).into_iter().collect(),
-            });
+            let part = Part::Slice { start: from, end: until };
+            let objects = vec![Object { table: std::sync::Arc::clone(&table), part }];
+            let (source, target) = (lifecycle.table.clone(), buckets.target.clone());
+            let action = Action::Downsample { source, target, from, until, buckets: count };
+            let id = self.push(action, objects, needs.clone());
+            self.builds.entry(buckets.target.clone()).or_default().push(id);
         }
         self.spans.insert(buckets.target.clone(), buckets.build.clone());
     }
 
     /// Adds the steps that let go what was decided to go.
     pub(super) fn drops(&mut self, lifecycle: &Lifecycle<'_>, source: &Source, verdicts: &[Verdict<Domain>]) {
-        let after: Vec<TableName> = lifecycle.rollups.iter().map(|rollup| rollup.target.clone()).collect();
+        let needs: Vec<StepId> = lifecycle.rollups.iter().flat_map(|rollup| self.that_make(&rollup.target)).collect();
         let drops = verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop);
-        let table_text = lifecycle.table.to_string();
+        self.hasher.text(&lifecycle.table.to_string()).number(u64::from(source.native));
         let mut open: Option<(Vec<Object>, u64)> = None;
         let mut count = 0;
         for verdict in drops {
             count += 1;
-            self.fact(&table_text, verdict);
+            self.fact(verdict);
             if let Part::Partition(partition) = &verdict.object.part {
-                let action = Action::DropPartition { table: lifecycle.table.clone(), partition: (**partition).clone() };
-                self.drop_steps.push(Pending { action, objects: vec![verdict.object.clone()], after: after.clone() });
+                let (table, partition) = (lifecycle.table.clone(), (**partition).clone());
+                self.push(Action::DropPartition { table, partition }, vec![verdict.object.clone()], needs.clone());
                 continue;
             }
             let rows = verdict.detail.rows.unwrap_or(ROWS);
@@ -124,23 +112,17 @@ impl Steps {
                 continue;
             }
             if let Some((objects, _)) = open.replace((vec![verdict.object.clone()], rows)) {
-                self.delete(lifecycle, objects, &after);
+                self.push(Action::DeleteSlices { table: lifecycle.table.clone() }, objects, needs.clone());
             }
         }
         if let Some((objects, _)) = open {
-            self.delete(lifecycle, objects, &after);
+            self.push(Action::DeleteSlices { table: lifecycle.table.clone() }, objects, needs);
         }
-        self.hasher.number(count).number(u64::from(source.native));
-    }
-
-    fn delete(&mut self, lifecycle: &Lifecycle<'_>, objects: Vec<Object>, after: &[TableName]) {
-        let action = Action::DeleteSlices { table: lifecycle.table.clone() };
-        self.drop_steps.push(Pending { action, objects, after: after.to_vec() });
+        self.hasher.number(count);
     }
 
     /// Takes the facts in that a drop rests on: identity, bounds and the number of rows.
-    fn fact(&mut self, table: &str, verdict: &Verdict<Domain>) {
-        self.hasher.text(table);
+    fn fact(&mut self, verdict: &Verdict<Domain>) {
         if let Part::Partition(name) = &verdict.object.part {
             self.hasher.optional(name.schema.as_ref(), |hasher, schema| {
                 hasher.text(schema.as_str());
@@ -157,15 +139,8 @@ impl Steps {
         });
     }
 
-    /// Numbers the steps and closes the hash.
+    /// Closes the hash.
     pub(super) fn finish(self) -> (Vec<Step<Domain>>, PlanHash) {
-        let builds = self.builds;
-        let number = |at: usize| StepId(u32::try_from(at + 1).unwrap_or(u32::MAX));
-        let steps = self.build_steps.into_iter().chain(self.drop_steps).enumerate().map(|(at, pending)| {
-            let needs = pending.after.iter().filter_map(|table| builds.get(table)).flatten().map(|at| number(*at));
-            let needs = needs.collect();
-            Step { id: number(at), action: pending.action, objects: pending.objects, needs, sql: None }
-        });
-        (steps.collect(), self.hasher.finish())
+        (self.steps, self.hasher.finish())
     }
 }

@@ -29,8 +29,7 @@ pub(super) fn decide(
     rollups: &[Buckets],
     verdicts: &mut Vec<Verdict<Domain>>,
 ) {
-    let mut order: Vec<&Partition> = source.partitions.iter().collect();
-    order.sort_unstable_by(|a, b| (a.start, a.end, &a.name).cmp(&(b.start, b.end, &b.name)));
+    let order = in_order(&source.partitions);
     let newest = newest_from(&order, lifecycle.guard.keep_newest.get() as usize);
     let table = Arc::new(lifecycle.table.clone());
     let policy: Arc<str> = lifecycle.policy.table.to_string().into();
@@ -58,6 +57,16 @@ pub(super) fn decide(
     }
 }
 
+/// Partitions by their bounds, and by name where those are the same.
+fn in_order(partitions: &[Partition]) -> Vec<&Partition> {
+    // Plain numbers beside one another sort several times as fast as what they are computed from.
+    let number = |at: Option<DateTime<Utc>>| at.map_or(i64::MIN, |at| at.timestamp_micros());
+    let mut keys: Vec<(i64, i64, &Partition)> =
+        partitions.iter().map(|partition| (number(partition.start), number(partition.end), partition)).collect();
+    keys.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.name.cmp(&b.2.name)));
+    keys.into_iter().map(|(_, _, partition)| partition).collect()
+}
+
 fn object(table: &Arc<TableName>, partition: &Partition) -> Object {
     let part = match (&partition.name, partition.start, partition.end) {
         (PartitionName::Table(name), ..) => Part::Partition(Arc::clone(name)),
@@ -71,7 +80,11 @@ fn object(table: &Arc<TableName>, partition: &Partition) -> Object {
 ///
 /// Partitions that are known to be empty don't count: ones made ahead of their time would stand in for the data.
 fn newest_from(order: &[&Partition], count: usize) -> Option<DateTime<Utc>> {
-    let mut ends: Vec<_> = order.iter().filter(|p| p.rows != Some(0)).filter_map(|p| p.end).collect();
+    let with_rows = order.iter().filter(|partition| partition.rows != Some(0)).filter_map(|partition| partition.end);
+    if count == 1 {
+        return with_rows.max();
+    }
+    let mut ends: Vec<_> = with_rows.collect();
     if ends.is_empty() {
         return None;
     }

@@ -1,0 +1,60 @@
+//! Planning: verdicts, steps and hash over 10 thousand, 100 thousand and 1 million partitions; text not.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::age::days;
+use clusterkeep_core::sql::{Ident, TableName};
+use clusterkeep_retention::model::{Manifest, Policy, percent};
+use clusterkeep_retention::observe::{Inventory, Partition, PartitionName, Removed, Source};
+use clusterkeep_retention::plan::{Selection, plan};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+fn ident(name: String) -> Ident {
+    Ident::new(name).expect("a name")
+}
+
+/// `count` hourly partitions, spread over `policies` tables and out of order, as catalogues give them.
+fn inventory(count: usize, policies: usize) -> (Manifest, Inventory, DateTime<Utc>) {
+    let start: DateTime<Utc> = "2000-01-01T00:00:00Z".parse().expect("an instant");
+    let per_table = count / policies;
+    let mut manifest = Manifest::named("bench");
+    let mut sources = Vec::new();
+    for table in 0..policies {
+        let name = format!("raw_{table}");
+        manifest = manifest.policy(Policy::for_table(&name).time("ts").zone("Europe/Berlin").drop_after(days(90)).max_share(percent(100)));
+        let partitions = (0..per_table).map(|nth| {
+            // A stride that is coprime to the count visits all of them, far from sorted.
+            let hour = (nth * 7919) % per_table;
+            let from = start + TimeDelta::hours(hour as i64);
+            Partition {
+                name: PartitionName::Table(Arc::new(TableName::bare(ident(format!("raw_{table}_{hour}"))))),
+                start: Some(from),
+                end: Some(from + TimeDelta::hours(1)),
+                rows: Some(3600),
+                bytes: Some(360_000),
+            }
+        });
+        let table = TableName::bare(ident(name));
+        let partitions = partitions.collect();
+        sources.push(Source { table, partitions, native: true, rollups: Vec::new(), removed: Removed::default() });
+    }
+    let now = start + TimeDelta::hours(per_table as i64 / 2);
+    (manifest, Inventory { sources, last_applied: None }, now)
+}
+
+fn planning(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("plan");
+    group.sample_size(10);
+    for (count, policies) in [(10_000, 10), (100_000, 10), (1_000_000, 10), (1_000_000, 100)] {
+        let (manifest, inventory, now) = inventory(count, policies);
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(BenchmarkId::new(format!("{policies} policies"), count), |bencher| {
+            bencher.iter_with_large_drop(|| plan(&manifest, &inventory, now, &Selection::default()).expect("a plan"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, planning);
+criterion_main!(benches);
