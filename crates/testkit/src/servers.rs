@@ -35,8 +35,10 @@ static CRATEDB: Shared = Shared::new();
 ///
 /// The server is there and does not start, or it is required and not there.
 pub async fn postgres() -> Option<TestDatabase> {
-    // A crash of the machine takes the whole directory; one of the server alone loses nothing without `fsync`.
-    database(Engine::Postgres, &POSTGRES, || LocalServer::postgres().setting("fsync", "off")).await
+    // A crash of the machine takes the whole directory; one of the server alone loses nothing without `fsync`. Every
+    // test has its own pools.
+    let builder = || LocalServer::postgres().setting("fsync", "off").setting("max_connections", 400);
+    database(Engine::Postgres, &POSTGRES, builder).await
 }
 
 /// A database of its own on the shared MariaDB; nothing, and a word about it, where there is no MariaDB.
@@ -45,7 +47,8 @@ pub async fn postgres() -> Option<TestDatabase> {
 ///
 /// The server is there and does not start, or it is required and not there.
 pub async fn mariadb() -> Option<TestDatabase> {
-    database(Engine::Mysql, &MARIADB, || LocalServer::mariadb().setting("debug-no-sync", 1)).await
+    let builder = || LocalServer::mariadb().setting("debug-no-sync", 1).setting("max-connections", 400);
+    database(Engine::Mysql, &MARIADB, builder).await
 }
 
 /// A schema of its own on the shared CrateDB; nothing, and a word about it, where there is no CrateDB.
@@ -164,7 +167,7 @@ async fn database(
         return None;
     }
     // Why it does not start is kept, too: trying again in each test would take as long each time.
-    let start = async { builder.start().await.map_err(|error| error.to_string()) };
+    let start = async { builder.start().await.map_err(|error| chain(&error)) };
     let server = match shared.0.get_or_init(|| start).await {
         Ok(server) => server,
         Err(why) => panic!("{why}"),
@@ -241,11 +244,16 @@ async fn remove(engine: Engine, name: &str, admin_url: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a test can't go on without.
+/// Takes what a test can't go on without, or fails it.
 #[expect(clippy::panic, reason = "it is how a test fails")]
 fn must<T>(result: std::result::Result<T, Error>, what: &str) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("{what}: {error}: {error:?}"),
+        Err(error) => panic!("{what}: {}", chain(&error)),
     }
+}
+
+/// An error with all its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
