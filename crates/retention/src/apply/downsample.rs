@@ -2,14 +2,14 @@
 //!
 //! The record of a bucket is written after the bucket itself, never before: a crash between the two makes it again.
 
-use clusterkeep_core::plan::Ran;
+use clusterkeep_core::plan::{Ran, Recorder};
 use clusterkeep_core::sql::{Ident, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::{Apply, Span};
 use crate::model::Rollup;
 use crate::observe::{Facts, piece_bounds};
-use crate::plan::Lifecycle;
+use crate::plan::{Domain, Lifecycle};
 use crate::retention::not_observed;
 use crate::sql::{BUCKET, RollupSql, Runs, SourceSql, Sums, catalogue};
 
@@ -18,7 +18,13 @@ fn rollup<'a>(lifecycle: &Lifecycle<'a>, target: &TableName) -> Result<&'a Rollu
 }
 
 /// Makes the buckets of a span again from their source.
-pub(super) async fn build(apply: &Apply<'_>, source: &TableName, target: &TableName, span: Span) -> Result<Ran> {
+pub(super) async fn build(
+    apply: &Apply<'_>,
+    source: &TableName,
+    target: &TableName,
+    span: Span,
+    recorder: &Recorder<'_, Domain>,
+) -> Result<Ran> {
     let lifecycle = apply.lifecycle(source)?;
     let rollup = rollup(&lifecycle, target)?;
     let source_sql = apply.source(source).await?;
@@ -39,7 +45,10 @@ pub(super) async fn build(apply: &Apply<'_>, source: &TableName, target: &TableN
     session.execute(&statements.clear(span.0, span.1)).await?;
     let rows = session.execute(&statements.fill(&runs)).await?;
     session.commit().await?;
-    Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": boundaries.len() - 1 })))
+    // Made; what is left of the step is to look at it again.
+    let buckets = boundaries.len() as u64 - 1;
+    recorder.progress(buckets, Some(buckets));
+    Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": buckets })))
 }
 
 /// Looks at source and rollup anew, in one state of the data, and records what the source was where they agree.

@@ -125,7 +125,7 @@ impl Executor<Domain> for Apply<'_> {
     async fn run(&self, step: &Step<Domain>, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
         match &step.action {
             Action::Downsample { source, target, from, until, .. } => {
-                downsample::build(self, source, target, (*from, *until)).await
+                downsample::build(self, source, target, (*from, *until), recorder).await
             }
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
             Action::DropPartition { table, partition } => {
