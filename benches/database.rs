@@ -84,7 +84,12 @@ async fn fill(db: &Db) -> Result<()> {
                 let at = start + TimeDelta::seconds(nth * 31);
                 let at = if db.engine() == Engine::Sqlite { at.timestamp().into() } else { at.into() };
                 let value = f64::from(i32::try_from(nth % 1009).unwrap_or(0));
-                vec![["EWR", "JFK", "LGA"][usize::try_from(nth % 3).unwrap_or(0)].into(), at, value.into(), (value / 7.0).into()]
+                vec![
+                    ["EWR", "JFK", "LGA"][usize::try_from(nth % 3).unwrap_or(0)].into(),
+                    at,
+                    value.into(),
+                    (value / 7.0).into(),
+                ]
             })
             .collect();
         session.execute_many(&insert, &rows).await?;
@@ -98,11 +103,13 @@ async fn fill(db: &Db) -> Result<()> {
 /// The same rollup by hand, in the engine's best form that is right about the zone.
 fn by_hand(engine: Engine) -> Statement {
     match engine {
-        Engine::Sqlite => sql("INSERT INTO hand (origin, bucket, a_count, a_sum, a_min, a_max, b_count, b_sum, b_min, b_max) \
-            SELECT origin, CASE WHEN ts < 1362898800 THEN (ts - 18000) / 86400 * 86400 + 18000 \
-            WHEN ts < 1383458400 THEN (ts - 14400) / 86400 * 86400 + 14400 \
-            ELSE (ts - 18000) / 86400 * 86400 + 18000 END AS bucket, \
-            count(a), sum(a), min(a), max(a), count(b), sum(b), min(b), max(b) FROM raw GROUP BY 1, 2"),
+        Engine::Sqlite => {
+            sql("INSERT INTO hand (origin, bucket, a_count, a_sum, a_min, a_max, b_count, b_sum, b_min, b_max) \
+            SELECT origin, CASE WHEN ts < 1362891600 THEN (ts - 18000) / 86400 * 86400 + 18000 \
+            WHEN ts < 1362974400 THEN 1362891600 WHEN ts < 1383451200 THEN (ts - 14400) / 86400 * 86400 + 14400 \
+            WHEN ts < 1383541200 THEN 1383451200 ELSE (ts - 18000) / 86400 * 86400 + 18000 END AS bucket, \
+            count(a), sum(a), min(a), max(a), count(b), sum(b), min(b), max(b) FROM raw GROUP BY 1, 2")
+        }
         _ => sql("INSERT INTO hand (origin, bucket, a_count, a_sum, a_min, a_max, b_count, b_sum, b_min, b_max) \
             SELECT origin, date_trunc('day', ts, 'America/New_York') AS bucket, \
             count(a), sum(a), min(a), max(a), count(b), sum(b), min(b), max(b) FROM raw GROUP BY 1, 2"),

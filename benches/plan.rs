@@ -22,7 +22,9 @@ fn inventory(count: usize, policies: usize) -> (Manifest, Inventory, DateTime<Ut
     let mut sources = Vec::new();
     for table in 0..policies {
         let name = format!("raw_{table}");
-        manifest = manifest.policy(Policy::for_table(&name).time("ts").zone("Europe/Berlin").drop_after(days(90)).max_share(percent(100)));
+        manifest = manifest.policy(
+            Policy::for_table(&name).time("ts").zone("Europe/Berlin").drop_after(days(90)).max_share(percent(100)),
+        );
         let partitions = (0..per_table).map(|nth| {
             // A stride that is coprime to the count visits all of them, far from sorted.
             let hour = (nth * 7919) % per_table;

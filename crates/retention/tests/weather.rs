@@ -234,3 +234,30 @@ async fn partitions_of_postgres_are_dropped_whole_and_by_their_end() {
     assert_done(&report);
     check_rollup(&db, "observations_daily", false).await;
 }
+
+#[tokio::test]
+async fn rollups_on_postgres_keep_counts_whole_and_sums_exact() {
+    let Some(database) = clusterkeep_testkit::servers::postgres().await else { return };
+    let db = database.connect().await;
+    let script = sql("CREATE TABLE raw (ts timestamptz, small real, large bigint);
+         CREATE INDEX ON raw (ts);
+         INSERT INTO raw SELECT '2026-01-01T00:00:00Z'::timestamptz + make_interval(mins => n), 16777216 + n % 2, 9007199254740993
+           FROM generate_series(0, 2879) AS n;");
+    db.session().await.unwrap().execute_script(&script).await.unwrap();
+    let policy = Policy::for_table("raw")
+        .time("ts")
+        .downsample(Rollup::daily().of(["small", "large"]).into("daily"))
+        .downsample(Rollup::monthly().from("daily").into("monthly"));
+    let retention = Retention::new(db.clone()).policy(policy);
+    let plan = retention.plan("2026-03-01T00:00:00Z".parse().unwrap()).await.unwrap();
+    assert_done(&retention.apply(&plan, plan.hash.into()).await.unwrap());
+    let records = db.query(sql("SELECT small_count, small_sum, large_sum::text AS large FROM monthly")).await.unwrap();
+    let row = records.one().unwrap();
+    assert_eq!(row.value("small_count").unwrap(), &Value::Int(2880), "a count is a whole number");
+    assert_eq!(
+        row.value("small_sum").unwrap().as_f64(),
+        Some(16_777_216.0 * 2880.0),
+        "as the column rounds its values"
+    );
+    assert_eq!(row.get::<String>("large").unwrap(), (9_007_199_254_740_993_i128 * 2880).to_string());
+}

@@ -62,6 +62,7 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
         time: Ident::literal(BUCKET),
         engine: source_sql.engine,
         kind: source_sql.kind,
+        singles: Vec::new(),
     };
     let buckets = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
     let pieces = {

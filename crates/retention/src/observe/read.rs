@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clusterkeep_core::sql::{Db, Ident, Session, TableName};
+use clusterkeep_core::sql::{Db, Engine, Ident, Session, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::history::History;
@@ -79,7 +79,10 @@ async fn observe_table(
         None => catalogue::time_kind(session.engine(), table, column, time.meaning)?,
     };
     observed.notes.extend(note);
-    let sql = SourceSql { engine: session.engine(), table: table.clone(), time: time.column.clone(), kind };
+    let singles =
+        described.columns.iter().filter(|column| column.type_name == "real").map(|column| column.name.clone());
+    let singles = if session.engine() == Engine::Postgres { singles.collect() } else { Vec::new() };
+    let sql = SourceSql { engine: session.engine(), table: table.clone(), time: time.column.clone(), kind, singles };
     let span = sql.span(session).await?;
     let native = described.partitions.is_some();
     let mut counts = Counts::default();
@@ -115,7 +118,13 @@ async fn observe_missing(
     }
     let table = lifecycle.table.clone();
     let kind = known.unwrap_or(TimeKind::Instant);
-    let sql = SourceSql { engine: session.engine(), table: table.clone(), time: time.column.clone(), kind };
+    let sql = SourceSql {
+        engine: session.engine(),
+        table: table.clone(),
+        time: time.column.clone(),
+        kind,
+        singles: Vec::new(),
+    };
     let removed = Default::default();
     observed.inventory.sources.push(Source { table, partitions: Vec::new(), native: false, rollups, removed });
     observed.sources.push(sql);

@@ -116,7 +116,7 @@ impl RollupSql<'_> {
         for column in self.sums.columns {
             for stat in Stat::ALL {
                 sql.push(", ");
-                push_stat(sql, column, stat, self.sums.rolled);
+                push_stat(sql, self.source, column, stat, self.sums.rolled);
             }
         }
         sql.push(" FROM ").table(&self.source.table);

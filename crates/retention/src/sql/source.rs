@@ -15,6 +15,8 @@ pub(crate) struct SourceSql {
     pub(crate) table: TableName,
     pub(crate) time: Ident,
     pub(crate) kind: TimeKind,
+    /// The columns of single precision.
+    pub(crate) singles: Vec<Ident>,
 }
 
 /// Which columns are summed, and whether the table holds values or sums of values.
@@ -115,7 +117,7 @@ impl SourceSql {
         for column in sums.columns {
             for stat in Stat::ALL {
                 query.push(", ");
-                push_stat(query, column, stat, sums.rolled);
+                push_stat(query, self, column, stat, sums.rolled);
             }
         }
     }
@@ -182,14 +184,18 @@ impl SourceSql {
 }
 
 /// Appends one sum over a column, named as the rollup names it: from values, or from the sums of a finer rollup.
-pub(super) fn push_stat(query: &mut SqlBuilder, column: &Ident, stat: Stat, rolled: bool) {
+pub(super) fn push_stat(query: &mut SqlBuilder, source: &SourceSql, column: &Ident, stat: Stat, rolled: bool) {
     let name = Rollup::column(column, stat);
-    query.push(match (stat, rolled) {
-        (Stat::Count, false) => "count(",
-        (Stat::Count, true) | (Stat::Sum, _) => "sum(",
-        (Stat::Min, _) => "min(",
-        (Stat::Max, _) => "max(",
-    });
-    query.ident(if rolled { &name } else { column });
-    query.push(") AS ").ident(&name);
+    let from = if rolled { &name } else { column };
+    let (before, after) = match (stat, rolled) {
+        (Stat::Count, false) => ("count(", ")"),
+        // A sum of counts is a count, where an engine would make it a decimal.
+        (Stat::Count, true) => ("CAST(sum(", ") AS bigint)"),
+        // A sum of single-precision numbers keeps only their seven digits on PostgreSQL.
+        (Stat::Sum, false) if source.singles.contains(column) => ("sum(CAST(", " AS double precision))"),
+        (Stat::Sum, _) => ("sum(", ")"),
+        (Stat::Min, _) => ("min(", ")"),
+        (Stat::Max, _) => ("max(", ")"),
+    };
+    query.push(before).ident(from).push(after).push(" AS ").ident(&name);
 }
