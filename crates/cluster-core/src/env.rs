@@ -48,12 +48,12 @@ pub const CRATEDB_SCHEMA: Variable =
 /// Where CrateDB is installed on this machine.
 pub const CRATEDB_HOME: Variable = variable("CRATEDB_HOME", "where CrateDB is installed on this machine");
 /// Turns colour off.
-pub const NO_COLOR: Variable = variable("NO_COLOR", "no colour in the output, whatever it is set to");
+pub const NO_COLOR: Variable = variable("NO_COLOR", "no colour in the output, where it is set to anything");
 /// What is logged.
 pub const LOG: Variable = variable("CLUSTERKEEP_LOG", "what is logged, such as `info` or `clusterkeep_core=debug`");
 /// Where state files go.
 pub const XDG_STATE_HOME: Variable =
-    variable("XDG_STATE_HOME", "the folder under which state files are kept, instead of ~/.local/state");
+    variable("XDG_STATE_HOME", "where state files are kept; ~/.local/state by default");
 /// The user's own folder.
 pub const HOME: Variable = variable("HOME", "the user's folder");
 

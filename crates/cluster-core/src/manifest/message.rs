@@ -25,6 +25,17 @@ fn original(mut error: &YamlError) -> &YamlError {
     error
 }
 
+/// What the parser says of the commonest slips, in a part of its words; what it means; and what to do.
+const SYNTAX: [(&str, &str, &str); 3] = [
+    ("simple key expected", "`:` is missing after a key", "write `key: value`, with a blank after the colon"),
+    (
+        "mapping values are not allowed",
+        "`:` stands where no key can be",
+        "is the line indented like its neighbours? a value with `: ` in it goes in quotes",
+    ),
+    ("tabs disallowed", "a tab indents this line", "indent with blanks"),
+];
+
 fn text(error: &YamlError) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
     match error {
         YamlError::Message { msg, .. } => match msg.split_once(HINT_MARK) {
@@ -55,6 +66,10 @@ fn text(error: &YamlError) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
         }
         YamlError::Unexpected { expected: "string scalar", .. } => ("text is expected here".into(), None),
         YamlError::UnknownAnchor { .. } => ("the alias refers to nothing above it".into(), None),
+        YamlError::ExternalMessage { msg, .. } => {
+            let known = SYNTAX.iter().find(|(theirs, ..)| msg.contains(theirs));
+            known.map_or((msg.into(), None), |(_, what, hint)| ((*what).into(), Some((*hint).into())))
+        }
         other => (UserMessageFormatter.format_message(other), None),
     }
 }

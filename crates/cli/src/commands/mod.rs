@@ -1,0 +1,73 @@
+//! What each command does: one file each.
+
+mod audit;
+mod query;
+mod reading;
+mod retention;
+mod run;
+mod schedule;
+
+use clap::CommandFactory;
+use clusterkeep_core::{ExitCode, Result};
+
+use crate::args::{AuditCommand, Cli, Command, NextArgs, QueryArgs, RetentionCommand, RunArgs, ScheduleCommand};
+use crate::context::Context;
+use crate::output::Printer;
+
+/// What is left to do of a command.
+pub(crate) enum Next {
+    /// It has answered from the program alone.
+    Done(Result<ExitCode>),
+    /// It needs a runtime.
+    Needs(Work),
+}
+
+/// A command that waits for something: a database, the clock, a signal.
+pub(crate) enum Work {
+    Query(QueryArgs),
+    Retention(RetentionCommand),
+    Schedule(ScheduleCommand),
+    Run(RunArgs),
+    Audit(AuditCommand),
+}
+
+/// Does what needs no runtime.
+pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
+    match command {
+        Command::Schema { kind } => Next::Done(kind.text().and_then(|text| done(printer, &text))),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "clusterkeep", &mut script);
+            Next::Done(done(printer, &String::from_utf8_lossy(&script)))
+        }
+        Command::Schedule(ScheduleCommand::Next(args)) => Next::Done(next(&args, printer)),
+        Command::Schedule(command) => Next::Needs(Work::Schedule(command)),
+        Command::Query(args) => Next::Needs(Work::Query(args)),
+        Command::Retention(command) => Next::Needs(Work::Retention(command)),
+        Command::Run(args) => Next::Needs(Work::Run(args)),
+        Command::Audit(command) => Next::Needs(Work::Audit(command)),
+    }
+}
+
+fn next(args: &NextArgs, printer: &Printer) -> Result<ExitCode> {
+    done(printer, &schedule::next(args, printer)?)
+}
+
+fn done(printer: &Printer, text: &str) -> Result<ExitCode> {
+    printer.data(text).map(|()| ExitCode::Done)
+}
+
+/// Does the rest.
+pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
+    match work {
+        Work::Query(args) => context.interruptible(query::run(args, context)).await,
+        Work::Retention(RetentionCommand::Plan(args)) => context.interruptible(retention::plan(args, context)).await,
+        Work::Retention(RetentionCommand::Explain(args)) => {
+            context.interruptible(retention::explain(args, context)).await
+        }
+        Work::Retention(RetentionCommand::Apply(args)) => retention::apply(args, context).await,
+        Work::Schedule(command) => schedule::run(command, context).await,
+        Work::Run(args) => run::run(args, context).await,
+        Work::Audit(command) => context.interruptible(audit::run(command, context)).await,
+    }
+}

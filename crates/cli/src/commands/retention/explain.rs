@@ -1,0 +1,145 @@
+//! `retention explain`: a manifest in words, and why something goes or stays.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, Days, Utc};
+use chrono_tz::Tz;
+use clusterkeep_core::plan::Verdict;
+use clusterkeep_core::sql::{ConnectOptions, TableName};
+use clusterkeep_core::{Error, ExitCode, Result};
+use clusterkeep_retention::model::{Manifest, Policy, Rollup, Tier};
+use clusterkeep_retention::plan::Domain;
+use clusterkeep_retention::{Planned, text};
+
+use super::{model, show};
+use crate::args::{ExplainArgs, Moment};
+use crate::context::Context;
+use crate::files;
+use crate::output::Format;
+
+pub(in crate::commands) async fn explain(args: ExplainArgs, context: &Context) -> Result<ExitCode> {
+    let manifest = files::manifest(&args.model.files, args.model.manifest.as_deref())?.value;
+    if let Some(table) = &args.table {
+        known(&manifest, table)?;
+    }
+    let model = model(&args.model, ConnectOptions::default().read_only(), context).await?;
+    let mut planned = model.plan().await?;
+    let zone = manifest.shown_zone();
+    planned.plan.verdicts.retain(|verdict| {
+        args.table.as_ref().is_none_or(|table| *verdict.detail.table == *table)
+            && args.at.is_none_or(|at| holds(verdict, at, zone))
+    });
+    let text = match context.printer.format() {
+        Format::Table => words(&manifest, &planned, args.table.as_ref(), args.at.is_some()),
+        format => show::verdicts(&planned.verdicts).render(format, &planned.verdicts)?,
+    };
+    context.printer.data(&text)?;
+    model.target.db.close().await;
+    Ok(ExitCode::Done)
+}
+
+/// Fails where the manifest is not about this table, be it raw or a rollup.
+fn known(manifest: &Manifest, table: &TableName) -> Result<()> {
+    let mut tables = manifest
+        .tables
+        .iter()
+        .flat_map(|policy| std::iter::once(&policy.table).chain(policy.rollups().map(|rollup| &rollup.target)));
+    if tables.any(|known| known == table) {
+        return Ok(());
+    }
+    let known: Vec<_> = manifest.tables.iter().map(|policy| policy.table.to_string()).collect();
+    Err(Error::input(format!("manifest `{}` is not about table `{table}`", manifest.name))
+        .with_hint(format!("it is about {}", known.join(", "))))
+}
+
+/// Whether the object holds the instant, or some of the day; bounds that are not known may.
+fn holds(verdict: &Verdict<Domain>, at: Moment, zone: Tz) -> bool {
+    let from = at.at(zone);
+    let until = match at {
+        Moment::Instant(_) => None,
+        Moment::Date(date) => date.checked_add_days(Days::new(1)).map(|next| Moment::Date(next).at(zone)),
+    };
+    let begins_in_time =
+        verdict.detail.start.is_none_or(|start| until.map_or(start <= from, |until: DateTime<Utc>| start < until));
+    begins_in_time && verdict.detail.end.is_none_or(|end| end > from)
+}
+
+fn words(manifest: &Manifest, planned: &Planned, table: Option<&TableName>, each: bool) -> String {
+    let mut out = text::head(planned);
+    for policy in &manifest.tables {
+        let about = |name: &TableName| table.is_none_or(|table| table == name);
+        if about(&policy.table) || policy.rollups().any(|rollup| about(&rollup.target)) {
+            out.push('\n');
+            sentences(&mut out, manifest, policy);
+        }
+    }
+    out.push('\n');
+    let zone = planned.zone;
+    for row in text::fold(&planned.verdicts, each) {
+        let (first, last) = (&row.first.detail, &row.last.detail);
+        let mut facts = vec![format!("from {} until {}", text::bound(first.start, zone), text::bound(last.end, zone))];
+        if row.count > 1 {
+            facts.push(format!("{} of them", text::grouped(row.count as u64)));
+        }
+        facts.extend(row.rows.map(|rows| format!("{} rows", text::grouped(rows))));
+        facts.extend(row.bytes.map(text::size));
+        // Writing to a String can't fail.
+        writeln!(out, "{} {}: {}", row.first.verdict, first.table, facts.join(", ")).ok();
+        writeln!(out, "  because: {}", row.first.reason).ok();
+    }
+    if planned.verdicts.is_empty() {
+        out.push_str("there is nothing there\n");
+    }
+    out
+}
+
+/// The policy as sentences.
+fn sentences(out: &mut String, manifest: &Manifest, policy: &Policy) {
+    let zone = manifest.zone_of(policy).name();
+    let mut lines = vec![format!("{} by the time in {}, in civil time of {zone}:", policy.table, policy.time.column)];
+    for tier in &policy.tiers {
+        lines.push(match tier {
+            Tier::Downsample(rollup) => rolled_up(policy, rollup),
+            Tier::Drop(drop) => {
+                let after: Vec<_> = policy.rollups().map(|rollup| rollup.target.to_string()).collect();
+                let gate = if after.is_empty() {
+                    String::new()
+                } else {
+                    format!(
+                        ", and only once {} {} verified",
+                        after.join(" and "),
+                        if after.len() == 1 { "is" } else { "are" }
+                    )
+                };
+                format!("what ended {} ago goes{gate}", drop.after)
+            }
+            _ => "a tier that this version has no words for".to_owned(),
+        });
+    }
+    lines.push(format!(
+        "the newest {} stay whatever their age, and at most {} of the table goes within 24 hours",
+        policy.guard.keep_newest, policy.guard.max_share
+    ));
+    let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    writeln!(out, "{first}").ok();
+    for line in rest {
+        writeln!(out, "  - {line}").ok();
+    }
+}
+
+fn rolled_up(policy: &Policy, rollup: &Rollup) -> String {
+    let columns: Vec<_> = policy.columns_of(rollup).iter().map(ToString::to_string).collect();
+    let by: Vec<_> = policy.by.iter().map(ToString::to_string).collect();
+    let by = if by.is_empty() { String::new() } else { format!(" and {}", by.join(", ")) };
+    let from = rollup.from.as_ref().unwrap_or(&policy.table);
+    let keep = match rollup.keep {
+        clusterkeep_retention::model::Keep::Forever => "for ever".to_owned(),
+        clusterkeep_retention::model::Keep::For(age) => format!("for {age}"),
+    };
+    format!(
+        "count, sum, min and max of {} per {}{by} are made from {from} into {}, and kept {keep}",
+        columns.join(", "),
+        rollup.every,
+        rollup.target
+    )
+}

@@ -1,0 +1,196 @@
+//! Plans and reports on the screen and in the formats of programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clusterkeep_core::Result;
+use clusterkeep_core::plan::{Class, ObjectOutcome, Outcome, Report, Verdict};
+use clusterkeep_retention::plan::{Domain, Reason, Selection};
+use clusterkeep_retention::{Planned, text};
+
+use crate::args::ModelArgs;
+use crate::output::{Colour, Format, Listing, Printer};
+
+/// How many objects that were not done a report lists on the screen.
+const SHOWN: usize = 20;
+
+/// The plan in the format that is asked for.
+pub(super) fn plan(planned: &Planned, all: bool, printer: &Printer) -> Result<String> {
+    match printer.format() {
+        Format::Table => Ok(table(planned, all, printer)),
+        format => verdicts(&planned.verdicts).render(format, &planned.plan),
+    }
+}
+
+/// The plan for people, verdicts in colour.
+pub(crate) fn table(planned: &Planned, all: bool, printer: &Printer) -> String {
+    text::plan_with(planned, all, |class, word| match class {
+        Class::Keep => word.to_owned(),
+        Class::Act => printer.paint(Colour::Act, word),
+        Class::Refuse => printer.paint(Colour::Refuse, word),
+    })
+}
+
+/// Verdicts as rows.
+pub(super) fn verdicts(verdicts: &[Verdict<Domain>]) -> Listing<'_, Verdict<Domain>> {
+    Listing::of(verdicts, "there is nothing in the tables that policies are about")
+        .column("table", |verdict: &Verdict<Domain>| verdict.detail.table.to_string().into())
+        .column("partition", |verdict| verdict.detail.partition.as_ref().map(ToString::to_string).into())
+        .column("start", |verdict| verdict.detail.start.into())
+        .column("end", |verdict| verdict.detail.end.into())
+        .column("rows", |verdict| verdict.detail.rows.into())
+        .column("bytes", |verdict| verdict.detail.bytes.into())
+        .column("verdict", |verdict| verdict.verdict.to_string().into())
+        .column("reason", |verdict| verdict.reason.to_string().into())
+}
+
+/// Says what a guard rail stops, once for each table, and how to go on.
+pub(super) fn refusals(planned: &Planned, printer: &Printer) {
+    let mut tables: BTreeMap<_, Vec<&Verdict<Domain>>> = BTreeMap::new();
+    for verdict in planned.refused() {
+        tables.entry(&verdict.detail.table).or_default().push(verdict);
+    }
+    for (table, refused) in tables {
+        let Some(first) = refused.first() else { continue };
+        let word = printer.paint_err(Colour::Refuse, "refused:");
+        printer.alert(&format!("{word} plan {}: {table}: {}", planned.hash.short(), first.reason));
+        if let Some(hint) = hint(first) {
+            printer.alert(&format!("{} {hint}", printer.paint_err(Colour::Hint, "hint:")));
+        }
+    }
+}
+
+fn hint(verdict: &Verdict<Domain>) -> Option<String> {
+    match verdict.reason {
+        Reason::ShareExceeded { .. } => {
+            let from = verdict.detail.start.map(|at| format!(" --from {}", instant(at))).unwrap_or_default();
+            Some(format!("raise `guard.max_share` of the table, or apply a part:{from} --until ..."))
+        }
+        Reason::ClockBehind { .. } => {
+            Some("look at the clocks of both machines; `plan` alone may look at any time".into())
+        }
+        _ => None,
+    }
+}
+
+/// What became of a plan, in the format that is asked for.
+pub(super) fn report(report: &Report<Domain>, printer: &Printer) -> Result<String> {
+    if printer.format() != Format::Table {
+        return Listing::of(&report.outcomes, "")
+            .column("step", |object: &ObjectOutcome<Domain>| object.step.0.into())
+            .column("object", |object| object.object.to_string().into())
+            .column("outcome", |object| object.outcome.to_string().into())
+            .column("message", |object| object.message.clone().into())
+            .render(printer.format(), report);
+    }
+    let mut out = String::new();
+    if report.outcomes.is_empty() {
+        out.push_str("nothing to do\n");
+    }
+    let not_done: Vec<_> = report.outcomes.iter().filter(|object| !object.outcome.is_done()).collect();
+    for object in not_done.iter().take(SHOWN) {
+        let why = object.message.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        // Writing to a String can't fail.
+        writeln!(out, "  {} {}{why}", object.object, printer.paint(Colour::Refuse, &object.outcome.to_string())).ok();
+    }
+    if not_done.len() > SHOWN {
+        writeln!(out, "  and {} more, see --format json", not_done.len() - SHOWN).ok();
+    }
+    if !report.outcomes.is_empty() {
+        let counts = [
+            Outcome::Done,
+            Outcome::AlreadyDone,
+            Outcome::StillPresent,
+            Outcome::Refused,
+            Outcome::Failed,
+            Outcome::Skipped,
+        ];
+        let counts = counts.into_iter().map(|outcome| (report.count(outcome), outcome)).filter(|(count, _)| *count > 0);
+        let counts: Vec<_> =
+            counts.map(|(count, outcome)| format!("{} {outcome}", text::grouped(count as u64))).collect();
+        writeln!(out, "plan {} applied: {}", report.plan.short(), counts.join(", ")).ok();
+    }
+    if let Some(head) = &report.audit_head {
+        writeln!(out, "audit head: {head}").ok();
+    }
+    Ok(out)
+}
+
+/// The addresses that flags have named, without their passwords.
+pub(super) struct Addresses<'a> {
+    pub(super) cluster: Option<&'a str>,
+    pub(super) state: Option<&'a str>,
+}
+
+/// The command line that says the same again, without the password.
+pub(super) struct Again {
+    arguments: Vec<String>,
+}
+
+impl Again {
+    pub(super) fn new(args: &ModelArgs, addresses: Addresses<'_>, now: DateTime<Utc>, selection: &Selection) -> Self {
+        let mut arguments = Vec::new();
+        let mut add = |flag: &str, value: &str| arguments.push(format!("{flag} {}", quoted(value)));
+        for file in &args.files {
+            add("-f", &file.to_string_lossy());
+        }
+        for (flag, value) in
+            [("--manifest", args.manifest.as_deref()), ("--cluster", addresses.cluster), ("--state", addresses.state)]
+        {
+            if let Some(value) = value {
+                add(flag, value);
+            }
+        }
+        for host in &args.cluster.allow_plaintext {
+            add("--allow-plaintext", host);
+        }
+        for (flag, at) in [("--from", selection.from), ("--until", selection.until), ("--now", Some(now))] {
+            if let Some(at) = at {
+                add(flag, &instant(at));
+            }
+        }
+        Self { arguments }
+    }
+
+    /// What applies this plan.
+    pub(super) fn apply(&self, planned: &Planned) -> String {
+        let (last, first) = self.arguments.split_last().map_or(("", &[][..]), |(last, first)| (last.as_str(), first));
+        format!(
+            "apply it: clusterkeep retention apply {} \\\n            {last} --expect-plan {}\n",
+            first.join(" "),
+            planned.hash.short()
+        )
+    }
+
+    /// What looks at what is left.
+    pub(super) fn plan(&self) -> String {
+        format!("clusterkeep retention plan {}", self.arguments.join(" "))
+    }
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// An argument as a POSIX shell reads it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return argument.to_owned();
+    }
+    format!("'{}'", argument.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_quoted_where_a_shell_would_split_or_run_them() {
+        assert_eq!(quoted("sqlite://a/b-1.db"), "sqlite://a/b-1.db");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(quoted("postgres://h/db?sslmode=require"), "'postgres://h/db?sslmode=require'");
+    }
+}

@@ -1,0 +1,193 @@
+//! Which actions the jobs of timetables can name, and what they do: here the scheduler meets what it schedules.
+//!
+//! | action | arguments | what it does |
+//! |---|---|---|
+//! | `retention` | `manifest`: a name; `approve: within_guards` | plans the manifest as of now and applies the plan |
+//!
+//! A job runs what the program's own files say: the manifests are those that were loaded, never those of a store. What a
+//! guard rail stops is a refused run; no job raises a guard.
+
+use std::fmt;
+use std::sync::Arc;
+
+use clusterkeep_core::clock::SimulatedClock;
+use clusterkeep_core::event::{Event, Events};
+use clusterkeep_core::plan::{Approval, Outcome, Report};
+use clusterkeep_core::sql::Db;
+use clusterkeep_core::state::State;
+use clusterkeep_core::{Error, ExitCode, Result};
+use clusterkeep_retention::model::Manifest;
+use clusterkeep_retention::plan::Domain;
+use clusterkeep_retention::{Planned, Retention, text};
+use clusterkeep_scheduler::{JobSpec, Run, SchedulerBuilder};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The name of the action that applies a retention manifest.
+pub const RETENTION: &str = "retention";
+
+/// What the actions work on.
+#[derive(Clone)]
+pub struct Actions {
+    db: Db,
+    state: Option<State>,
+    manifests: Arc<[Manifest]>,
+    simulated: bool,
+}
+
+impl fmt::Debug for Actions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.manifests.iter().map(|manifest| &manifest.name).collect();
+        f.debug_struct("Actions").field("db", &self.db.address()).field("manifests", &names).finish_non_exhaustive()
+    }
+}
+
+/// The arguments of a job that runs [`RETENTION`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionArgs {
+    manifest: String,
+    #[serde(rename = "approve")]
+    _approve: Approve,
+}
+
+/// The one approval that a schedule can give.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Approve {
+    WithinGuards,
+}
+
+impl Actions {
+    /// Actions on `db`, with these manifests.
+    #[must_use]
+    pub fn new(db: Db, manifests: impl Into<Arc<[Manifest]>>) -> Self {
+        Self { db, state: None, manifests: manifests.into(), simulated: false }
+    }
+
+    /// Keeps locks, records and the audit elsewhere than in the database that is served.
+    #[must_use]
+    pub fn state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Goes by the simulated clock of the scheduler that runs them, with a record of its own; only for a database that
+    /// was made to try things on.
+    #[must_use]
+    pub const fn simulated(mut self) -> Self {
+        self.simulated = true;
+        self
+    }
+
+    /// Checks that every job names an action that is there, with arguments that it takes.
+    ///
+    /// # Errors
+    ///
+    /// The first job that does not.
+    pub fn check<'a>(&self, jobs: impl IntoIterator<Item = &'a JobSpec>) -> Result<()> {
+        for job in jobs {
+            if job.run.action != RETENTION {
+                return Err(Error::input(format!("job `{}`: there is no action `{}`", job.name, job.run.action))
+                    .with_hint(format!("there is `{RETENTION}`")));
+            }
+            self.retention_args(job.name.as_str(), &job.run.args)?;
+        }
+        Ok(())
+    }
+
+    /// Registers the actions with a scheduler.
+    pub fn register(self, builder: SchedulerBuilder) -> SchedulerBuilder {
+        builder.action(RETENTION, move |run: Run| {
+            let this = self.clone();
+            async move { this.retention(&run).await }
+        })
+    }
+
+    /// The manifest that a job's arguments name.
+    fn retention_args(&self, job: &str, args: &serde_json::Map<String, serde_json::Value>) -> Result<&Manifest> {
+        let args: RetentionArgs = serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
+            what: format!("job `{job}`: its action can't be run"),
+            place: None,
+            hint: Some("write `run: { action: retention, manifest: NAME, approve: within_guards }`".into()),
+            source: Some(error.into()),
+        })?;
+        self.manifests.iter().find(|manifest| manifest.name == args.manifest).ok_or_else(|| {
+            let known: Vec<_> = self.manifests.iter().map(|manifest| format!("`{}`", manifest.name)).collect();
+            let known =
+                if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
+            Error::input(format!("job `{job}`: no manifest `{}` was loaded", args.manifest))
+                .with_hint(format!("{known}; name its file with -f"))
+        })
+    }
+
+    /// Plans and applies, as of the scheduler's present.
+    async fn retention(&self, run: &Run) -> Result<()> {
+        let manifest = self.retention_args(run.job(), run.args())?.clone();
+        let (part, mut parts) = watch::channel(0.0);
+        let stop = CancellationToken::new();
+        let mut retention = Retention::new(self.db.clone())
+            .manifest(manifest)
+            .actor(format!("scheduler {}/{} {}", run.key().namespace, run.job(), run.nominal().to_rfc3339()))
+            .cancel(stop.clone())
+            .events(Events::to(move |event| {
+                if let Event::StepFinished { finished, steps, .. } = event {
+                    #[expect(clippy::cast_precision_loss, reason = "a bar has a few hundred places at most")]
+                    part.send_replace(finished as f64 / steps.max(1) as f64);
+                }
+            }));
+        if let Some(state) = &self.state {
+            retention = retention.state(state.clone());
+        }
+        if self.simulated {
+            retention = retention.simulated(SimulatedClock::at(run.now()));
+        }
+        let planned = retention.plan(run.now()).await?;
+        let refused = refusal(&planned);
+        if planned.is_empty() {
+            run.message("nothing to do").await;
+            return refused.map_or(Ok(()), Err);
+        }
+        let apply = retention.apply(&planned, Approval::WithinGuards);
+        tokio::pin!(apply);
+        let report = loop {
+            tokio::select! {
+                report = &mut apply => break report?,
+                // What is left is for the next run; a step that is under way ends first.
+                () = run.stopping(), if !stop.is_cancelled() => stop.cancel(),
+                Ok(()) = parts.changed() => {
+                    let part = *parts.borrow_and_update();
+                    run.progress(part).await;
+                }
+            }
+        };
+        run.message(text::tail(&planned).trim()).await;
+        outcome(&report, refused)
+    }
+}
+
+/// What a guard rail stops, as the error that makes the run a refused one.
+fn refusal(planned: &Planned) -> Option<Error> {
+    let count = planned.refused().count();
+    let first = planned.refused().next()?;
+    let objects = format!("{count} object{} refused", if count == 1 { "" } else { "s" });
+    Some(Error::refused(format!("plan {}: {}: {} ({objects})", planned.hash.short(), first.detail.table, first.reason)))
+}
+
+fn outcome(report: &Report<Domain>, refused: Option<Error>) -> Result<()> {
+    let failed = report.outcomes.iter().find(|object| !object.outcome.is_done());
+    match (report.exit_code(), failed, refused) {
+        (ExitCode::Done, _, _) => Ok(()),
+        (_, None, Some(refused)) => Err(refused),
+        (ExitCode::Interrupted, ..) => {
+            let left = report.count(Outcome::Skipped);
+            Err(Error::Interrupted { what: format!("{left} objects are left for the next run") })
+        }
+        (_, Some(object), _) => {
+            let why = object.message.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            Err(Error::failed(format!("{}: {}{why}", object.object, object.outcome)))
+        }
+        (code, None, None) => Err(Error::failed(format!("the apply ended with code {}", code.code()))),
+    }
+}

@@ -1,0 +1,152 @@
+//! What every command is given: where to write, which cluster is meant, and when to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clusterkeep_core::address::{AddressSources, DatabaseUrl, Origin};
+use clusterkeep_core::sql::{ConnectOptions, Db};
+use clusterkeep_core::{Error, Result, env};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::ClusterArgs;
+use crate::output::Printer;
+
+/// The surroundings of a command.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) printer: Printer,
+    stop: CancellationToken,
+    has_steps: AtomicBool,
+}
+
+/// A database that is connected to, and how to name it on a command line again.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) db: Db,
+    /// `--cluster ADDRESS` where a flag named it; nothing where the environment did.
+    pub(crate) flag: Option<String>,
+}
+
+impl Context {
+    pub(crate) fn new(printer: Printer) -> Self {
+        Self { printer, stop: CancellationToken::new(), has_steps: AtomicBool::new(false) }
+    }
+
+    /// For work that has steps: cancelled by the first Ctrl-C or SIGTERM, to end after the step that is under way.
+    pub(crate) fn stop_between_steps(&self) -> CancellationToken {
+        self.has_steps.store(true, Ordering::Relaxed);
+        self.stop.clone()
+    }
+
+    /// Runs a command until it has ended by itself, or until it was asked to stop twice.
+    pub(crate) async fn until_interrupted<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut signals = Signals::listen()?;
+        let signals = async {
+            signals.next().await?;
+            self.stop.cancel();
+            if self.has_steps.load(Ordering::Relaxed) {
+                self.printer.note("stopping after what is under way; once more stops at once");
+            }
+            signals.next().await
+        };
+        tokio::select! {
+            biased;
+            ended = command => ended,
+            stopped = signals => {
+                stopped?;
+                Err(Error::Interrupted { what: "stopped at once; what was under way may be half done".into() })
+            }
+        }
+    }
+
+    /// Runs what has no steps to end after: it ends when the first signal comes.
+    pub(crate) async fn interruptible<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Error::Interrupted { what: "nothing was changed".into() }),
+            done = work => done,
+        }
+    }
+
+    /// The address of the cluster that is meant, ready to connect to.
+    pub(crate) fn address(&self, args: &ClusterArgs) -> Result<(DatabaseUrl, Origin)> {
+        let mut sources = AddressSources::new().process_environment().dotenv(Path::new(".env"));
+        if let Some(text) = &args.cluster {
+            sources = sources.flag("--cluster", text);
+        }
+        let resolved = sources.allow_plaintext(&args.allow_plaintext).resolve()?;
+        Ok((resolved.address.into_url()?, resolved.origin))
+    }
+
+    /// Connects to the cluster that is meant.
+    pub(crate) async fn connect(&self, args: &ClusterArgs, options: ConnectOptions) -> Result<Target> {
+        let (url, origin) = self.address(args)?;
+        let flag = matches!(origin, Origin::Flag(_)).then(|| url.to_string());
+        tracing::info!(address = %url, %origin, "connecting");
+        let db = Db::connect_with(&url, options).await.map_err(|error| match error.hint() {
+            None => error.with_hint("is the address right? the path of a file counts from the working directory"),
+            Some(_) => error,
+        })?;
+        Ok(Target { db, flag })
+    }
+
+    /// Connects to a database that `--state` names.
+    pub(crate) async fn connect_state(&self, address: &str, options: ConnectOptions) -> Result<Db> {
+        Db::connect_with(&self.state_url(address)?, options).await
+    }
+
+    /// The address that `--state` names.
+    pub(crate) fn state_url(&self, address: &str) -> Result<DatabaseUrl> {
+        let sources = AddressSources::new().process_environment().flag("--state", address);
+        sources.resolve()?.address.into_url()
+    }
+}
+
+/// The folder of files that this user's commands keep between them.
+pub(crate) fn state_folder() -> Result<PathBuf> {
+    if let Some(folder) = env::XDG_STATE_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
+        return Ok(folder.join("clusterkeep"));
+    }
+    let home = env::HOME.read()?.ok_or_else(|| {
+        Error::input("there is no folder to keep state in").with_hint(format!(
+            "set {} or {}, or name a database with --state",
+            env::XDG_STATE_HOME.name,
+            env::HOME.name
+        ))
+    })?;
+    Ok(PathBuf::from(home).join(".local/state/clusterkeep"))
+}
+
+/// Ctrl-C and SIGTERM, heard from the moment on that this is made.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|error| Error::caused("listen for signals", error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) -> Result<()> {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await.map_err(|error| Error::caused("listen for signals", error))?;
+        Ok(())
+    }
+}

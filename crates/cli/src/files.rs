@@ -1,0 +1,95 @@
+//! What `-f` files hold: the manifest that is meant, and the jobs of timetables.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clusterkeep_core::error::Place;
+use clusterkeep_core::manifest::{self, Located};
+use clusterkeep_core::{Error, Result};
+use clusterkeep_retention::model::Manifest;
+use clusterkeep_scheduler::Timetable;
+
+/// All documents of one kind, in the order of the files.
+fn read<T: manifest::Manifest>(files: &[PathBuf]) -> Result<Vec<Located<T>>> {
+    let mut found = Vec::new();
+    for file in files {
+        found.extend(manifest::read_file::<T>(file)?);
+    }
+    Ok(found)
+}
+
+/// The same, where there must be one.
+fn some<T: manifest::Manifest>(files: &[PathBuf]) -> Result<Vec<Located<T>>> {
+    let found = read(files)?;
+    if found.is_empty() {
+        let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+        return Err(Error::input(format!("{}: there is no document of kind {}", names.join(", "), T::KIND))
+            .with_hint(format!("begin one with `kind: {}`, or name another file with -f", T::KIND)));
+    }
+    Ok(found)
+}
+
+/// Every manifest of the files, each checked against its own rules.
+pub(crate) fn manifests(files: &[PathBuf]) -> Result<Vec<Located<Manifest>>> {
+    let found = read::<Manifest>(files)?;
+    let mut names: BTreeMap<&str, &Place> = BTreeMap::new();
+    for manifest in &found {
+        manifest.value.check().map_err(|error| error.at(manifest.place.clone()))?;
+        if let Some(other) = names.insert(&manifest.value.name, &manifest.place) {
+            return Err(Error::input(format!("manifest `{}` is in {other} already", manifest.value.name))
+                .at(manifest.place.clone())
+                .with_hint("give each manifest a name of its own"));
+        }
+    }
+    Ok(found)
+}
+
+/// The manifest of this name; without a name the only one.
+pub(crate) fn manifest(files: &[PathBuf], name: Option<&str>) -> Result<Located<Manifest>> {
+    some::<Manifest>(files)?;
+    let found = manifests(files)?;
+    let names = found.iter().map(|manifest| format!("`{}`", manifest.value.name)).collect::<Vec<_>>().join(", ");
+    let mut wanted = found.into_iter().filter(|manifest| name.is_none_or(|name| manifest.value.name == name));
+    match (wanted.next(), wanted.next(), name) {
+        (Some(manifest), None, _) => Ok(manifest),
+        (Some(_), Some(_), _) => Err(Error::input("the files hold more than one manifest")
+            .with_hint(format!("say which one with --manifest; there are {names}"))),
+        (None, _, name) => Err(Error::input(format!("there is no manifest `{}`", name.unwrap_or_default()))
+            .with_hint(format!("there are {names}"))),
+    }
+}
+
+/// The jobs of all timetables: one timetable for each namespace.
+pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
+    let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();
+    for Located { value, place } in some::<Timetable>(files)? {
+        let timetable = merged
+            .entry(value.namespace.clone())
+            .or_insert_with(|| Timetable { namespace: value.namespace, jobs: Vec::new() });
+        for job in value.jobs {
+            if timetable.jobs.iter().any(|known| known.name == job.name) {
+                return Err(Error::input(format!("job `{}` of `{}` is there twice", job.name, timetable.namespace))
+                    .at(place)
+                    .with_hint("give each job of a namespace a name of its own"));
+            }
+            timetable.jobs.push(job);
+        }
+    }
+    Ok(merged.into_values().collect())
+}
+
+/// The timetable with the job of this name.
+pub(crate) fn timetable_of(files: &[PathBuf], job: &str) -> Result<Timetable> {
+    let all = timetables(files)?;
+    let known: Vec<_> = all.iter().flat_map(|timetable| &timetable.jobs).map(|job| format!("`{}`", job.name)).collect();
+    let has = |timetable: &Timetable| timetable.jobs.iter().any(|known| known.name.as_str() == job);
+    let mut with: Vec<_> = all.into_iter().filter(has).collect();
+    match (with.pop(), with.is_empty()) {
+        (Some(timetable), true) => Ok(timetable),
+        (Some(_), false) => Err(Error::input(format!("job `{job}` is in more than one namespace"))
+            .with_hint("name the file of the one that is meant alone")),
+        (None, _) => {
+            Err(Error::input(format!("job `{job}` is unknown")).with_hint(format!("known are {}", known.join(", "))))
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The JSON schemas of the documents that Clusterkeep reads and writes, generated from their types.
+//!
+//! They lie under `schemas/` as well, for editors; a test compares, and writes them where `UPDATE_SCHEMAS=1` is set.
+
+use clap::ValueEnum;
+use clusterkeep_core::audit::Record;
+use clusterkeep_core::plan::{Plan, Report};
+use clusterkeep_core::{Error, Result, manifest};
+use clusterkeep_retention::{model::Manifest, plan::Domain};
+use clusterkeep_scheduler::{Overview, RunRecord, Timetable};
+use schemars::{Schema, schema_for};
+
+/// A kind of document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A file of `kind: Retention`
+    Retention,
+    /// A file of `kind: Timetable`
+    Timetable,
+    /// What `retention plan --format json` prints
+    Plan,
+    /// What `retention apply --format json` prints
+    Report,
+    /// A record of the audit
+    AuditRecord,
+    /// A schedule, as `schedule list --format json` prints them
+    Schedule,
+    /// A run, as `schedule history --format json` prints them
+    Run,
+}
+
+impl Kind {
+    /// Every kind.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
+
+    /// The name on the command line and of the file.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(self) -> Schema {
+        match self {
+            Self::Retention => manifest::schema::<Manifest>(),
+            Self::Timetable => manifest::schema::<Timetable>(),
+            Self::Plan => schema_for!(Plan<Domain>),
+            Self::Report => schema_for!(Report<Domain>),
+            Self::AuditRecord => schema_for!(Record),
+            Self::Schedule => schema_for!(Overview),
+            Self::Run => schema_for!(RunRecord),
+        }
+    }
+
+    /// The schema as the text of its file.
+    ///
+    /// # Errors
+    ///
+    /// None is known.
+    pub fn text(self) -> Result<String> {
+        let mut text = serde_json::to_string_pretty(&self.schema())
+            .map_err(|error| Error::caused(format!("write the schema of {}", self.name()), error))?;
+        text.push('\n');
+        Ok(text)
+    }
+}

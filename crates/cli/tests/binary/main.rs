@@ -1,0 +1,12 @@
+//! The binary as a binary: what it prints where, and how it ends.
+
+mod approval;
+mod audit;
+mod bad_input;
+mod help;
+mod query;
+mod retention;
+mod schedule;
+mod schemas;
+mod signals;
+mod support;
