@@ -93,7 +93,7 @@ pub enum Error {
         source: Option<BoxError>,
     },
     /// A database answered with an error, or did not answer.
-    #[error("{operation} on {target}{}", Effort(.attempts, .elapsed))]
+    #[error("{operation} on {target}{}", Effort(*.class, *.attempts, *.elapsed))]
     Database {
         /// What was attempted: `query`, `connect`, ...
         operation: String,
@@ -287,13 +287,17 @@ impl fmt::Display for Prefix<'_> {
     }
 }
 
-/// ` (3 attempts in 1.2 s)` where more than one attempt was made or it took a while.
-struct Effort<'a>(&'a u32, &'a Duration);
+/// ` (3 attempts in 1.2 s)` where somebody was not there, did not answer or did not let in, or where it took a while.
+struct Effort(ErrorClass, u32, Duration);
 
-impl fmt::Display for Effort<'_> {
+impl fmt::Display for Effort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (attempts, elapsed) = (*self.0, *self.1);
-        if attempts > 1 || elapsed >= Duration::from_millis(500) {
+        let Self(class, attempts, elapsed) = *self;
+        let at_the_door = matches!(
+            class,
+            ErrorClass::Authentication | ErrorClass::Unreachable | ErrorClass::Timeout | ErrorClass::Unavailable
+        );
+        if at_the_door || attempts > 1 {
             let plural = if attempts == 1 { "" } else { "s" };
             write!(f, " ({attempts} attempt{plural} in {:.1} s)", elapsed.as_secs_f64())?;
         }

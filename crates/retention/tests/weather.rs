@@ -261,3 +261,34 @@ async fn rollups_on_postgres_keep_counts_whole_and_sums_exact() {
     );
     assert_eq!(row.get::<String>("large").unwrap(), (9_007_199_254_740_993_i128 * 2880).to_string());
 }
+
+#[tokio::test]
+async fn a_lost_state_is_no_reason_to_make_a_bucket_from_what_is_left() {
+    let (_folder, db) = sqlite().await;
+    // Monthly from raw, dropped by the day: October is made whole, and then half of its source goes.
+    let policy = || {
+        Policy::for_table("observations")
+            .time("time_hour")
+            .meaning(Meaning::EpochSeconds)
+            .zone("America/New_York")
+            .by(["origin"])
+            .downsample(Rollup::monthly().of(["temp"]).into("monthly"))
+            .drop_after(days(90))
+            .max_share(percent(100))
+    };
+    let retention = Retention::new(db.clone()).policy(policy());
+    let plan = retention.plan(now()).await.unwrap();
+    assert_done(&retention.apply(&plan, plan.hash.into()).await.unwrap());
+    let october = sql("SELECT sum(temp_count) AS n FROM monthly WHERE bucket = 1380600000");
+    let before: i64 = db.query(october.clone()).await.unwrap().scalar().unwrap();
+
+    let elsewhere =
+        Db::connect_with(&"sqlite::memory:".parse().unwrap(), ConnectOptions::default().create()).await.unwrap();
+    let forgetful = Retention::new(db.clone()).policy(policy()).state(clusterkeep_core::state::State::of(elsewhere));
+    let plan = forgetful.plan(now()).await.unwrap();
+    assert!(!plan.is_empty(), "nothing is recorded there: {plan}");
+    let report = forgetful.apply(&plan, plan.hash.into()).await.unwrap();
+    assert_eq!(report.count(Outcome::Refused), report.outcomes.len(), "{:?}", report.outcomes.first());
+    assert_eq!(report.exit_code, ExitCode::Refused);
+    assert_eq!(db.query(october).await.unwrap().scalar::<i64>().unwrap(), before);
+}

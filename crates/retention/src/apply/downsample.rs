@@ -8,7 +8,7 @@ use clusterkeep_core::{Error, Result};
 
 use super::{Apply, Span};
 use crate::model::Rollup;
-use crate::observe::{Facts, piece_bounds};
+use crate::observe::{Facts, Piece, piece_bounds};
 use crate::plan::{Domain, Lifecycle};
 use crate::retention::not_observed;
 use crate::sql::{BUCKET, RollupSql, Runs, SourceSql, Sums, catalogue};
@@ -41,14 +41,60 @@ pub(super) async fn build(
     }
     drop(session);
 
+    let target_sql = rolled(&source_sql, target);
+    let sums = Sums { columns: sums.columns, rolled: true };
     let mut session = apply.transaction().await?;
+    let kept = target_sql.sums(&mut *session, &boundaries, sums).await?;
     session.execute(&statements.clear(span.0, span.1)).await?;
     let rows = session.execute(&statements.fill(&runs)).await?;
+    // Where anything was lost, dropping the session rolls back.
+    nothing_lost(target, &kept, &target_sql.sums(&mut *session, &boundaries, sums).await?)?;
     session.commit().await?;
     // Made; what is left of the step is to look at it again.
     let buckets = boundaries.len() as u64 - 1;
     recorder.progress(buckets, Some(buckets));
     Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": buckets })))
+}
+
+/// How a rollup's own table is asked.
+fn rolled(source: &SourceSql, target: &TableName) -> SourceSql {
+    SourceSql {
+        table: target.clone(),
+        time: Ident::literal(BUCKET),
+        engine: source.engine,
+        kind: source.kind,
+        singles: Vec::new(),
+    }
+}
+
+/// Checks that no bucket holds fewer values than it did.
+///
+/// The plan rests on what was recorded; where a record is missing, the rollup itself still knows what it was made from.
+/// An aggregate is never replaced by one of what is left of its source.
+fn nothing_lost(target: &TableName, kept: &[Piece], made: &[Piece]) -> Result<()> {
+    let values = |piece: &Piece| -> Vec<u64> {
+        piece.facts.iter().flat_map(|facts| &facts.columns).map(|column| column.count).collect()
+    };
+    for old in kept {
+        let new =
+            made.binary_search_by_key(&old.start, |piece| piece.start).map(|at| values(&made[at])).unwrap_or_default();
+        let lost = values(old)
+            .iter()
+            .enumerate()
+            .find(|(nth, count)| new.get(*nth).copied().unwrap_or(0) < **count)
+            .map(|(nth, count)| (*count, new.get(nth).copied().unwrap_or(0)));
+        if let Some((old_count, new_count)) = lost {
+            return Err(Error::Refused {
+                what: format!(
+                    "the bucket of `{target}` from {} holds {old_count} values, its source only {new_count}: \
+                     it is never made again from what is left",
+                    old.start
+                ),
+                hint: Some("was the state lost, or is another one meant with --state?".into()),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Looks at source and rollup anew, in one state of the data, and records what the source was where they agree.
@@ -57,13 +103,7 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
     let rollup = rollup(&lifecycle, target)?;
     let source_sql = apply.source(source).await?;
     let columns = lifecycle.policy.columns_of(rollup);
-    let target_sql = SourceSql {
-        table: target.clone(),
-        time: Ident::literal(BUCKET),
-        engine: source_sql.engine,
-        kind: source_sql.kind,
-        singles: Vec::new(),
-    };
+    let target_sql = rolled(&source_sql, target);
     let buckets = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
     let pieces = {
         let seen = apply.seen.read().await;
