@@ -27,9 +27,11 @@ impl fmt::Display for Break {
 pub fn verify(head: Option<Head>, records: &[Record]) -> Result<Option<Head>, Break> {
     let mut head = head;
     for record in records {
-        let broken = |what| Err(Break { number: record.number, what });
-        if record.number != head.as_ref().map_or(1, |head| head.number + 1) {
-            return broken("does not follow the one before: a record is missing or was put in");
+        // The place in the chain, and not what the record says of itself, which may be what was changed.
+        let number = head.as_ref().map_or(1, |head| head.number + 1);
+        let broken = |what| Err(Break { number, what });
+        if record.number != number {
+            return broken("is missing: another one stands in its place");
         }
         if record.prev != head.as_ref().map(|head| head.hash.as_str()).unwrap_or_default() {
             return broken("names another record as the one before");

@@ -19,8 +19,8 @@ pub struct JsonlAudit {
     path: PathBuf,
 }
 
-/// More than any record has: the last line lies within it.
-const TAIL: u64 = 1024 * 1024;
+/// How much is read from the end of the file to find its last record; more where a record is longer.
+const TAIL: u64 = 64 * 1024;
 
 impl JsonlAudit {
     /// The audit in `path`, which is created when the first record is written.
@@ -44,7 +44,11 @@ impl JsonlAudit {
         let failed = |e| Error::io("write the audit to", &self.path, e);
         let mut file = self.open().map_err(failed)?;
         file.lock().map_err(failed)?;
-        let last = last_record(&mut file, &self.path)?;
+        let (last, whole) = last_record(&mut file, &self.path)?;
+        if whole < file.metadata().map_err(failed)?.len() {
+            // A crash cut the last append short: what it began is no record, and the next one starts on a line of its own.
+            file.set_len(whole).map_err(failed)?;
+        }
         let chain = last.as_ref().map_or_else(|| "jsonl".to_owned(), |record| record.chain.clone());
         let records = chain_up(&chain, last.as_ref().map(Record::head), entries)
             .map_err(|e| Error::caused("write the audit", e))?;
@@ -53,7 +57,10 @@ impl JsonlAudit {
             serde_json::to_writer(&mut lines, record).map_err(|e| Error::caused("write the audit", e))?;
             lines.push(b'\n');
         }
-        file.write_all(&lines).and_then(|()| file.sync_data()).map_err(failed)?;
+        if let Err(e) = file.write_all(&lines).and_then(|()| file.sync_data()) {
+            // All or none, also where the disk is full.
+            return Err(failed(file.set_len(whole).err().unwrap_or(e)));
+        }
         records
             .last()
             .or(last.as_ref())
@@ -62,28 +69,30 @@ impl JsonlAudit {
     }
 }
 
-/// The last record; a last line without its newline is what a crash left of an append, and is an error to look at.
-fn last_record(file: &mut File, path: &Path) -> Result<Option<Record>> {
+/// The last record, and where it ends. What stands behind it has no newline: a crash left it of an append, or another
+/// process is writing it.
+fn last_record(file: &mut File, path: &Path) -> Result<(Option<Record>, u64)> {
     let failed = |e| Error::io("read the audit in", path, e);
     let length = file.metadata().map_err(failed)?.len();
-    if length == 0 {
-        return Ok(None);
+    let mut window = TAIL;
+    loop {
+        let start = length.saturating_sub(window);
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let mut tail = Vec::new();
+        file.take(length - start).read_to_end(&mut tail).map_err(failed)?;
+        let newline_in = |bytes: &[u8]| bytes.iter().rposition(|&b| b == b'\n');
+        let end = newline_in(&tail);
+        let begin = end.and_then(|end| newline_in(&tail[..end])).map(|newline| newline + 1);
+        match (end, begin) {
+            (None, _) if start == 0 => return Ok((None, 0)),
+            (Some(end), begin) if begin.is_some() || start == 0 => {
+                let record = serde_json::from_slice(&tail[begin.unwrap_or(0)..end])
+                    .map_err(|e| Error::caused(format!("read the last audit record in `{}`", path.display()), e))?;
+                return Ok((Some(record), start + end as u64 + 1));
+            }
+            _ => window = window.saturating_mul(4),
+        }
     }
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(failed)?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail).map_err(failed)?;
-    if tail.last() != Some(&b'\n') {
-        // A crash cut the last append short: what it began is no record, and the next one starts on a line of its own.
-        let keep = tail.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-        let cut = (tail.len() - keep) as u64;
-        file.set_len(length - cut).map_err(failed)?;
-        tail.truncate(keep);
-    }
-    let Some(body) = tail.strip_suffix(b"\n") else { return Ok(None) };
-    let line = body.rsplit(|&b| b == b'\n').next().unwrap_or(body);
-    let record = serde_json::from_slice(line)
-        .map_err(|e| Error::caused(format!("read the last audit record in `{}`", path.display()), e))?;
-    Ok(Some(record))
 }
 
 #[async_trait]
@@ -105,24 +114,27 @@ impl Sink for JsonlAudit {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(Error::io("read the audit in", &self.path, e)),
         };
+        let mut file = BufReader::new(file);
         let mut records = Vec::new();
-        for line in BufReader::new(file).lines() {
-            let line = line.map_err(|e| Error::io("read the audit in", &self.path, e))?;
-            let record: Record = serde_json::from_str(&line)
+        let mut line = Vec::new();
+        // A line without its newline is no record yet, or never was one.
+        while records.len() < limit
+            && file.read_until(b'\n', &mut line).map_err(|e| Error::io("read the audit in", &self.path, e))? > 0
+            && line.ends_with(b"\n")
+        {
+            let record: Record = serde_json::from_slice(&line)
                 .map_err(|e| Error::caused(format!("read a record of the audit in `{}`", self.path.display()), e))?;
             if record.number >= from {
                 records.push(record);
-                if records.len() == limit {
-                    break;
-                }
             }
+            line.clear();
         }
         Ok(records)
     }
 
     async fn head(&self) -> Result<Option<Head>> {
         match File::open(&self.path) {
-            Ok(mut file) => Ok(last_record(&mut file, &self.path)?.map(|record| record.head())),
+            Ok(mut file) => Ok(last_record(&mut file, &self.path)?.0.as_ref().map(Record::head)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read the audit in", &self.path, e)),
         }

@@ -127,9 +127,13 @@ impl Sink for TableAudit {
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>> {
         let mut query = self.sql();
-        query.push("SELECT ").join(", ", ["number", "body", "prev", "hash"], |sql, column| {
-            sql.name(column);
-        });
+        query.push("SELECT ").join(
+            ", ",
+            ["number", "at", "event", "subject", "body", "prev", "hash"],
+            |sql, column| {
+                sql.name(column);
+            },
+        );
         query.push(" FROM ").table(&self.state.table("audit")).push(" WHERE ").name("chain").push(" = ");
         query.bind(self.chain.as_str()).push(" AND ").name("number").push(" >= ").bind(from);
         query.push(" ORDER BY ").name("number").push(" LIMIT ").number(i64::try_from(limit).unwrap_or(i64::MAX));
@@ -137,13 +141,24 @@ impl Sink for TableAudit {
         records
             .rows()
             .map(|row| {
-                Ok(Record {
+                let record = Record {
                     chain: self.chain.clone(),
                     number: row.get("number")?,
                     body: row.get("body")?,
                     prev: row.get("prev")?,
                     hash: row.get("hash")?,
-                })
+                };
+                // Beside the body, which the hash covers, some of it stands in columns, for those who query the table.
+                let columns = (row.get("at")?, row.get("event")?, row.get("subject")?);
+                if record.hash == record.expected_hash()
+                    && let Ok(entry) = record.entry()
+                    && columns != (entry.at.timestamp_micros(), event_name(&entry), entry.subject)
+                {
+                    let (number, chain) = (record.number, &self.chain);
+                    let what = format!("record {number} of the audit `{chain}` has other columns than were written");
+                    return Err(Error::failed(what));
+                }
+                Ok(record)
             })
             .collect()
     }

@@ -4,10 +4,11 @@
 //! goes into the audit before a step and its outcome after it, what a step did is verified by looking again, and what
 //! failed stops only what needs it. It can be killed at any point and run again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -203,7 +204,7 @@ async fn apply_locked<D: Domain>(
     options.audit.append(vec![run.entry(audit::Event::Began, None, began)]).await?;
     options.events.emit(Event::Started { plan: plan.hash.short(), steps: plan.steps.len() });
 
-    let outcomes = Walk::new(&plan, executor, lock, &run).run().await?;
+    let outcomes = Walk::new(&plan, executor, lock, &run).run().await;
 
     let interrupted = options.cancel.is_cancelled();
     let mut report = Report::new(plan.hash, outcomes, plan.refused().next().is_some(), interrupted);
@@ -212,8 +213,11 @@ async fn apply_locked<D: Domain>(
         "objects": report.outcomes.len(),
         "exit_code": report.exit_code,
     });
-    let head = options.audit.append(vec![run.entry(audit::Event::Ended, None, ended)]).await?;
-    report.audit_head = Some(head.to_string());
+    match options.audit.append(vec![run.entry(audit::Event::Ended, None, ended)]).await {
+        Ok(head) => report.audit_head = Some(head.to_string()),
+        // What was done is told all the same.
+        Err(e) => tracing::error!(error = %e, "the end of the run could not be recorded"),
+    }
     Ok(report)
 }
 
@@ -240,77 +244,96 @@ struct Walk<'a, D: Domain> {
 /// A step and what became of its objects.
 type Ended<'a, D> = (&'a Step<D>, Vec<(<D as Domain>::Object, Outcome)>, Option<String>);
 
+/// What happens on the way.
+enum Happened<'a, D: Domain> {
+    /// A step has ended.
+    Ended(Ended<'a, D>),
+    /// Intents were recorded, or why not.
+    Announced(Vec<&'a Step<D>>, Result<audit::Head>),
+    /// It was recorded that announced steps don't begin.
+    CalledOff,
+}
+
+const INTERRUPTED: &str = "interrupted before it began";
+
 impl<'a, D: Domain> Walk<'a, D> {
     fn new(plan: &'a Plan<D>, executor: &'a dyn Executor<D>, lock: &'a dyn Lock, run: &'a Run<'a>) -> Self {
         let waiting = plan.steps.iter().map(|step| (step.id, step)).collect();
         Self { plan, executor, lock, run, waiting, ended: BTreeMap::new(), outcomes: Vec::new() }
     }
 
-    async fn run(mut self) -> Result<Vec<ObjectOutcome<D>>> {
+    async fn run(mut self) -> Vec<ObjectOutcome<D>> {
         let options = self.run.options;
-        let mut running = FuturesUnordered::new();
-        let mut announced: Vec<&'a Step<D>> = Vec::new();
+        // Records are written beside the steps, not between them: a step may hold, in its transaction, what the audit
+        // waits for.
+        let mut under_way: FuturesUnordered<BoxFuture<'a, Happened<'a, D>>> = FuturesUnordered::new();
+        let (mut running, mut announcing) = (0, false);
+        let mut announced: VecDeque<&'a Step<D>> = VecDeque::new();
         loop {
             self.skip_what_cannot_run();
-            if announced.is_empty() && !options.cancel.is_cancelled() {
-                announced = self.announce().await?;
-            }
             if options.cancel.is_cancelled() {
-                for step in announced.drain(..) {
-                    self.waiting.insert(step.id, step);
+                if !announced.is_empty() {
+                    under_way.push(Box::pin(call_off(self.run, announced.iter().copied().collect())));
+                    announced.drain(..).for_each(|step| self.skip(step, INTERRUPTED));
+                }
+            } else if announced.is_empty() && !announcing {
+                let ready = self.take_ready();
+                announcing = !ready.is_empty();
+                if announcing {
+                    under_way.push(Box::pin(announce(self.run, ready)));
                 }
             }
-            while running.len() < options.parallel.max(1) && !announced.is_empty() {
-                running.push(run_step(self.executor, self.lock, self.run, announced.remove(0)));
+            while running < options.parallel.max(1)
+                && let Some(step) = announced.pop_front()
+            {
+                running += 1;
+                let ended = run_step(self.executor, self.lock, self.run, step);
+                under_way.push(Box::pin(async { Happened::Ended(ended.await) }));
             }
-            match running.next().await {
-                Some(ended) => self.end(ended),
-                None if announced.is_empty() && (self.waiting.is_empty() || options.cancel.is_cancelled()) => break,
-                None if announced.is_empty() && !self.can_go_on() => break,
-                None => {}
+            match under_way.next().await {
+                Some(Happened::Ended(ended)) => {
+                    running -= 1;
+                    self.end(ended);
+                }
+                Some(Happened::Announced(steps, recorded)) => {
+                    announcing = false;
+                    match recorded {
+                        Ok(_) => announced.extend(steps),
+                        // An intent that can't be written stops the step.
+                        Err(e) => {
+                            let why = format!("its intent could not be recorded: {}", chain_text(&e));
+                            steps
+                                .iter()
+                                .for_each(|step| self.end((step, all(step, Outcome::Failed), Some(why.clone()))));
+                        }
+                    }
+                }
+                Some(Happened::CalledOff) => {}
+                // Nothing is under way and nothing can begin.
+                None => break,
             }
         }
-        let left: Vec<_> = std::mem::take(&mut self.waiting).into_values().collect();
-        for step in left {
-            self.skip(step, "interrupted before it began");
+        for step in std::mem::take(&mut self.waiting).into_values() {
+            if options.cancel.is_cancelled() {
+                self.skip(step, INTERRUPTED);
+            } else {
+                let why = "what it needs is never done: the plan is malformed".to_owned();
+                self.end((step, all(step, Outcome::Failed), Some(why)));
+            }
         }
         self.outcomes.sort_by(|a, b| (a.step, &a.object).cmp(&(b.step, &b.object)));
-        Ok(self.outcomes)
+        self.outcomes
     }
 
-    fn ready(&self) -> impl Iterator<Item = &'a Step<D>> + '_ {
+    /// Takes steps that can begin: up to a hundred, for their intents go into one write, and each write is synced.
+    fn take_ready(&mut self) -> Vec<&'a Step<D>> {
         let is_done = |id: &StepId| self.ended.get(id) == Some(&true);
-        self.waiting.values().copied().filter(move |step| step.needs.iter().all(is_done))
-    }
-
-    fn can_go_on(&self) -> bool {
-        self.ready().next().is_some()
-    }
-
-    /// Writes the intents of steps that can begin: up to a hundred in one write, for each write is synced.
-    async fn announce(&mut self) -> Result<Vec<&'a Step<D>>> {
-        let ready: Vec<_> = self.ready().take(INTENTS).collect();
-        if ready.is_empty() {
-            return Ok(ready);
-        }
-        let intent = |step: &&Step<D>| {
-            let data = serde_json::json!({ "action": step.action, "objects": step.objects, "sql": step.sql });
-            self.run.entry(audit::Event::Intent, Some(step.id), data)
-        };
-        let entries = ready.iter().map(intent).collect();
-        if let Err(e) = self.run.options.audit.append(entries).await {
-            // An intent that can't be written stops the step.
-            let why = format!("its intent could not be recorded: {}", chain_text(&e));
-            for step in ready {
-                self.waiting.remove(&step.id);
-                self.end((step, all(step, Outcome::Failed), Some(why.clone())));
-            }
-            return Ok(Vec::new());
-        }
+        let ready = self.waiting.values().copied().filter(|step| step.needs.iter().all(is_done));
+        let ready: Vec<_> = ready.take(INTENTS).collect();
         for step in &ready {
             self.waiting.remove(&step.id);
         }
-        Ok(ready)
+        ready
     }
 
     fn skip_what_cannot_run(&mut self) {
@@ -331,7 +354,8 @@ impl<'a, D: Domain> Walk<'a, D> {
     }
 
     fn end(&mut self, (step, objects, message): Ended<'a, D>) {
-        self.ended.insert(step.id, objects.iter().all(|(_, outcome)| outcome.is_done()));
+        // Without objects the message alone tells that it failed.
+        self.ended.insert(step.id, message.is_none() && objects.iter().all(|(_, outcome)| outcome.is_done()));
         let worst = objects.iter().map(|(_, outcome)| *outcome).max().unwrap_or(Outcome::Done);
         self.push(step, objects, message.as_deref());
         self.run.options.events.emit(Event::StepFinished {
@@ -355,6 +379,38 @@ fn all<D: Domain>(step: &Step<D>, outcome: Outcome) -> Vec<(D::Object, Outcome)>
     step.objects.iter().map(|object| (object.clone(), outcome)).collect()
 }
 
+/// What looking again says of each object of the step; one that it says nothing of is not taken for done.
+fn each_of<D: Domain>(step: &Step<D>, seen: Vec<(D::Object, Outcome)>) -> Vec<(D::Object, Outcome)> {
+    let mut said: BTreeMap<D::Object, Outcome> = BTreeMap::new();
+    for (object, outcome) in seen {
+        let worst = said.entry(object).or_insert(outcome);
+        *worst = (*worst).max(outcome);
+    }
+    let outcome = |object: &D::Object| said.get(object).copied().unwrap_or(Outcome::Failed);
+    step.objects.iter().map(|object| (object.clone(), outcome(object))).collect()
+}
+
+/// Writes the intents of steps.
+async fn announce<'a, D: Domain>(run: &Run<'_>, steps: Vec<&'a Step<D>>) -> Happened<'a, D> {
+    let intent = |step: &&Step<D>| {
+        let data = serde_json::json!({ "action": step.action, "objects": step.objects, "sql": step.sql });
+        run.entry(audit::Event::Intent, Some(step.id), data)
+    };
+    let entries = steps.iter().map(intent).collect();
+    let recorded = run.options.audit.append(entries).await;
+    Happened::Announced(steps, recorded)
+}
+
+/// Records that announced steps are not begun: an intent without an outcome is what a crash leaves.
+async fn call_off<'a, D: Domain>(run: &Run<'_>, steps: Vec<&'a Step<D>>) -> Happened<'a, D> {
+    let outcome =
+        |step: &&Step<D>| run.outcome_entry(step, Outcome::Skipped, Some(INTERRUPTED), serde_json::Value::Null);
+    if let Err(e) = run.options.audit.append(steps.iter().map(outcome).collect()).await {
+        tracing::error!(error = %e, "that steps were called off could not be recorded");
+    }
+    Happened::CalledOff
+}
+
 async fn run_step<'a, D: Domain>(
     executor: &dyn Executor<D>,
     lock: &dyn Lock,
@@ -366,7 +422,7 @@ async fn run_step<'a, D: Domain>(
     let result = async {
         lock.check().await?;
         let ran = executor.run(step, &recorder).await?;
-        let seen = executor.verify(step).await?;
+        let seen = each_of(step, executor.verify(step).await?);
         Ok::<_, Error>(match ran {
             Ran::Done(data) => (seen, data),
             Ran::AlreadyDone => {

@@ -82,7 +82,7 @@ pub struct Step<D: Domain> {
     pub id: StepId,
     /// What it does.
     pub action: D::Action,
-    /// To what.
+    /// To what; never to nothing, since what becomes of a step is told by its objects.
     pub objects: Vec<D::Object>,
     /// The steps that must be done before it.
     pub needs: Vec<StepId>,
