@@ -9,6 +9,7 @@ pub mod args;
 mod commands;
 pub mod compose;
 mod context;
+mod demo;
 mod errors;
 mod files;
 pub mod output;

@@ -1,6 +1,7 @@
 //! The command line as types: what can be said, and the help for it. Nothing here does anything.
 
 mod audit;
+mod demo;
 mod query;
 mod retention;
 mod schedule;
@@ -9,6 +10,7 @@ mod values;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use audit::{AuditCommand, AuditSource, ListArgs, VerifyArgs};
+pub use demo::DemoArgs;
 pub use query::QueryArgs;
 pub use retention::{ApplyArgs, ExplainArgs, ModelArgs, PlanArgs, RetentionCommand};
 pub use schedule::{HistoryArgs, ListSchedulesArgs, NextArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
@@ -79,6 +81,8 @@ pub struct OutputArgs {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the main job on real data, in a folder of its own
+    Demo(DemoArgs),
     /// Ask a database something: one statement that only reads, unless --write is given
     Query(QueryArgs),
     /// Expire and downsample data, as a manifest says

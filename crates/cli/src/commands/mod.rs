@@ -10,9 +10,13 @@ mod schedule;
 use clap::CommandFactory;
 use clusterkeep_core::{ExitCode, Result};
 
-use crate::args::{AuditCommand, Cli, Command, NextArgs, QueryArgs, RetentionCommand, RunArgs, ScheduleCommand};
+use crate::args::{
+    AuditCommand, Cli, Command, DemoArgs, NextArgs, QueryArgs, RetentionCommand, RunArgs, ScheduleCommand,
+};
 use crate::context::Context;
 use crate::output::Printer;
+
+pub(crate) use retention::table as plan_table;
 
 /// What is left to do of a command.
 pub(crate) enum Next {
@@ -24,6 +28,7 @@ pub(crate) enum Next {
 
 /// A command that waits for something: a database, the clock, a signal.
 pub(crate) enum Work {
+    Demo(DemoArgs),
     Query(QueryArgs),
     Retention(RetentionCommand),
     Schedule(ScheduleCommand),
@@ -42,6 +47,7 @@ pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
         }
         Command::Schedule(ScheduleCommand::Next(args)) => Next::Done(next(&args, printer)),
         Command::Schedule(command) => Next::Needs(Work::Schedule(command)),
+        Command::Demo(args) => Next::Needs(Work::Demo(args)),
         Command::Query(args) => Next::Needs(Work::Query(args)),
         Command::Retention(command) => Next::Needs(Work::Retention(command)),
         Command::Run(args) => Next::Needs(Work::Run(args)),
@@ -60,6 +66,7 @@ fn done(printer: &Printer, text: &str) -> Result<ExitCode> {
 /// Does the rest.
 pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
     match work {
+        Work::Demo(args) => crate::demo::run(args, context).await,
         Work::Query(args) => context.interruptible(query::run(args, context)).await,
         Work::Retention(RetentionCommand::Plan(args)) => context.interruptible(retention::plan(args, context)).await,
         Work::Retention(RetentionCommand::Explain(args)) => {

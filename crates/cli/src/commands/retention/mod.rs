@@ -18,7 +18,7 @@ use clusterkeep_retention::plan::Selection;
 use clusterkeep_retention::{Planned, Retention};
 
 pub(super) use self::explain::explain;
-
+pub(crate) use self::show::table;
 use self::show::{Addresses, Again};
 use crate::args::{ApplyArgs, ModelArgs, PlanArgs};
 use crate::context::{Context, Target, state_folder};

@@ -11,8 +11,8 @@
 //! | decimals, UUIDs | text; a column declared `NUMERIC` or `DECIMAL` turns decimals into floats, one declared `TEXT` does not |
 //! | JSON, arrays | text, as JSON |
 //!
-//! NaN can't be bound: SQLite would make NULL of it. Files are in WAL mode with foreign keys on, and wait up to five
-//! seconds for a lock. A database in memory lives as long as its handle; all its sessions see the same one.
+//! NaN can't be bound: SQLite would make NULL of it. Files that this creates are in WAL mode, others stay in theirs; foreign keys
+//! are on, and a lock is waited for up to five seconds. A database in memory lives as long as its handle; all its sessions see the same one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,16 +48,22 @@ const MAX_PARAMS: usize = 32_766;
 /// Opens the file that `url` names, or a database in memory.
 pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Result<Arc<dyn Database>> {
     let connect = SqliteConnectOptions::new().foreign_keys(true).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
-    let (connect, anchor) = match url.path() {
-        Some(path) if !options.create && !path.exists() => {
+    let is_there = url.path().is_some_and(|path| path.exists());
+    // To who only reads, a file that may be created later is an empty database: nothing is created for it.
+    let path = url.path().filter(|_| is_there || !(options.read_only && options.create));
+    let (connect, anchor) = match path {
+        Some(path) if !options.create && !is_there => {
             return Err(Error::input(format!("there is no SQLite file `{}`", path.display())));
         }
         Some(path) => {
             let connect = connect.filename(path).create_if_missing(options.create && !options.read_only);
             let connect = if options.read_only {
                 connect.read_only(true).pragma("query_only", "ON")
-            } else {
+            } else if options.create && !is_there {
                 connect.journal_mode(SqliteJournalMode::Wal)
+            } else {
+                // The mode is kept in the file: whoever made it has chosen.
+                connect
             };
             (connect, None)
         }
