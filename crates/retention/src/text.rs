@@ -216,7 +216,12 @@ fn cells(row: &Row<'_>, zone: Tz) -> [String; 8] {
 pub fn tail(planned: &Planned) -> String {
     let plan = &planned.plan;
     let mut out = String::new();
-    if plan.is_empty() {
+    let refused = plan.refused().count();
+    if plan.is_empty() && refused > 0 {
+        let refused =
+            format!("{} object{} refused", grouped(refused as u64), if refused == 1 { " is" } else { "s are" });
+        let _ = writeln!(out, "plan {}: nothing is done, {refused}", plan.hash.short());
+    } else if plan.is_empty() {
         let _ = writeln!(out, "plan {}: nothing to do", plan.hash.short());
     } else {
         let _ = writeln!(out, "plan {}: {}", plan.hash.short(), what_happens(planned));

@@ -59,6 +59,8 @@ impl Outside {
     fn cargo(&self, args: &[&str]) -> String {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(&self.folder).env("CARGO_TARGET_DIR", &self.target).args(args).arg("--offline");
+        // It is never run: what only helps to debug it takes time.
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
         // What the test's own cargo says is about the test.
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::model::Share;
+use crate::text::grouped;
 
 /// Plans of the kind `retention`.
 #[derive(Debug, Clone)]
@@ -235,6 +236,7 @@ impl fmt::Display for Reason {
                     ShareUnit::Rows => "rows",
                     ShareUnit::Partitions => "partitions",
                 };
+                let (part, whole) = (grouped(*part), grouped(*whole));
                 write!(f, "{part} of {whole} {unit} would go within 24 hours, the guard allows {allowed}")
             }
             Self::ClockBehind { last_applied } => {
