@@ -47,6 +47,8 @@ pub const CRATEDB_SCHEMA: Variable =
     variable("CRATEDB_SCHEMA", "the schema, for a CrateDB URL from the environment that has none");
 /// Where CrateDB is installed on this machine.
 pub const CRATEDB_HOME: Variable = variable("CRATEDB_HOME", "where CrateDB is installed on this machine");
+/// Where programs are.
+pub const PATH: Variable = variable("PATH", "where the programs of database servers are looked for first");
 /// Turns colour off.
 pub const NO_COLOR: Variable = variable("NO_COLOR", "no colour in the output, where it is set to anything");
 /// What is logged.
@@ -71,6 +73,7 @@ pub const ALL: &[Variable] = &[
     CRATEDB_PASSWORD,
     CRATEDB_SCHEMA,
     CRATEDB_HOME,
+    PATH,
     XDG_STATE_HOME,
     HOME,
 ];

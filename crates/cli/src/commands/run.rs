@@ -1,8 +1,9 @@
 //! `run`: the jobs of timetables, in the foreground.
 
+use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::ConnectOptions;
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_scheduler::{Event, RunRecord, RunState, Scheduler};
+use clusterkeep_scheduler::{Event, RunRecord, RunState, Scheduler, Timetable};
 
 use super::schedule::store;
 use crate::args::RunArgs;
@@ -24,14 +25,14 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let mut schedulers = Vec::new();
     for timetable in timetables {
         let printer = context.printer.clone();
-        let (namespace, jobs) = (timetable.namespace.clone(), timetable.jobs.len());
+        let about = about(&timetable);
         let builder = Scheduler::builder()
             .store(store.clone())
             .grace(args.grace.0)
             .on_event(move |event| say(&printer, event))
             .timetable(timetable);
         schedulers.push(actions.clone().register(builder).start().await?);
-        context.printer.note(&format!("running {jobs} job{} of {namespace}", if jobs == 1 { "" } else { "s" }));
+        context.printer.note(&about);
     }
     let ended = {
         let all = schedulers.iter_mut().map(|scheduler| Box::pin(scheduler.ended()));
@@ -57,6 +58,20 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
         }),
         None => Ok(ExitCode::Done),
     }
+}
+
+/// What is run, and when it begins.
+fn about(timetable: &Timetable) -> String {
+    let (now, count) = (SystemClock.now(), timetable.jobs.len());
+    // A job whose schedule can't be read is refused when its scheduler starts.
+    let schedules = timetable.jobs.iter().filter_map(|job| Some((&job.name, job.schedule().ok()?)));
+    let next = schedules
+        .filter_map(|(name, schedule)| Some((schedule.next_after(now)?, name, schedule)))
+        .min_by_key(|next| next.0);
+    let next = next.map_or_else(String::new, |(at, name, schedule)| {
+        format!("; next: {name}, {}", at.with_timezone(&schedule.in_zone().tz()).format("%a %Y-%m-%d %H:%M %Z"))
+    });
+    format!("running {count} job{} of {}{next}", if count == 1 { "" } else { "s" }, timetable.namespace)
 }
 
 /// One line for what happens, as it happens.

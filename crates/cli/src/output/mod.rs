@@ -32,8 +32,7 @@ impl Printer {
     /// A printer for what the command line asks for.
     #[must_use]
     pub fn new(args: &OutputArgs) -> Self {
-        // Whatever it is set to, and also where that is no text, it means no.
-        let plain = std::env::var_os(env::NO_COLOR.name).is_some_and(|value| !value.is_empty());
+        let plain = plain();
         Self {
             format: args.format,
             quiet: args.quiet,
@@ -121,6 +120,11 @@ impl Printer {
     }
 }
 
+/// Whether colour is not wanted: whatever the variable is set to, also where that is no text, it means no.
+fn plain() -> bool {
+    std::env::var_os(env::NO_COLOR.name).is_some_and(|value| !value.is_empty())
+}
+
 /// Sends logs to standard error, as much of them as was asked for.
 ///
 /// # Errors
@@ -142,11 +146,10 @@ pub fn logs(args: &OutputArgs) -> Result<()> {
         })?,
         None => EnvFilter::new(level),
     };
-    let plain = std::env::var_os(env::NO_COLOR.name).is_some_and(|value| !value.is_empty());
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(!plain && io::stderr().is_terminal())
+        .with_ansi(!plain() && io::stderr().is_terminal())
         .finish();
     // A program that runs commands one after the other, or logs by itself, has its subscriber already.
     drop(tracing::subscriber::set_global_default(subscriber));

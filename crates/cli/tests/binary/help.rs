@@ -73,6 +73,33 @@ fn every_environment_variable_is_in_the_help() {
     }
 }
 
+/// Every file of a folder and of those in it.
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// What is read by its name must be declared; the test kit is no part of the binary's behaviour.
+#[test]
+fn no_undeclared_variable_is_read() {
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut read = 0;
+    for name in ["cli", "cluster-core", "retention", "scheduler"] {
+        for file in sources(&crates.join(name).join("src")) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for call in ["env::var(\"", "env::var_os(\""] {
+                for (_, rest) in text.match_indices(call).map(|(at, call)| text.split_at(at + call.len())) {
+                    let variable = rest.split('"').next().unwrap();
+                    let declared = clusterkeep_core::env::ALL.iter().any(|known| known.name == variable);
+                    assert!(declared, "{variable} in {}", file.display());
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 0, "the search finds nothing any more");
+}
+
 #[test]
 fn no_help_is_wider_than_a_usual_terminal() {
     for (path, _) in commands() {

@@ -8,5 +8,6 @@ mod query;
 mod retention;
 mod schedule;
 mod schemas;
+mod servers;
 mod signals;
 mod support;

@@ -33,7 +33,8 @@ fn a_scheduler_stops_cleanly() {
         let args = ["run", "-f", "weather.yaml", "--cluster", DB];
         let mut child = place.command(&args).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert_eq!(lines.next().unwrap().unwrap(), "running 1 job of weather");
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.starts_with("running 1 job of weather; next: nightly, "), "{line}");
         send(&child, signal);
         assert_eq!(lines.next().unwrap().unwrap(), "stopping after what is under way; once more stops at once");
         assert_eq!(wait(child), Some(0));
@@ -51,4 +52,47 @@ fn a_query_ends_at_once() {
     send(&child, Signal::INT);
     assert_eq!(wait(child), Some(130));
     assert!(sent.elapsed() < Duration::from_secs(5));
+}
+
+/// Interrupted in the middle it says what is left, and the next run does that.
+#[test]
+fn an_apply_ends_after_its_step_and_goes_on_later() {
+    let place = Place::with_weather();
+    // Eight times as many rows, so that a step takes long enough to be interrupted.
+    let more = "INSERT INTO observations WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7) \
+                SELECT origin || i, time_hour, temp, humid FROM observations, n";
+    place.run(&["query", "--cluster", DB, "--write", more]).done();
+    let model = ["-f", "weather.yaml", "--cluster", DB, "--now", "2014-01-15"];
+    let plan = || place.run(&[&["retention", "plan", "--format", "json"], &model[..]].concat()).json();
+    let first = plan()["hash"].as_str().unwrap().to_owned();
+    let args = [&["retention", "apply", "--expect-plan", &first], &model[..]].concat();
+    let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("step 1 of "));
+    send(&child, Signal::INT);
+    let rest: Vec<_> = lines.map(Result::unwrap).collect();
+    let report = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
+    assert_eq!(wait(child), Some(130), "{report}");
+    assert!(report.contains("done, ") && report.contains(" skipped"), "{report}");
+    assert!(rest.iter().any(|line| line.contains("go on with: clusterkeep retention plan ")), "{rest:?}");
+
+    let second = plan()["hash"].as_str().unwrap().to_owned();
+    let args = [&["retention", "apply", "--quiet", "--expect-plan", &second], &model[..]].concat();
+    place.run(&args).done();
+    assert_eq!(plan()["steps"].as_array().map(Vec::len), Some(0));
+    assert_eq!(place.value("SELECT sum(temp_count) FROM observations_daily"), (17_520 * 8).to_string());
+    place.run(&["audit", "verify", "--cluster", DB]).done();
+}
+
+#[test]
+fn twice_is_at_once() {
+    let place = Place::with_weather();
+    let args = ["run", "-f", "weather.yaml", "--cluster", DB];
+    let mut child = place.command(&args).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    send(&child, Signal::INT);
+    send(&child, Signal::TERM);
+    // Nothing was going on, so it may have ended cleanly before the second one came.
+    assert!(matches!(wait(child), Some(0 | 130)));
 }

@@ -116,10 +116,11 @@ fn sentences(out: &mut String, manifest: &Manifest, policy: &Policy) {
             _ => "a tier that this version has no words for".to_owned(),
         });
     }
-    lines.push(format!(
-        "the newest {} stay whatever their age, and at most {} of the table goes within 24 hours",
-        policy.guard.keep_newest, policy.guard.max_share
-    ));
+    let newest = match policy.guard.keep_newest.get() {
+        1 => "the newest part stays whatever its age".to_owned(),
+        n => format!("the newest {n} parts stay whatever their age"),
+    };
+    lines.push(format!("{newest}, and at most {} of the table goes within 24 hours", policy.guard.max_share));
     let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     writeln!(out, "{first}").ok();
     for line in rest {
