@@ -13,3 +13,6 @@ pub(crate) use catalogue::{CatalogueColumn, Described, NativePartition};
 pub(crate) use rollup::{BUCKET, RollupSql};
 pub(crate) use source::{SourceSql, Sums};
 pub(crate) use time::TimeKind;
+
+#[cfg(test)]
+mod tests;
