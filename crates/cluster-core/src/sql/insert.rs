@@ -56,6 +56,7 @@ impl<'a> SingleRowInsert<'a> {
     }
 
     /// The statement for `rows` rows.
+    #[cfg(any(test, feature = "sqlite", feature = "mysql"))]
     pub(super) fn repeated(&self, rows: usize) -> String {
         let mut text = String::with_capacity(self.head.len() + rows * (self.tuple.len() + 1) + self.tail.len());
         text.push_str(self.head);

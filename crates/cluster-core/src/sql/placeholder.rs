@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::Engine;
 use super::lexer::{Kind, Token, tokens};
+use super::{Engine, Statement, Value};
 use crate::error::{Error, Result};
 
 /// A statement's text in the engine's own spelling, and what sending it means.
@@ -40,6 +40,24 @@ pub(super) fn prepare(engine: Engine, text: &str, params: usize) -> Result<Prepa
         changes_rows: facts.changes_rows,
         alters_session: facts.alters_session,
     })
+}
+
+/// One statement for many rows of parameters; `None` where there is no row.
+pub(super) fn prepare_many<'a>(
+    engine: Engine,
+    statement: &'a Statement,
+    rows: &[Vec<Value>],
+) -> Result<Option<Prepared<'a>>> {
+    if !statement.params().is_empty() {
+        return Err(Error::input("a statement for many rows has its parameters in the rows alone"));
+    }
+    let Some(first) = rows.first() else { return Ok(None) };
+    let prepared = prepare(engine, statement.text(), first.len())?;
+    if let Some((number, row)) = rows.iter().enumerate().find(|(_, row)| row.len() != first.len()) {
+        let (have, want) = (counted(row.len(), "value"), first.len());
+        return Err(Error::input(format!("row {} has {have} where the first has {want}", number + 1)));
+    }
+    Ok(Some(prepared))
 }
 
 /// The text of a script, which has no parameters; `??` is `?` in it, too.
@@ -226,6 +244,21 @@ mod tests {
         assert!(prepare(Engine::Sqlite, trigger, 0).is_ok());
         assert!(prepare_script(Engine::Sqlite, "SELECT 1; SELECT 2").is_ok());
         assert!(prepare_script(Engine::Sqlite, "SELECT ?").is_err());
+    }
+
+    #[test]
+    fn rows_must_agree_with_the_statement() {
+        let insert = crate::sql::sql("INSERT INTO t VALUES (?, ?)");
+        let rows = |widths: &[usize]| widths.iter().map(|n| vec![Value::Int(1); *n]).collect::<Vec<_>>();
+        let many = |statement: &Statement, rows: &[Vec<Value>]| {
+            prepare_many(Engine::Sqlite, statement, rows).map(|prepared| prepared.is_some())
+        };
+        assert!(many(&insert, &rows(&[2, 2])).unwrap());
+        assert!(!many(&insert, &[]).unwrap());
+        assert!(many(&insert, &rows(&[3])).is_err());
+        let error = many(&insert, &rows(&[2, 2, 1])).unwrap_err();
+        assert_eq!(error.to_string(), "row 3 has 1 value where the first has 2");
+        assert!(many(&insert.clone().bind(1), &rows(&[2])).is_err());
     }
 
     #[test]

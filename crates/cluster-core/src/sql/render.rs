@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn table_aligns_numbers_to_the_right() {
         let text = weather().to_string();
-        assert!(text.contains(" EWR      39.02   a \"b\", c | d"), "{text}");
-        assert!(text.contains(" LGA      100.5   two"), "{text}");
+        assert!(text.contains("│ EWR    ┆ 39.02 ┆ a \"b\", c | d │"), "{text}");
+        assert!(text.contains("│ LGA    ┆ 100.5 ┆ two "), "{text}");
     }
 
     #[test]

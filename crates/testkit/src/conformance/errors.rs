@@ -65,7 +65,12 @@ pub async fn permission(subject: &Subject) {
     let options = ConnectOptions::default();
     let guest =
         Db::connect_with(&guest.parse().unwrap(), options).await.unwrap_or_else(|error| fail("connect", &error));
-    let error = must_be(ErrorClass::Permission, guest.query(sql("SELECT * FROM private")).await);
+    // CrateDB says of a table in a schema without rights that it is not there.
+    let forbidden = match subject.engine() {
+        Engine::Cratedb => sql("CREATE USER another"),
+        _ => sql("SELECT * FROM private"),
+    };
+    let error = must_be(ErrorClass::Permission, guest.query(forbidden).await);
     assert!(error.hint().is_some_and(|hint| hint.contains("right")), "{error:?}");
     drop(guest);
     let drop = if subject.engine() == Engine::Postgres { sql("DROP ROLE guest") } else { sql("DROP USER guest") };
@@ -102,10 +107,15 @@ pub async fn refused(subject: &Subject) {
 
 /// A wrong password, and a user who is not there, are refused at once.
 pub async fn wrong_password(subject: &Subject) {
-    for user in [None, Some("nobody-here")] {
-        let url: clusterkeep_core::address::DatabaseUrl = subject.url().parse().unwrap();
-        let name = user.unwrap_or_else(|| url.username().unwrap_or_default());
-        let wrong = as_user(subject, name, "wrong-horse");
+    let db = subject.connect().await;
+    let (create, drop) = match subject.engine() {
+        Engine::Postgres => (sql("CREATE ROLE locked LOGIN PASSWORD 'right'"), sql("DROP ROLE locked")),
+        Engine::Mysql => (sql("CREATE USER locked IDENTIFIED BY 'right'"), sql("DROP USER locked")),
+        _ => (sql("CREATE USER locked WITH (password = 'right')"), sql("DROP USER locked")),
+    };
+    db.execute(create).await.unwrap_or_else(|error| fail("make a user", &error));
+    for user in ["locked", "nobody_here"] {
+        let wrong = as_user(subject, user, "wrong-horse");
         let error = must_be(ErrorClass::Authentication, Db::connect(&wrong).await);
         let Error::Database { attempts, .. } = &error else { panic!("{error:?}") };
         assert_eq!(*attempts, 1, "trying again can't help");
@@ -113,6 +123,7 @@ pub async fn wrong_password(subject: &Subject) {
             assert!(!shown.contains("wrong-horse"), "{shown}");
         }
     }
+    db.execute(drop).await.unwrap_or_else(|error| fail("remove the user", &error));
 }
 
 /// A statement with a deadline of its own ends by it.

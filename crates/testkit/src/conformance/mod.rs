@@ -97,7 +97,7 @@ impl Subject {
         match self.engine {
             Engine::Postgres => sql("SELECT pg_sleep(600)"),
             Engine::Mysql => sql("SELECT sleep(600)"),
-            Engine::Cratedb => sql("SELECT count(*) FROM generate_series(1, 4000000000) a, generate_series(1, 1000) b"),
+            Engine::Cratedb => sql("SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 1000000) b"),
             _ => sql("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"),
         }
     }

@@ -1,5 +1,7 @@
 //! The engines: one file each, one line each in [`connect`].
 
+#[cfg(feature = "cratedb")]
+mod cratedb;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
@@ -16,6 +18,7 @@ mod sqlite;
 use std::fmt;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectOptions, Database};
@@ -60,15 +63,23 @@ impl fmt::Display for Engine {
 }
 
 /// Opens the database at `url` with the engine that its scheme names.
+///
+/// A box ends the nesting of futures here: the drivers' own go deep, and callers would meet the compiler's limit.
+pub(super) fn connect(url: &DatabaseUrl, options: ConnectOptions) -> BoxFuture<'_, Result<Arc<dyn Database>>> {
+    Box::pin(dispatch(url, options))
+}
+
 #[cfg_attr(
     not(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb")),
     expect(unused_variables, reason = "there is nothing to connect to")
 )]
-pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Result<Arc<dyn Database>> {
+async fn dispatch(url: &DatabaseUrl, options: ConnectOptions) -> Result<Arc<dyn Database>> {
     let url = url.prepare(&|name| std::env::var(name).ok())?;
     match url.engine() {
         #[cfg(feature = "sqlite")]
         Engine::Sqlite => sqlite::connect(&url, options).await,
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => cratedb::connect(&url, options).await,
         #[cfg(feature = "mysql")]
         Engine::Mysql => mysql::connect(&url, options).await,
         #[cfg(feature = "postgres")]

@@ -1,11 +1,8 @@
 //! One statement for many rows of parameters.
 
-use std::borrow::Cow;
-
 use futures::future::BoxFuture;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use super::super::super::insert::SingleRowInsert;
 use super::super::super::placeholder;
 use super::super::super::value::Value;
 use super::super::super::{Engine, Statement};
@@ -29,16 +26,8 @@ pub(in super::super) struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// `None` where there is no row.
     pub(super) fn new(engine: Engine, statement: &'a Statement, rows: &'a [Vec<Value>]) -> Result<Option<Self>> {
-        if !statement.params().is_empty() {
-            return Err(Error::input("a statement for many rows has its parameters in the rows alone"));
-        }
-        let Some(first) = rows.first() else { return Ok(None) };
-        let prepared = placeholder::prepare(engine, statement.text(), first.len())?.text.into_owned();
-        if let Some((number, row)) = rows.iter().enumerate().find(|(_, row)| row.len() != first.len()) {
-            let (have, want) = (row.len(), first.len());
-            return Err(Error::input(format!("row {} has {have} values where the first has {want}", number + 1)));
-        }
-        Ok(Some(Self { text: statement.text(), rows, prepared }))
+        let prepared = placeholder::prepare_many(engine, statement, rows)?;
+        Ok(prepared.map(|prepared| Self { text: statement.text(), rows, prepared: prepared.text.into_owned() }))
     }
 }
 
@@ -98,32 +87,6 @@ pub(in super::super) fn run_each<'a, D: Driver>(
     })
 }
 
-/// For engines whose placeholders are `?`: an insert with its tuple repeated, as many rows at a time as parameters and bytes allow; else row by row.
-#[cfg(any(feature = "sqlite", feature = "mysql"))]
-pub(in super::super) fn insert_rows<'a, D: Driver>(
-    connection: &'a mut Connection<D>,
-    batch: Batch<'a>,
-    max_params: usize,
-) -> BoxFuture<'a, Result<u64, Failure>> {
-    let Some(insert) = SingleRowInsert::find(D::ENGINE, batch.text) else { return run_each::<D>(connection, batch) };
-    Box::pin(async move {
-        let full = (max_params / insert.width).max(1);
-        let full_text = insert.repeated(if full <= batch.rows.len() { full } else { 0 });
-        let (mut rest, mut changed) = (batch.rows, 0);
-        while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(chunk_length(rest, full));
-            rest = after;
-            let values: Vec<Value> = chunk.iter().flatten().cloned().collect();
-            // The full-size statement comes again and again; any other size comes once.
-            let is_full = chunk.len() == full;
-            let text = if is_full { Cow::Borrowed(&full_text) } else { Cow::Owned(insert.repeated(chunk.len())) };
-            let text = AssertSqlSafe(D::key(&text, &values).as_ref()).into_sql_str();
-            changed += run_with::<D>(connection, text, &values, is_full).await?;
-        }
-        Ok(changed)
-    })
-}
-
 /// How many of the first rows go into one statement.
 pub(in super::super) fn chunk_length(rows: &[Vec<Value>], most: usize) -> usize {
     let mut bytes = 0;
@@ -151,20 +114,7 @@ fn size(value: &Value) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::sql;
     use super::*;
-
-    #[test]
-    fn rows_must_agree_with_the_statement() {
-        let insert = sql("INSERT INTO t VALUES (?, ?)");
-        let rows = |widths: &[usize]| widths.iter().map(|n| vec![Value::Int(1); *n]).collect::<Vec<_>>();
-        assert!(Batch::new(Engine::Sqlite, &insert, &rows(&[2, 2])).unwrap().is_some());
-        assert!(Batch::new(Engine::Sqlite, &insert, &[]).unwrap().is_none());
-        assert!(Batch::new(Engine::Sqlite, &insert, &rows(&[3])).is_err());
-        let error = Batch::new(Engine::Sqlite, &insert, &rows(&[2, 2, 1])).unwrap_err();
-        assert_eq!(error.to_string(), "row 3 has 1 values where the first has 2");
-        assert!(Batch::new(Engine::Sqlite, &insert.clone().bind(1), &rows(&[2])).is_err());
-    }
 
     #[test]
     fn chunks_keep_within_parameters_and_bytes() {

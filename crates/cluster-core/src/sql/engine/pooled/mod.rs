@@ -6,6 +6,9 @@
 
 mod many;
 mod pool;
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+mod repeat;
+mod rows;
 mod session;
 
 use std::borrow::Cow;
@@ -20,11 +23,11 @@ use sqlx::error::DatabaseError;
 use sqlx::{Either, SqlStr};
 
 pub(super) use self::many::Batch;
-#[cfg(any(feature = "sqlite", feature = "mysql"))]
-pub(super) use self::many::insert_rows;
 #[cfg(feature = "postgres")]
 pub(super) use self::many::{chunk_length, run_each};
 pub(super) use self::pool::Pool;
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub(super) use self::repeat::insert_rows;
 use super::super::records::Column;
 use super::super::value::Value;
 use super::super::{Capabilities, Engine, Server};

@@ -20,7 +20,8 @@ use super::super::super::{Engine, Records, Row, RowStream, Session, Statement};
 use super::super::report::Report;
 use super::many::{Batch, atomically};
 use super::pool::Inner;
-use super::{Arguments, Connection, Driver, Failure, Link, Steps, decode_row, report, run_to_end};
+use super::rows::Rows;
+use super::{Arguments, Connection, Driver, Failure, Link, decode_row, report, run_to_end};
 use crate::error::{Error, ErrorClass, Result};
 
 /// Whether a transaction is open.
@@ -41,8 +42,8 @@ pub(super) struct PooledSession<D: Driver> {
 }
 
 #[derive(Debug)]
-struct State {
-    busy: bool,
+pub(super) struct State {
+    pub(super) busy: bool,
     altered: bool,
     transaction: Transaction,
 }
@@ -147,7 +148,8 @@ fn closed<D: Driver>(driver: &D, operation: &str) -> Error {
 }
 
 impl State {
-    fn after_error(&mut self, report: &Report, ends_transaction: bool) {
+    /// What an error of the server leaves.
+    pub(super) fn after_error(&mut self, report: &Report, ends_transaction: bool) {
         let lost = matches!(report.class, ErrorClass::Unreachable | ErrorClass::Unavailable);
         self.busy = lost;
         // PostgreSQL has such errors, too, where a statement that is kept prepared does not fit a changed table any more.
@@ -316,48 +318,6 @@ impl<D: Driver> Drop for PooledSession<D> {
             self.close();
         } else if let Some(link) = self.link.take() {
             self.pool.put_back(link);
-        }
-    }
-}
-
-/// Rows on their way.
-struct Rows<'a, D: Driver> {
-    steps: Steps<'a, D>,
-    columns: Option<Arc<[Column]>>,
-    state: &'a mut State,
-    address: &'a str,
-    start: Instant,
-    limit: Duration,
-    whole: bool,
-}
-
-impl<D: Driver> Rows<'_, D> {
-    async fn next(mut self) -> Result<Option<(Row, Self)>> {
-        loop {
-            let limit = if self.whole { self.limit.saturating_sub(self.start.elapsed()) } else { self.limit };
-            let step = match timeout(limit, self.steps.next()).await {
-                Ok(Some(Ok(step))) => step,
-                Ok(Some(Err(error))) => {
-                    let (report, ends_transaction) = report::<D>(error);
-                    self.state.after_error(&report, ends_transaction);
-                    return Err(report.into_error("stream", self.address, 1, self.start.elapsed()));
-                }
-                Ok(None) => {
-                    self.state.busy = false;
-                    return Ok(None);
-                }
-                // Still busy, so that the session is closed.
-                Err(_) => {
-                    let late = Report::new(ErrorClass::Timeout, "the deadline has passed");
-                    return Err(late.into_error("stream", self.address, 1, self.start.elapsed()));
-                }
-            };
-            if let Either::Right(row) = step {
-                let columns = self.columns.get_or_insert_with(|| D::columns(&row));
-                let values = decode_row::<D>(&row, columns)?;
-                let row = Row::of(Arc::clone(columns), values);
-                return Ok(Some((row, self)));
-            }
         }
     }
 }

@@ -1,0 +1,3 @@
+//! The conformance suite on CrateDB, which has no transactions.
+
+clusterkeep_testkit::conformance!(Cratedb: common server);
