@@ -16,3 +16,5 @@ mod ends;
 mod fails;
 #[path = "local_server/owner.rs"]
 mod owner;
+#[path = "local_server/serves.rs"]
+mod serves;

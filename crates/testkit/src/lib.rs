@@ -2,7 +2,7 @@
 //!
 //! It is for tests, of this workspace and of its users. It never touches a server that it did not start.
 //!
-//! - [`conformance`]: what every engine must do alike, as a suite
+//! - [`mod@conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
 //! - [`fault`]: a database that fails, or kills its process, at a statement of your choice
 //! - [`proxy`]: a way to a server that can be cut, stalled or closed

@@ -17,6 +17,9 @@ use crate::sql::Engine;
 /// How often other ports are tried where somebody took the chosen ones in the meantime.
 const ATTEMPTS: u32 = 5;
 
+/// The most that a start may take, whatever is asked for; no clock overflows by it.
+const MOST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A server to start; made by [`LocalServer::engine`] and its like.
 ///
 /// Without further words it is a scratch server: a temporary directory, free ports, a random password, and data that
@@ -144,7 +147,7 @@ impl LocalServerBuilder {
     }
 
     async fn start_on(self, mut choose: impl FnMut(usize) -> io::Result<Vec<u16>> + Send) -> Result<LocalServer> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout.min(MOST_TIMEOUT);
         let recipe = engine::recipe(self.engine)?;
         self.check()?;
         let installation = self.find(recipe)?;

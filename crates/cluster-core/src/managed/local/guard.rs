@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::builder::LocalServerBuilder;
 use super::engine::{Launch, Recipe};
 use super::home::Home;
-use super::ready::Probe;
+use super::ready::{self, Probe};
 use super::supervisor::Supervisor;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -42,7 +42,6 @@ fn within(root: &Secret, name: &str) -> Secret {
 /// one, never panics, blocks while the server ends (a scratch server: some ten milliseconds; the time it is granted at
 /// most), and logs what went wrong. [`stop`](Self::stop) does the same without blocking the runtime, and returns it.
 /// Where this process is killed, a supervisor does it.
-#[derive(Debug)]
 #[must_use = "dropping the guard ends the server"]
 pub struct LocalServer {
     product: &'static str,
@@ -90,7 +89,10 @@ impl LocalServer {
 
     /// Waits until the server answers.
     pub(super) async fn become_ready(&mut self, deadline: Instant) -> Result<()> {
-        let port = self.port();
+        let answers = async {
+            self.probe.until_answered(self.ports.first().copied().unwrap_or_default()).await;
+            ready::let_in(self.urls.database.expose()).await
+        };
         let ended = async {
             match &mut self.supervisor {
                 Some(supervisor) => supervisor.ended().await,
@@ -101,7 +103,9 @@ impl LocalServer {
             // Whoever answers when our server has ended is somebody else's.
             biased;
             status = ended => format!("it ended with {status}"),
-            () = self.probe.until_answered(port) => return Ok(()),
+            answer = answers => {
+                return answer.map_err(|error| Error::caused(format!("ask {} whether it is ready", self.product), error));
+            }
             () = tokio::time::sleep_until(deadline.into()) => "it did not answer in time".to_owned(),
         };
         Err(self.failure(&what))
@@ -214,6 +218,14 @@ impl LocalServer {
             _ if !in_order => Err(Error::failed(format!("{product} did not end in time and was killed"))),
             _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for LocalServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("LocalServer");
+        text.field("product", &self.product).field("ports", &self.ports).field("directory", &self.home.path());
+        text.finish_non_exhaustive()
     }
 }
 

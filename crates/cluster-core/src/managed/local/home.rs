@@ -52,12 +52,19 @@ impl Home {
     /// The directory at `path`, made if it is not there, that stays.
     pub(super) fn kept(path: &Path, account: Option<Account>) -> Result<Self> {
         let path = std::path::absolute(path).map_err(|error| Error::io("resolve", path, error))?;
-        let is_new = fs::read_dir(&path).map_or(true, |mut entries| entries.next().is_none());
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| Error::io("create", &path, error))?;
+        let create = |path: &Path| {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            // The directory alone is private, and not those above that were made for it.
+            match fs::DirBuilder::new().mode(0o700).create(path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+                result => result,
+            }
+        };
+        create(&path).map_err(|error| Error::io("create", &path, error))?;
+        let entries = fs::read_dir(&path).map_err(|error| Error::io("read", &path, error))?;
+        let is_new = entries.count() == 0;
         let home = Self { path, temporary: None, account };
         if is_new {
             home.own(&home.path)?;
@@ -100,7 +107,10 @@ impl Home {
                     above.display(),
                     account.name
                 ))
-                .with_hint("set TMPDIR to a directory that everybody can enter, or run as another user than root"));
+                .with_hint(
+                    "use a directory that everybody can enter (TMPDIR says where temporary ones are made), or run as \
+                     another user than root",
+                ));
             }
         }
         Ok(())
@@ -237,6 +247,19 @@ mod tests {
             drop(home);
             assert!(!path.exists());
         }
+    }
+
+    #[test]
+    fn a_kept_home_is_private_and_what_is_above_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("above/home");
+        for _ in 0..2 {
+            drop(Home::kept(&path, None).unwrap());
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+            assert_ne!(fs::metadata(root.path().join("above")).unwrap().mode() & 0o077, 0);
+        }
+        fs::write(root.path().join("file"), "").unwrap();
+        assert!(Home::kept(&root.path().join("file"), None).is_err());
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! Whether a server answers.
 //!
-//! A server is ready when it answers the first packet of its own protocol as it answers a client that it would let in;
-//! a port that accepts connections says nothing.
+//! A port that accepts connections says nothing. A server is ready when it answers the first packet of its own protocol
+//! as it answers a client that it would let in, and then lets its owner in. The second question tells whether it is the
+//! right server and is asked where the engine's driver is compiled in.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::address::DatabaseUrl;
+use crate::error::Result;
+use crate::sql::{ConnectOptions, Db, Engine, sql};
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,5 +51,34 @@ impl Probe {
             }
         }
         Ok(answer)
+    }
+}
+
+/// Asks as the owner of the database at `url` does; may take as long as it takes.
+pub(super) async fn let_in(url: &str) -> Result<()> {
+    let url: DatabaseUrl = url.parse()?;
+    if !is_compiled_in(url.engine()) {
+        return Ok(());
+    }
+    let db = Db::connect_with(&url, ConnectOptions::default().max_sessions(1)).await?;
+    db.query(sql("SELECT 1")).await?;
+    if url.engine() == Engine::Cratedb {
+        // It answers before it has opened the tables of an earlier start.
+        let red = || sql("SELECT count(*) FROM sys.health WHERE health = 'RED'");
+        while db.query(red()).await?.scalar::<i64>()? > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    db.close().await;
+    Ok(())
+}
+
+/// Whether this build can talk to `engine`.
+const fn is_compiled_in(engine: Engine) -> bool {
+    match engine {
+        Engine::Sqlite => cfg!(feature = "sqlite"),
+        Engine::Postgres => cfg!(feature = "postgres"),
+        Engine::Mysql => cfg!(feature = "mysql"),
+        Engine::Cratedb => cfg!(feature = "cratedb"),
     }
 }

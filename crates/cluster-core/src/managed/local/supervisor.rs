@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 const SCRIPT: &str = include_str!("supervisor.sh");
 const POLL: Duration = Duration::from_millis(5);
+/// The most seconds that a signal gets, whatever is asked for.
+const MOST_GRACE: u64 = 24 * 60 * 60;
 
 /// What a supervisor runs.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +57,7 @@ impl Supervisor {
     pub(super) fn spawn(home: &Home, commands: &Commands, grace: Duration) -> Result<Self> {
         let log = home.open_log()?;
         let errors = log.try_clone().map_err(|error| Error::io("open", home.file("server.log"), error))?;
-        let grace = grace.as_secs().max(1);
+        let grace = grace.as_secs().clamp(1, MOST_GRACE);
         let removed = if home.is_temporary() { home.path().as_os_str() } else { OsStr::new("") };
         // A file, for the sake of whoever lists the processes.
         let script = home.write_private("supervisor.sh", SCRIPT)?;

@@ -1,6 +1,7 @@
 //! CrateDB.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ impl Recipe for CrateDb {
         let mut server: Vec<OsString> = vec![installation.server.clone().into()];
         let mut set = |name: &str, value: OsString| {
             let mut option = OsString::from(format!("-C{name}="));
-            option.push(value);
+            option.push(escaped(&value));
             server.push(option);
         };
         set("network.host", "127.0.0.1".into());
@@ -115,5 +116,30 @@ impl Recipe for CrateDb {
             },
             url: Secret::new(format!("crate://crate@127.0.0.1:{http}/")),
         })
+    }
+}
+
+/// `value` as it survives the start script, which evaluates it once more within double quotes.
+fn escaped(value: &OsStr) -> OsString {
+    let mut text = Vec::new();
+    for byte in value.as_bytes() {
+        if b"\\\"$`".contains(byte) {
+            text.push(b'\\');
+        }
+        text.push(*byte);
+    }
+    OsString::from_vec(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_survive_the_start_script() {
+        let odd = "it's $HOME `id` \\ \"quoted\"";
+        let script = format!("eval printf '%s' \"\\\"{}\\\"\"", r#"$1"#);
+        let run = std::process::Command::new("sh").arg("-c").arg(script).arg("sh").arg(escaped(odd.as_ref())).output();
+        assert_eq!(String::from_utf8(run.unwrap().stdout).unwrap(), odd);
     }
 }

@@ -50,8 +50,8 @@ impl Recipe for MariaDb {
     }
 
     fn advice(&self) -> &'static str {
-        "install MariaDB, such as with `apt-get install mariadb-server`, or have `mariadbd` and `mariadb-install-db` on \
-         the PATH"
+        "install MariaDB, such as with `apt-get install mariadb-server-core mariadb-client-core`, or have `mariadbd` \
+         and `mariadb-install-db` on the PATH"
     }
 
     fn grace(&self, temporary: bool) -> Duration {
@@ -120,12 +120,13 @@ fn setup(installation: &Installation, wish: &Wish<'_>) -> Result<Step> {
 
 /// What the server executes at each start before it listens: the superuser as seen over TCP, and the database.
 ///
-/// A superuser that is there already is left as it is.
+/// The superuser may have been made with the data, without a password: it gets the one that the home holds each time.
 fn accounts(wish: &Wish<'_>) -> String {
     let password = wish.password.map_or("", Secret::expose);
     // Passwords are of letters and digits alone, and the name was checked to be a plain identifier.
     format!(
-        "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
+        "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
+         ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
          GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n\
          DROP USER IF EXISTS 'root'@'localhost', 'root'@'::1', 'root'@'%';\n\
          CREATE DATABASE IF NOT EXISTS `{}`;\n",
