@@ -39,7 +39,14 @@ fn inventory(count: usize, policies: usize) -> (Manifest, Inventory, DateTime<Ut
         });
         let table = TableName::bare(ident(name));
         let partitions = partitions.collect();
-        sources.push(Source { table, partitions, native: true, rollups: Vec::new(), removed: Removed::default() });
+        sources.push(Source {
+            table,
+            partitions,
+            native: true,
+            rollups: Vec::new(),
+            removed: Removed::default(),
+            side_effects: Vec::new(),
+        });
     }
     let now = start + TimeDelta::hours(per_table as i64 / 2);
     (manifest, Inventory { sources, last_applied: None }, now)

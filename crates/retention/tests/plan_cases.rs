@@ -43,8 +43,14 @@ fn daily(from: &str, count: i64, rows: u64) -> Vec<Partition> {
 }
 
 fn inventory(partitions: Vec<Partition>) -> Inventory {
-    let source =
-        Source { table: table("raw"), partitions, native: true, rollups: Vec::new(), removed: Removed::default() };
+    let source = Source {
+        table: table("raw"),
+        partitions,
+        native: true,
+        rollups: Vec::new(),
+        removed: Removed::default(),
+        side_effects: Vec::new(),
+    };
     Inventory { sources: vec![source], last_applied: None }
 }
 

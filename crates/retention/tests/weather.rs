@@ -292,3 +292,32 @@ async fn a_lost_state_is_no_reason_to_make_a_bucket_from_what_is_left() {
     assert_eq!(report.exit_code, ExitCode::Refused);
     assert_eq!(db.query(october).await.unwrap().scalar::<i64>().unwrap(), before);
 }
+
+async fn side_effects_are_refused(db: &Db, script: clusterkeep_core::sql::Statement, wanted: [&str; 2]) {
+    db.session().await.unwrap().execute_script(&script).await.unwrap();
+    let plan = Retention::new(db.clone()).manifest(manifest()).plan(now()).await.unwrap();
+    assert_eq!((drops(&plan).0, plan.refused().count()), (0, 288));
+    let why = plan.refused().next().unwrap().reason.to_string();
+    assert!(wanted.iter().all(|what| why.contains(what)), "{why}");
+}
+
+#[tokio::test]
+async fn what_a_delete_would_set_off_is_refused_on_sqlite() {
+    let (_folder, db) = sqlite().await;
+    let script = sql("CREATE TABLE child (parent INTEGER REFERENCES observations (rowid) ON DELETE CASCADE);
+         CREATE TABLE log (n INTEGER);
+         CREATE TRIGGER gone AFTER DELETE ON observations BEGIN INSERT INTO log VALUES (1); END;");
+    side_effects_are_refused(&db, script, ["trigger gone", "foreign key of child (ON DELETE CASCADE)"]).await;
+}
+
+#[tokio::test]
+async fn what_a_delete_would_set_off_is_refused_on_postgres() {
+    let Some(database) = clusterkeep_testkit::servers::postgres().await else { return };
+    let db = database.connect().await;
+    weather::load(&db).await.unwrap();
+    let script = sql("ALTER TABLE observations ADD id bigserial PRIMARY KEY;
+         CREATE TABLE child (parent bigint CONSTRAINT of_parent REFERENCES observations ON DELETE CASCADE);
+         CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+         CREATE TRIGGER gone BEFORE DELETE ON observations FOR EACH ROW EXECUTE FUNCTION nothing();");
+    side_effects_are_refused(&db, script, ["trigger gone", "foreign key of_parent of child (ON DELETE CASCADE)"]).await;
+}

@@ -29,6 +29,8 @@ pub struct Source {
     pub rollups: Vec<RollupState>,
     /// What went from it within the last 24 hours.
     pub removed: Removed,
+    /// What deleting its rows would set off beside it: triggers, and foreign keys that cascade.
+    pub side_effects: Vec<String>,
 }
 
 /// An interval of a table that stays or goes as a whole.

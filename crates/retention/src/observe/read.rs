@@ -96,7 +96,15 @@ async fn observe_table(
         rollups.push(rollup_state(session, records, &sql, lifecycle, rollup, own, span, now, &mut counts).await?);
     }
     let removed = history.removed(table);
-    observed.inventory.sources.push(Source { table: table.clone(), partitions, native, rollups, removed });
+    let side_effects = described.side_effects;
+    observed.inventory.sources.push(Source {
+        table: table.clone(),
+        partitions,
+        native,
+        rollups,
+        removed,
+        side_effects,
+    });
     observed.sources.push(sql);
     Ok(())
 }
@@ -126,7 +134,8 @@ async fn observe_missing(
         singles: Vec::new(),
     };
     let removed = Default::default();
-    observed.inventory.sources.push(Source { table, partitions: Vec::new(), native: false, rollups, removed });
+    let (partitions, side_effects) = (Vec::new(), Vec::new());
+    observed.inventory.sources.push(Source { table, partitions, native: false, rollups, removed, side_effects });
     observed.sources.push(sql);
     Ok(())
 }

@@ -180,6 +180,11 @@ pub enum Reason {
         /// The newest one that was applied.
         last_applied: DateTime<Utc>,
     },
+    /// Deleting would set off what no plan announces.
+    SideEffects {
+        /// Triggers, and foreign keys that cascade.
+        what: Vec<String>,
+    },
     /// Buckets that are missing, or whose source changed.
     BucketsMissing {
         /// How many buckets.
@@ -243,6 +248,7 @@ impl fmt::Display for Reason {
                 let last = last_applied.to_rfc3339_opts(SecondsFormat::AutoSi, true);
                 write!(f, "the plan is for a time before {last}, which was applied already: is a clock wrong?")
             }
+            Self::SideEffects { what } => write!(f, "deleting would also set off {}", what.join(", ")),
             Self::BucketsMissing { buckets, source } => write!(f, "{buckets} buckets to be made from {source}"),
         }
     }

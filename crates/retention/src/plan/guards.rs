@@ -17,7 +17,11 @@ pub(super) fn apply(
     verdicts: &mut [Verdict<Domain>],
 ) {
     let clock = behind.map(|last_applied| Reason::ClockBehind { last_applied });
-    let Some(reason) = clock.or_else(|| share(lifecycle, source, verdicts)) else { return };
+    // A partition that is dropped whole sets nothing off; the engine itself refuses where others refer to it.
+    let deletes = !source.native && !source.side_effects.is_empty();
+    let side_effects = deletes.then(|| Reason::SideEffects { what: source.side_effects.clone() });
+    let reason = clock.or(side_effects).or_else(|| share(lifecycle, source, verdicts));
+    let Some(reason) = reason else { return };
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.verdict == Decision::Drop) {
         verdict.verdict = Decision::Refuse;
         verdict.reason = reason.clone();

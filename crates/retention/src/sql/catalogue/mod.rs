@@ -22,6 +22,8 @@ pub(crate) struct Described {
     pub(crate) partitions: Option<Vec<NativePartition>>,
     /// How many bytes it takes, where the engine says so.
     pub(crate) bytes: Option<u64>,
+    /// What deleting its rows would set off beside it: triggers, and foreign keys that cascade.
+    pub(crate) side_effects: Vec<String>,
 }
 
 /// A column.

@@ -40,11 +40,30 @@ pub(super) async fn describe(
         .map(|row| Ok(CatalogueColumn { name: Ident::new(row.get::<String>("name")?)?, type_name: row.get("type")? }))
         .collect::<Result<_>>()?;
     let bytes = u64::try_from(row.get::<i64>("bytes")?).ok();
-    let mut described = Described { columns, partitions: None, bytes };
+    let side_effects = side_effects(session, oid).await?;
+    let mut described = Described { columns, partitions: None, bytes, side_effects };
     if let (true, Some(time)) = (row.get::<bool>("partitioned")?, time) {
         described.partitions = Some(partitions(session, table, oid, &described, time).await?);
     }
     Ok(Some(described))
+}
+
+/// Triggers on deletes, and the foreign keys of other tables that follow one.
+async fn side_effects(session: &mut dyn Session, oid: i64) -> Result<Vec<String>> {
+    let found = session
+        .query(
+            // Bit 3 of a trigger's type is DELETE.
+            &sql("SELECT 'trigger ' || tgname AS what FROM pg_trigger \
+                  WHERE tgrelid = ?::bigint::oid AND NOT tgisinternal AND tgtype & 8 <> 0 AND tgenabled <> 'D' \
+                  UNION SELECT 'foreign key ' || conname || ' of ' || conrelid::regclass || \
+                  CASE confdeltype WHEN 'c' THEN ' (ON DELETE CASCADE)' WHEN 'n' THEN ' (ON DELETE SET NULL)' \
+                  ELSE ' (ON DELETE SET DEFAULT)' END FROM pg_constraint \
+                  WHERE contype = 'f' AND confrelid = ?::bigint::oid AND confdeltype IN ('c', 'n', 'd') ORDER BY 1")
+            .bind(oid)
+            .bind(oid),
+        )
+        .await?;
+    found.rows().map(|row| row.get("what")).collect()
 }
 
 /// The partitions one level below; what is not a range of the column of time has no bounds, and so stays.

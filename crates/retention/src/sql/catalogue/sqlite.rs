@@ -33,5 +33,24 @@ pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Re
         .ok()
         .and_then(|records| records.first()?.value("bytes").ok()?.as_i64())
         .and_then(|bytes| u64::try_from(bytes).ok());
-    Ok(Some(Described { columns, partitions: None, bytes }))
+    let side_effects = side_effects(session, table).await?;
+    Ok(Some(Described { columns, partitions: None, bytes, side_effects }))
+}
+
+/// Triggers on deletes, and the foreign keys of other tables that follow one.
+async fn side_effects(session: &mut dyn Session, table: &TableName) -> Result<Vec<String>> {
+    let name = table.name.as_str();
+    let found = session
+        .query(
+            &sql("SELECT 'trigger ' || name AS what FROM sqlite_schema \
+                  WHERE type = 'trigger' AND lower(tbl_name) = lower(?) AND upper(sql) LIKE '% DELETE %' \
+                  UNION SELECT 'foreign key of ' || m.name || ' (ON DELETE ' || f.on_delete || ')' \
+                  FROM sqlite_schema m, pragma_foreign_key_list(m.name) f \
+                  WHERE m.type = 'table' AND lower(f.\"table\") = lower(?) AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') \
+                  ORDER BY 1")
+            .bind(name)
+            .bind(name),
+        )
+        .await?;
+    found.rows().map(|row| row.get("what")).collect()
 }
