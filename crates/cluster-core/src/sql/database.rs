@@ -149,8 +149,12 @@ pub trait Database: Send + Sync + fmt::Debug {
 ///
 /// # Cancellation
 ///
-/// Where the future of a call is dropped before it ends, the session is closed when it is dropped, and never pooled
-/// again: nobody knows what the server still sends on it. A transaction that was not committed is rolled back.
+/// Where the future of a call is dropped before it ends, or a stream before its last row, the session is closed, and never
+/// pooled again: nobody knows what the server still sends on it. Further calls on it fail. The same goes for a deadline
+/// that passed and for a value that can't be decoded. What runs on the server is stopped as well as the engine can.
+///
+/// A session that is dropped in a transaction rolls it back, and one that was set to something else (`SET`, `PRAGMA`, a
+/// session's lock) is closed and not given to others.
 #[async_trait]
 pub trait Session: Send {
     /// Which engine it is.

@@ -31,7 +31,7 @@ pub(super) fn prepare(engine: Engine, text: &str, params: usize) -> Result<Prepa
             excerpt(text)
         )));
     }
-    if facts.statements > 1 && !facts.is_trigger {
+    if facts.statements > 1 && !facts.has_body {
         return Err(Error::input(format!("more than one statement where one is expected: {}", excerpt(text))));
     }
     Ok(Prepared {
@@ -95,7 +95,7 @@ struct Facts {
     placeholders: usize,
     has_escapes: bool,
     statements: usize,
-    is_trigger: bool,
+    has_body: bool,
     gives_rows: bool,
     changes_rows: bool,
     alters_session: bool,
@@ -155,7 +155,7 @@ impl Facts {
                     if words == 1 {
                         first = token.text;
                     }
-                    facts.word(token, words, first);
+                    facts.word(engine, token, words, first);
                 }
                 _ if token.is_mark(";") => {
                     in_statement = false;
@@ -171,7 +171,7 @@ impl Facts {
         Ok(facts)
     }
 
-    fn word(&mut self, word: Token<'_>, number: usize, first: &str) {
+    fn word(&mut self, engine: Engine, word: Token<'_>, number: usize, first: &str) {
         let is_one_of = |words: &[&str]| words.iter().any(|candidate| word.is_word(candidate));
         if number == 1 {
             self.alters_session = is_one_of(ALTERING);
@@ -179,9 +179,10 @@ impl Facts {
             self.changes_rows = is_one_of(&["insert", "update", "delete", "replace", "merge", "copy"]);
         } else if first.eq_ignore_ascii_case("with") && is_one_of(&["insert", "update", "delete", "replace", "merge"]) {
             self.changes_rows = true;
-        } else if first.eq_ignore_ascii_case("create") && number <= 3 && word.is_word("trigger") {
-            // A trigger's body holds statements of its own.
-            self.is_trigger = true;
+        } else if first.eq_ignore_ascii_case("create") {
+            // Their bodies hold statements of their own. SQLite, which would run what follows, knows triggers alone.
+            let routine = number <= 12 && is_one_of(&["trigger", "procedure", "function", "event"]);
+            self.has_body |= routine && (engine != Engine::Sqlite || (number <= 3 && word.is_word("trigger")));
         }
         self.gives_rows |= word.is_word("returning");
         self.alters_session |= is_one_of(SESSION_LOCKS);
@@ -242,6 +243,9 @@ mod tests {
         assert!(prepare(Engine::Sqlite, "SELECT ';' FROM t", 0).is_ok());
         let trigger = "CREATE TRIGGER a AFTER INSERT ON t BEGIN DELETE FROM u; DELETE FROM v; END";
         assert!(prepare(Engine::Sqlite, trigger, 0).is_ok());
+        assert!(prepare(Engine::Sqlite, "CREATE TABLE event (a); DROP TABLE t", 0).is_err());
+        let procedure = "CREATE DEFINER=me@here PROCEDURE p() BEGIN DELETE FROM u; DELETE FROM v; END";
+        assert!(prepare(Engine::Mysql, procedure, 0).is_ok());
         assert!(prepare_script(Engine::Sqlite, "SELECT 1; SELECT 2").is_ok());
         assert!(prepare_script(Engine::Sqlite, "SELECT ?").is_err());
     }

@@ -11,8 +11,9 @@
 //! | decimals, UUIDs | text; a column declared `NUMERIC` or `DECIMAL` turns decimals into floats, one declared `TEXT` does not |
 //! | JSON, arrays | text, as JSON |
 //!
-//! NaN can't be bound: SQLite would make NULL of it. Files that this creates are in WAL mode, others stay in theirs; foreign keys
-//! are on, and a lock is waited for up to five seconds. A database in memory lives as long as its handle; all its sessions see the same one.
+//! NaN can't be bound: SQLite would make NULL of it. Files that this creates are in WAL mode, others stay in theirs;
+//! foreign keys are on, and a lock is waited for up to five seconds. A database in memory lives as long as its handle;
+//! all its sessions see the same one, and wait while another one writes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,7 +54,8 @@ pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Resul
     let path = url.path().filter(|_| is_there || !(options.read_only && options.create));
     let (connect, anchor) = match path {
         Some(path) if !options.create && !is_there => {
-            return Err(Error::input(format!("there is no SQLite file `{}`", path.display())));
+            return Err(Error::input(format!("there is no SQLite file `{}`", path.display()))
+                .with_hint("check the path, which is relative to the working directory"));
         }
         Some(path) => {
             let connect = connect.filename(path).create_if_missing(options.create && !options.read_only);
@@ -125,6 +127,8 @@ impl Driver for SqliteDriver {
 
     async fn open(&self) -> Result<Link<Self>, sqlx::Error> {
         let mut connection = self.connect.connect().await?;
+        // SQLite looks into a file only when it has to; a file that is no database is to be told now.
+        connection.execute("PRAGMA schema_version").await?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         // Dropping a future does not end the statement that runs on the connection's thread: this does.
@@ -215,7 +219,6 @@ fn class(code: i32, message: &str) -> ErrorClass {
         (_, 3 | 8 | 23) => ErrorClass::Permission,
         (_, 5 | 6) => ErrorClass::LockTimeout,
         (_, 9) => ErrorClass::Timeout,
-        (_, 14 | 26) => ErrorClass::Unreachable,
         (_, 1) if message.starts_with("no such table") || message.starts_with("no such view") => {
             ErrorClass::MissingRelation
         }
@@ -304,6 +307,7 @@ mod tests {
         assert_eq!(class(517, ""), ErrorClass::Conflict);
         assert_eq!(class(1, "no such table: t"), ErrorClass::MissingRelation);
         assert_eq!(class(1, "near \"SELEC\": syntax error"), ErrorClass::Syntax);
+        assert_eq!(class(14, "unable to open database file"), ErrorClass::Other, "trying again can't help");
         assert_eq!(class(11, "database disk image is malformed"), ErrorClass::Other);
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Endpoint {
     schema: Option<String>,
     tls: Tls,
     root: Option<Certificate>,
+    is_local: bool,
 }
 
 /// What is sent.
@@ -56,6 +57,7 @@ impl Endpoint {
             schema: url.schema().map(Into::into),
             tls: url.tls(),
             root,
+            is_local: url.is_local(),
         })
     }
 
@@ -66,6 +68,10 @@ impl Endpoint {
             .redirect(reqwest::redirect::Policy::none())
             .tls_danger_accept_invalid_certs(matches!(self.tls, Tls::Prefer | Tls::Require))
             .tls_danger_accept_invalid_hostnames(matches!(self.tls, Tls::VerifyCa));
+        if self.is_local {
+            // What stays on this machine takes no way around.
+            client = client.no_proxy();
+        }
         if let Some(root) = &self.root {
             client = client.tls_certs_only([root.clone()]);
         }
