@@ -2,6 +2,8 @@
 //!
 //! Prints a table; medians of several runs, ours and the peer's in turn. PostgreSQL is started privately.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and ends where it can't go on")]
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 

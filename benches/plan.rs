@@ -1,5 +1,7 @@
 //! Planning: verdicts, steps and hash over 10 thousand, 100 thousand and 1 million partitions; text not.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and ends where it can't go on")]
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};

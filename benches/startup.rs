@@ -2,6 +2,8 @@
 //!
 //! Takes the program's path as its argument, or `CLUSTERKEEP` from the environment; `scripts/bench` gives it.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and ends where it can't go on")]
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,13 @@
 //! The demo, run as people run it: the program, a folder, and what is on the screen and on the disk afterwards.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

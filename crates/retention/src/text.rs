@@ -1,7 +1,5 @@
 //! A plan as people read it: what is looked at, the table with a reason on every row, and what would happen.
 
-use std::fmt::Write;
-
 use chrono::{DateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use clusterkeep_core::plan::{Class, Decide, Verdict};
@@ -96,19 +94,18 @@ pub fn head(planned: &Planned) -> String {
     let database = planned.address.split_once("://").map_or(planned.address.as_str(), |(_, rest)| rest);
     let mut out = format!("{} on {} {database}, as of {}\n", planned.name, planned.engine, both(plan.as_of, plan.zone));
     for cutoff in &planned.cutoffs {
-        let _ = writeln!(out, "cutoff: {}", cutoff_text(cutoff, plan.as_of));
+        out.push_str(&format!("cutoff: {}\n", cutoff_text(cutoff, plan.as_of)));
     }
     for note in &planned.notes {
-        let _ = writeln!(out, "note: {note}");
+        out.push_str(&format!("note: {note}\n"));
     }
     for (table, guard) in &planned.guards {
         if let Some(share) = share_of(planned, table).filter(|_| guard.max_share > Share::DEFAULT) {
-            let _ = writeln!(
-                out,
-                "guard: {share} of {table} within 24 hours is allowed, because the manifest raises {} to {}",
+            out.push_str(&format!(
+                "guard: {share} of {table} within 24 hours is allowed, because the manifest raises {} to {}\n",
                 Share::DEFAULT,
                 guard.max_share
-            );
+            ));
         }
     }
     out
@@ -129,9 +126,9 @@ fn cutoff_text(cutoff: &Cutoff, as_of: DateTime<Utc>) -> String {
     let mut text = format!("{} ending at or before {} may go (", cutoff.table, local.format("%Y-%m-%d %H:%M %Z"));
     if cutoff.age.is_calendar() {
         let today = as_of.with_timezone(&cutoff.zone).date_naive();
-        let _ = write!(text, "{} before the start of {today}, {})", cutoff.age, cutoff.zone.name());
+        text.push_str(&format!("{} before the start of {today}, {})", cutoff.age, cutoff.zone.name()));
     } else {
-        let _ = write!(text, "{} before now)", cutoff.age);
+        text.push_str(&format!("{} before now)", cutoff.age));
     }
     text
 }
@@ -220,11 +217,11 @@ pub fn tail(planned: &Planned) -> String {
     if plan.is_empty() && refused > 0 {
         let refused =
             format!("{} object{} refused", grouped(refused as u64), if refused == 1 { " is" } else { "s are" });
-        let _ = writeln!(out, "plan {}: nothing is done, {refused}", plan.hash.short());
+        out.push_str(&format!("plan {}: nothing is done, {refused}\n", plan.hash.short()));
     } else if plan.is_empty() {
-        let _ = writeln!(out, "plan {}: nothing to do", plan.hash.short());
+        out.push_str(&format!("plan {}: nothing to do\n", plan.hash.short()));
     } else {
-        let _ = writeln!(out, "plan {}: {}", plan.hash.short(), what_happens(planned));
+        out.push_str(&format!("plan {}: {}\n", plan.hash.short(), what_happens(planned)));
     }
     out
 }

@@ -1,6 +1,14 @@
 //! Faults at every statement of an apply: whatever is lost or killed, the next run ends where an undisturbed one ends,
 //! nothing is lost, and nothing is done twice.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed"
+)]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;

@@ -1,5 +1,13 @@
 //! Numbered cases of selection and guard rails, on the pure planner.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed"
+)]
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,5 +1,7 @@
 //! The binary as a binary: what it prints where, and how it ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
+
 mod approval;
 mod audit;
 mod bad_input;

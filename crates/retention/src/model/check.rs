@@ -107,15 +107,15 @@ fn check_rollup(policy: &Policy, rollup: &Rollup, earlier: &[&Rollup]) -> Result
     match (source.keep, rollup.keep) {
         (Keep::Forever, Keep::For(age)) => {
             let what = format!("rollup `{name}` is kept for {age}, the finer `{from}` for ever");
-            return fail("coarser-covers-longer", what);
+            fail("coarser-covers-longer", what)
         }
         (Keep::For(fine), Keep::For(coarse)) if coarse.approximate() < fine.approximate() => {
             let what = format!("rollup `{name}` is kept for {coarse}, the finer `{from}` for {fine}");
-            return fail("coarser-covers-longer", what);
+            fail("coarser-covers-longer", what)
         }
         (Keep::For(fine), _) if fine.approximate() < rollup.every.approximate() + Duration::from_secs(86_400) => {
             let what = format!("`{from}` is kept for {fine}, too short for a {} of rollup `{name}`", rollup.every);
-            return fail("feeds-the-next", what);
+            fail("feeds-the-next", what)
         }
         _ => Ok(()),
     }

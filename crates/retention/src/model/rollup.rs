@@ -117,7 +117,6 @@ impl Rollup {
     }
 
     /// The table that it is kept in.
-    #[expect(clippy::should_implement_trait, reason = "it is the word of the file format, and takes an argument")]
     #[must_use]
     pub fn into(mut self, table: &str) -> Self {
         self.target = self.problems.table(table);

@@ -160,9 +160,12 @@ fn check_columns(lifecycle: &Lifecycle<'_>, described: &Described) -> Result<()>
     }
 }
 
+/// Each bucket that has rows, by its start, with how many.
+type Counted = Vec<(DateTime<Utc>, u64)>;
+
 /// Counts by boundaries, so that slices and the pieces of a rollup that are the same are counted once.
 #[derive(Default)]
-struct Counts(Option<(Vec<DateTime<Utc>>, Vec<(DateTime<Utc>, u64)>)>);
+struct Counts(Option<(Vec<DateTime<Utc>>, Counted)>);
 
 impl Counts {
     async fn of(

@@ -168,7 +168,7 @@ fn must_be<T: std::fmt::Debug>(class: ErrorClass, result: Result<T, Error>) -> E
     error
 }
 
-/// Makes a test of every check in [`conformance`](crate::conformance) that the named groups hold, for one engine.
+/// Makes a test of every check in [`conformance`](mod@crate::conformance) that the named groups hold, for one engine.
 ///
 /// - `common`: what every engine does
 /// - `transactional`: what engines with transactions do
