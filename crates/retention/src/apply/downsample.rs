@@ -3,15 +3,15 @@
 //! The record of a bucket is written after the bucket itself, never before: a crash between the two makes it again.
 
 use clusterkeep_core::plan::{Ran, Recorder};
-use clusterkeep_core::sql::{Ident, TableName};
+use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
 use super::{Apply, Span};
 use crate::model::Rollup;
-use crate::observe::{Facts, Piece, piece_bounds};
+use crate::observe::{Facts, Piece, Recorded, piece_bounds};
 use crate::plan::{Domain, Lifecycle};
 use crate::retention::not_observed;
-use crate::sql::{BUCKET, RollupSql, Runs, SourceSql, Sums, catalogue};
+use crate::sql::{RollupSql, Runs, Sums, catalogue};
 
 fn rollup<'a>(lifecycle: &Lifecycle<'a>, target: &TableName) -> Result<&'a Rollup> {
     lifecycle.rollups.iter().copied().find(|rollup| rollup.target == *target).ok_or_else(|| not_observed(target))
@@ -28,7 +28,8 @@ pub(super) async fn build(
     let lifecycle = apply.lifecycle(source)?;
     let rollup = rollup(&lifecycle, target)?;
     let source_sql = apply.source(source).await?;
-    let sums = Sums { columns: lifecycle.policy.columns_of(rollup), rolled: lifecycle.rolled.is_some() };
+    let by = &lifecycle.policy.by;
+    let sums = Sums { columns: lifecycle.policy.columns_of(rollup), by, rolled: lifecycle.rolled.is_some() };
     let statements = RollupSql { source: &source_sql, target, by: &lifecycle.policy.by, sums };
     let boundaries = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
     let runs = Runs::of(&boundaries).ok_or_else(|| Error::failed(format!("no bucket of `{target}` to make")))?;
@@ -41,10 +42,17 @@ pub(super) async fn build(
     }
     drop(session);
 
-    let target_sql = rolled(&source_sql, target);
-    let sums = Sums { columns: sums.columns, rolled: true };
+    let target_sql = source_sql.rolled_into(target);
+    let sums = Sums { rolled: true, ..sums };
     let mut session = apply.transaction().await?;
-    let kept = target_sql.sums(&mut *session, &boundaries, sums).await?;
+    let mut kept = target_sql.sums(&mut *session, &boundaries, sums).await?;
+    // Of what is recorded and still there as a whole, the plan has decided by the record already.
+    let recorded = apply.recorded(&lifecycle, span).await?;
+    let pieces = recorded.iter().find(|recorded| recorded.target == target).map_or(&[][..], |found| &found.pieces);
+    kept.retain(|bucket| {
+        let mut own = pieces.iter().filter(|piece| bucket.start <= piece.start && piece.start < bucket.end).peekable();
+        own.peek().is_none() || own.any(|piece| piece.dropped)
+    });
     session.execute(&statements.clear(span.0, span.1)).await?;
     let rows = session.execute(&statements.fill(&runs)).await?;
     // Where anything was lost, dropping the session rolls back.
@@ -56,33 +64,15 @@ pub(super) async fn build(
     Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": buckets })))
 }
 
-/// How a rollup's own table is asked.
-fn rolled(source: &SourceSql, target: &TableName) -> SourceSql {
-    SourceSql {
-        table: target.clone(),
-        time: Ident::literal(BUCKET),
-        engine: source.engine,
-        kind: source.kind,
-        singles: Vec::new(),
-    }
-}
-
 /// Checks that no bucket holds fewer values than it did.
 ///
 /// The plan rests on what was recorded; where a record is missing, the rollup itself still knows what it was made from.
 /// An aggregate is never replaced by one of what is left of its source.
 fn nothing_lost(target: &TableName, kept: &[Piece], made: &[Piece]) -> Result<()> {
-    let values = |piece: &Piece| -> Vec<u64> {
-        piece.facts.iter().flat_map(|facts| &facts.columns).map(|column| column.count).collect()
-    };
     for old in kept {
-        let new =
-            made.binary_search_by_key(&old.start, |piece| piece.start).map(|at| values(&made[at])).unwrap_or_default();
-        let lost = values(old)
-            .iter()
-            .enumerate()
-            .find(|(nth, count)| new.get(*nth).copied().unwrap_or(0) < **count)
-            .map(|(nth, count)| (*count, new.get(nth).copied().unwrap_or(0)));
+        let Some(facts) = &old.facts else { continue };
+        let new = made.binary_search_by_key(&old.start, |piece| piece.start).ok().and_then(|at| made[at].facts.clone());
+        let lost = facts.lost_in(&new.unwrap_or_default());
         if let Some((old_count, new_count)) = lost {
             return Err(Error::Refused {
                 what: format!(
@@ -103,7 +93,7 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
     let rollup = rollup(&lifecycle, target)?;
     let source_sql = apply.source(source).await?;
     let columns = lifecycle.policy.columns_of(rollup);
-    let target_sql = rolled(&source_sql, target);
+    let target_sql = source_sql.rolled_into(target);
     let buckets = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
     let pieces = {
         let seen = apply.seen.read().await;
@@ -113,9 +103,10 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
     };
 
     let mut session = apply.transaction().await?;
-    let sums = Sums { columns, rolled: lifecycle.rolled.is_some() };
+    let by = &lifecycle.policy.by;
+    let sums = Sums { columns, by, rolled: lifecycle.rolled.is_some() };
     let there = source_sql.sums(&mut *session, &pieces, sums).await?;
-    let kept = target_sql.sums(&mut *session, &buckets, Sums { columns, rolled: true }).await?;
+    let kept = target_sql.sums(&mut *session, &buckets, Sums { rolled: true, ..sums }).await?;
     let mut of_bucket = there.iter().peekable();
     for bucket in buckets.windows(2) {
         let mut sum: Option<Facts> = None;
@@ -142,16 +133,17 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
         }
     }
     apply.recorded.write().await.remove(target);
+    let what = Recorded { target, source, cut: &lifecycle.cut(rollup) };
     let records = apply.retention.records();
     let now = apply.retention.now();
     if apply.retention.state_is_here() {
-        records.replace(&mut *session, target, source, span, &there, now).await?;
+        records.replace(&mut *session, &what, span, &there, now).await?;
         session.commit().await
     } else {
         session.rollback().await?;
         let mut state = apply.retention.state.db().session().await?;
         state.begin().await?;
-        records.replace(&mut *state, target, source, span, &there, now).await?;
+        records.replace(&mut *state, &what, span, &there, now).await?;
         state.commit().await
     }
 }

@@ -61,22 +61,46 @@ pub(super) fn check(source: &TableName, recorded: &[Recorded<'_>], there: &[Piec
     Ok(())
 }
 
+/// Checks that the rollup still holds, bucket by bucket, what was recorded: `stored` is what it adds up to now.
+///
+/// # Errors
+///
+/// [`Error::Drifted`] where a bucket is gone or was changed: its source is all that is left of it then.
+pub(super) fn kept(recorded: &Recorded<'_>, buckets: &[DateTime<Utc>], stored: &[Piece]) -> Result<()> {
+    for bucket in buckets.windows(2) {
+        let pieces = recorded.pieces.iter().filter(|piece| bucket[0] <= piece.start && piece.start < bucket[1]);
+        let wanted = pieces.filter_map(|piece| piece.facts.as_ref()).fold(Facts::default(), Facts::plus);
+        let found = stored.binary_search_by_key(&bucket[0], |piece| piece.start);
+        let found = found.ok().and_then(|at| stored[at].facts.clone()).unwrap_or_default();
+        if !wanted.agrees_with(&found) {
+            return Err(Error::Drifted {
+                what: format!("the bucket of `{}` from {} is not what was verified", recorded.target, bucket[0]),
+                hint: Some("was the rollup changed or emptied? its source stays until it is whole again".into()),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn agrees(old: &Piece, now: &[Piece], wanted: &[Ident], summed: &[Ident]) -> bool {
-    let project = |facts: &Facts| {
-        let columns = wanted.iter().map(|name| {
-            let at = summed.iter().position(|column| column == name)?;
-            facts.columns.get(at).cloned()
+    let positions: Option<Vec<usize>> =
+        wanted.iter().map(|name| summed.iter().position(|column| column == name)).collect();
+    let project = |facts: &Facts| -> Option<Facts> {
+        let positions = positions.as_ref()?;
+        let series = facts.series.iter().map(|(series, columns)| {
+            let wanted = positions.iter().map(|at| columns.get(*at).cloned()).collect::<Option<Vec<_>>>()?;
+            Some((series.clone(), wanted))
         });
-        columns.collect::<Option<Vec<_>>>().map(|columns| Facts { columns })
+        Some(Facts { series: series.collect::<Option<_>>()? })
     };
-    let sum = now.iter().map(|piece| piece.facts.as_ref().and_then(project)).try_fold(None::<Facts>, |sum, facts| {
-        let facts = facts?;
-        Some(Some(sum.map_or_else(|| facts.clone(), |sum| sum.plus(&facts))))
-    });
+    let sum = now
+        .iter()
+        .map(|piece| piece.facts.as_ref().and_then(project))
+        .try_fold(Facts::default(), |sum, facts| Some(sum.plus(&facts?)));
     match (sum, &old.facts) {
-        (Some(Some(sum)), Some(old)) => old.agrees_with(&sum),
-        (Some(None), _) => old.rows == 0,
-        _ => false,
+        (Some(sum), Some(old)) => old.agrees_with(&sum),
+        (Some(_), None) => old.rows == 0 && now.is_empty(),
+        (None, _) => false,
     }
 }
 
@@ -100,14 +124,13 @@ mod tests {
     fn piece(from: u32, until: u32, values: &[i64]) -> Piece {
         let number = |n: Option<&i64>| n.map_or(Number::Null, |n| Number::Int(*n));
         let sum = if values.is_empty() { Number::Null } else { Number::Int(values.iter().sum()) };
-        let facts = Facts {
-            columns: vec![ColumnFacts {
-                count: values.len() as u64,
-                sum,
-                min: number(values.iter().min()),
-                max: number(values.iter().max()),
-            }],
+        let column = ColumnFacts {
+            count: values.len() as u64,
+            sum,
+            min: number(values.iter().min()),
+            max: number(values.iter().max()),
         };
+        let facts = Facts { series: [("[]".to_owned(), vec![column])].into() };
         Piece { start: at(from), end: at(until), rows: values.len() as u64, facts: Some(facts), dropped: false }
     }
 
@@ -115,6 +138,18 @@ mod tests {
         let (source, target, columns) =
             (TableName::bare(Ident::literal("raw")), TableName::bare(Ident::literal("daily")), [Ident::literal("v")]);
         check(&source, &[Recorded { target: &target, columns: &columns, pieces: recorded }], there, &columns)
+    }
+
+    #[test]
+    fn case_38_a_rollup_that_lost_its_buckets_holds_its_source() {
+        let (target, columns) = (TableName::bare(Ident::literal("daily")), [Ident::literal("v")]);
+        let dropped = Piece { dropped: true, ..piece(0, 5, &[1]) };
+        let recorded = Recorded { target: &target, columns: &columns, pieces: vec![dropped, piece(5, 24, &[2, 3])] };
+        let buckets = [at(0), at(24)];
+        kept(&recorded, &buckets, &[piece(0, 24, &[1, 2, 3])]).unwrap();
+        kept(&recorded, &buckets, &[]).unwrap_err();
+        kept(&recorded, &buckets, &[piece(0, 24, &[2, 3])]).unwrap_err();
+        kept(&Recorded { pieces: vec![], ..recorded }, &buckets, &[]).unwrap();
     }
 
     #[test]

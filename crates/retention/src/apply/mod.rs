@@ -17,7 +17,7 @@ use tokio::sync::RwLock;
 use crate::observe::{Observed, Piece};
 use crate::plan::{Action, Decision, Detail, Domain, Lifecycle, Object, lifecycles};
 use crate::retention::{Retention, not_observed};
-use crate::sql::SourceSql;
+use crate::sql::{SourceSql, Sums};
 
 /// A half-open interval of time.
 type Span = (DateTime<Utc>, DateTime<Utc>);
@@ -59,13 +59,39 @@ impl<'a> Apply<'a> {
     }
 
     /// What the plan saw of an object that is to go: its bounds and its rows.
-    async fn planned(&self, object: &Object) -> Result<(Span, u64)> {
+    async fn planned(&self, object: &Object) -> Result<(Option<DateTime<Utc>>, DateTime<Utc>, u64)> {
         let seen = self.seen.read().await;
         let lost = || Error::failed(format!("`{object}` was planned without an end or rows"));
         let detail = seen.details.get(object).ok_or_else(lost)?;
-        // A partition without a lower bound begins before everything.
-        let start = detail.start.unwrap_or(DateTime::<Utc>::MIN_UTC);
-        Ok(((start, detail.end.ok_or_else(lost)?), detail.rows.ok_or_else(lost)?))
+        Ok((detail.start, detail.end.ok_or_else(lost)?, detail.rows.ok_or_else(lost)?))
+    }
+
+    /// The start of the oldest piece that any rollup of a source was verified against.
+    async fn first_recorded(&self, lifecycle: &Lifecycle<'_>) -> Result<Option<DateTime<Utc>>> {
+        let all = self.recorded(lifecycle, (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC)).await?;
+        Ok(all.iter().filter_map(|recorded| recorded.pieces.first()).map(|piece| piece.start).min())
+    }
+
+    /// Looks whether the rollups still hold what was recorded of `span`: nothing goes that is kept nowhere else.
+    async fn kept_elsewhere(
+        &self,
+        session: &mut dyn Session,
+        lifecycle: &Lifecycle<'_>,
+        source: &SourceSql,
+        span: Span,
+    ) -> Result<()> {
+        for rollup in &lifecycle.rollups {
+            let buckets = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
+            let (Some(from), Some(until)) = (buckets.first(), buckets.last()) else { continue };
+            let recorded = self.recorded(lifecycle, (*from, *until)).await?;
+            let Some(recorded) = recorded.into_iter().find(|recorded| *recorded.target == rollup.target) else {
+                continue;
+            };
+            let sums = Sums { columns: recorded.columns, by: &lifecycle.policy.by, rolled: true };
+            let stored = source.rolled_into(&rollup.target).sums(session, &buckets, sums).await?;
+            gate::kept(&recorded, &buckets, &stored)?;
+        }
+        Ok(())
     }
 
     /// The rollups of a source, each with what overlaps `span` of what its source was when it was verified.
@@ -76,7 +102,7 @@ impl<'a> Apply<'a> {
             let pieces = match known {
                 Some(pieces) => pieces,
                 None => {
-                    let pieces = Arc::new(self.retention.records().of(&rollup.target).await?);
+                    let pieces = Arc::new(self.retention.records().of(&rollup.target, &lifecycle.cut(rollup)).await?);
                     self.recorded.write().await.insert(rollup.target.clone(), Arc::clone(&pieces));
                     pieces
                 }

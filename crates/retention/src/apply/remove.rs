@@ -22,7 +22,10 @@ pub(super) async fn slices(
     let source = apply.source(table).await?;
     let mut spans: Vec<(Span, u64)> = Vec::with_capacity(step.objects.len());
     for object in &step.objects {
-        spans.push(apply.planned(object).await?);
+        let (Some(start), end, rows) = apply.planned(object).await? else {
+            return Err(Error::failed(format!("`{object}` was planned without a start")));
+        };
+        spans.push(((start, end), rows));
     }
     let mut attempt = 0;
     loop {
@@ -47,9 +50,10 @@ async fn slices_once(
     session.begin().await?;
     let mut deleted = 0;
     for (span, planned) in spans {
+        apply.kept_elsewhere(&mut *session, &lifecycle, source, *span).await?;
         let recorded = apply.recorded(&lifecycle, *span).await?;
         let columns = gate::columns(&recorded);
-        let sums = Sums { columns: &columns, rolled: lifecycle.rolled.is_some() };
+        let sums = Sums { columns: &columns, by: &lifecycle.policy.by, rolled: lifecycle.rolled.is_some() };
         let gone = source.remove(&mut *session, &gate::bounds(&recorded, *span), sums).await?;
         let rows: u64 = gone.iter().map(|piece| piece.rows).sum();
         // Where anything is not as verified, dropping the session rolls back.
@@ -130,23 +134,44 @@ async fn partition_once(
     recorder: &Recorder<'_, Domain>,
 ) -> Result<Ran> {
     let lifecycle = apply.lifecycle(&source.table)?;
-    let (bounds, planned) = apply.planned(object).await?;
+    let (start, end, planned) = apply.planned(object).await?;
     let mut session = apply.retention.db.session().await?;
     session.begin().await?;
-    // Whoever holds the partition makes this wait, and this makes those wait who come after: so it does not wait long.
+    // Whoever holds the tables makes this wait, and this makes those wait who come after: so it does not wait long.
     session.execute(&sql("SET LOCAL lock_timeout = '5s'")).await?;
-    let mut lock = SqlBuilder::new(source.engine);
-    lock.push("LOCK TABLE ").table(partition).push(" IN ACCESS EXCLUSIVE MODE");
-    session.execute(&lock.build()).await?;
+    // The parent first, as every reader does it: the other way round they would wait for one another.
+    for table in [&source.table, partition] {
+        let mut lock = SqlBuilder::new(source.engine);
+        lock.push("LOCK TABLE ONLY ").table(table).push(" IN ACCESS EXCLUSIVE MODE");
+        session.execute(&lock.build()).await?;
+    }
+    // A name is not an identity: it may have been detached, or another one may bear its name, while this waited.
+    match catalogue::partition_bounds(&mut *session, &source.table, partition, source.kind).await? {
+        Some(now) if now == (start, Some(end)) => {}
+        now => {
+            let how = if now.is_some() { "has other bounds now" } else { "is no partition of it any more" };
+            let what = format!("`{partition}` of `{}` {how}", source.table);
+            return Err(Error::Drifted { what, hint: Some("look at the plan as it is now".into()) });
+        }
+    }
     let there = source.count_all(&mut *session, partition).await?;
     if there != planned {
         let what = format!("partition `{partition}` has {there} rows, the plan saw {planned}");
         return Err(Error::Drifted { what, hint: Some("look at the plan as it is now, then approve that".into()) });
     }
     let within = SourceSql { table: partition.clone(), ..source.clone() };
+    // Without a lower bound it begins with its first row, or with what was recorded before that.
+    let first = within.span(&mut *session).await?.map(|(first, _)| first);
+    let recorded_first = match start {
+        Some(_) => None,
+        None => apply.first_recorded(&lifecycle).await?,
+    };
+    let open = [first, recorded_first].into_iter().flatten().min().unwrap_or(end);
+    let bounds = (start.unwrap_or(open), end);
+    apply.kept_elsewhere(&mut *session, &lifecycle, source, bounds).await?;
     let recorded = apply.recorded(&lifecycle, bounds).await?;
     let columns = gate::columns(&recorded);
-    let sums = Sums { columns: &columns, rolled: lifecycle.rolled.is_some() };
+    let sums = Sums { columns: &columns, by: &lifecycle.policy.by, rolled: lifecycle.rolled.is_some() };
     if !recorded.is_empty() {
         let summed = within.sums(&mut *session, &gate::bounds(&recorded, bounds), sums).await?;
         gate::check(&source.table, &recorded, &summed, &columns)?;

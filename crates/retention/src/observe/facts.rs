@@ -1,6 +1,7 @@
 //! What a source adds up to: enough to notice a row that came, went or changed since a rollup was verified.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,11 +9,12 @@ use bigdecimal::BigDecimal;
 use clusterkeep_core::sql::Value;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The sums over a piece of a source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The sums over a piece of a source, series by series: a row that moves from one series to another shows, too.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// One per rolled-up column, in the rollup's order.
-    pub columns: Vec<ColumnFacts>,
+    /// By the values of the columns that tell series apart, as a JSON array; one entry per rolled-up column, in the
+    /// rollup's order.
+    pub series: BTreeMap<String, Vec<ColumnFacts>>,
 }
 
 /// The sums over one column.
@@ -34,23 +36,59 @@ const SUM_TOLERANCE: f64 = 1e-9;
 impl Facts {
     /// The sums over two pieces together.
     #[must_use]
-    pub fn plus(&self, other: &Self) -> Self {
-        let columns = self.columns.iter().zip(&other.columns).map(|(a, b)| ColumnFacts {
-            count: a.count + b.count,
-            sum: a.sum.plus(&b.sum),
-            min: a.min.pick(&b.min, |a, b| a <= b),
-            max: a.max.pick(&b.max, |a, b| a >= b),
-        });
-        Self { columns: columns.collect() }
+    pub fn plus(mut self, other: &Self) -> Self {
+        for (series, columns) in &other.series {
+            match self.series.get_mut(series) {
+                Some(mine) => {
+                    for (a, b) in mine.iter_mut().zip(columns) {
+                        *a = a.plus(b);
+                    }
+                }
+                None => {
+                    self.series.insert(series.clone(), columns.clone());
+                }
+            }
+        }
+        self
     }
 
     /// Whether both add up to the same; sums of floating-point numbers may differ in their last digits.
     #[must_use]
     pub fn agrees_with(&self, other: &Self) -> bool {
-        self.columns.len() == other.columns.len()
-            && self.columns.iter().zip(&other.columns).all(|(a, b)| {
-                a.count == b.count && a.min.same(&b.min) && a.max.same(&b.max) && a.sum.close_to(&b.sum, a)
+        self.series.len() == other.series.len()
+            && self.series.iter().zip(&other.series).all(|((series, a), (other_series, b))| {
+                series == other_series && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.agrees_with(b))
             })
+    }
+
+    /// The first count of `other` that is larger here: what would be lost if `other` took this one's place.
+    #[must_use]
+    pub fn lost_in(&self, other: &Self) -> Option<(u64, u64)> {
+        self.series.iter().find_map(|(series, columns)| {
+            let others = other.series.get(series);
+            columns.iter().enumerate().find_map(|(nth, column)| {
+                let count = others.and_then(|others| others.get(nth)).map_or(0, |other| other.count);
+                (count < column.count).then_some((column.count, count))
+            })
+        })
+    }
+}
+
+impl ColumnFacts {
+    fn plus(&self, other: &Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            sum: self.sum.plus(&other.sum),
+            min: self.min.pick(&other.min, |a, b| a <= b),
+            max: self.max.pick(&other.max, |a, b| a >= b),
+        }
+    }
+
+    fn agrees_with(&self, other: &Self) -> bool {
+        self.count == other.count
+            && self.min.same(&other.min)
+            && self.max.same(&other.max)
+            && self.sum.close_to(&other.sum, self)
     }
 }
 
@@ -201,9 +239,13 @@ impl<'de> Deserialize<'de> for Number {
 mod tests {
     use super::*;
 
+    fn of(column: ColumnFacts) -> Facts {
+        Facts { series: [("[\"a\"]".to_owned(), vec![column])].into() }
+    }
+
     fn facts(count: u64, sum: f64, min: f64, max: f64) -> Facts {
         let number = Number::Float;
-        Facts { columns: vec![ColumnFacts { count, sum: number(sum), min: number(min), max: number(max) }] }
+        of(ColumnFacts { count, sum: number(sum), min: number(min), max: number(max) })
     }
 
     #[test]
@@ -211,11 +253,22 @@ mod tests {
         let some = ColumnFacts { count: 1, sum: Number::Int(4), min: Number::Int(4), max: Number::Int(4) };
         let none = ColumnFacts { count: 0, sum: Number::Null, min: Number::Null, max: Number::Null };
         let less = ColumnFacts { count: 2, sum: Number::Int(-3), min: Number::Int(-2), max: Number::Int(-1) };
-        let sum = Facts { columns: vec![none] }.plus(&Facts { columns: vec![some.clone()] });
-        assert_eq!(sum.columns, [some]);
-        let sum = sum.plus(&Facts { columns: vec![less] });
+        let sum = of(none).plus(&of(some.clone()));
+        assert_eq!(sum, of(some));
+        let sum = sum.plus(&of(less));
         let wanted = ColumnFacts { count: 3, sum: Number::Int(1), min: Number::Int(-2), max: Number::Int(4) };
-        assert_eq!(sum.columns, [wanted]);
+        assert_eq!(sum, of(wanted));
+        let other = Facts { series: [("[\"b\"]".to_owned(), Vec::new())].into() };
+        assert_eq!(sum.plus(&other).series.len(), 2);
+    }
+
+    #[test]
+    fn a_row_that_changed_its_series_shows() {
+        let column = |count| ColumnFacts { count, sum: Number::Int(0), min: Number::Int(0), max: Number::Int(0) };
+        let series = |a, b| Facts { series: [("a".into(), vec![column(a)]), ("b".into(), vec![column(b)])].into() };
+        assert!(!series(2, 3).agrees_with(&series(3, 2)));
+        assert_eq!(series(2, 3).lost_in(&series(9, 2)), Some((3, 2)), "more of the one is no less of the other");
+        assert_eq!(series(2, 3).lost_in(&series(2, 3)), None);
     }
 
     #[test]
@@ -240,14 +293,8 @@ mod tests {
 
     #[test]
     fn integers_and_decimals_must_be_equal() {
-        let sum = |n| Facts {
-            columns: vec![ColumnFacts {
-                count: 1_000_000,
-                sum: Number::Int(n),
-                min: Number::Int(0),
-                max: Number::Int(9),
-            }],
-        };
+        let sum =
+            |n| of(ColumnFacts { count: 1_000_000, sum: Number::Int(n), min: Number::Int(0), max: Number::Int(9) });
         assert!(!sum(4_000_000).agrees_with(&sum(4_000_001)));
     }
 }

@@ -13,4 +13,4 @@ pub use inventory::{Inventory, Partition, PartitionName, Piece, Removed, RollupS
 
 pub(crate) use history::History;
 pub(crate) use read::{Observed, observe, piece_bounds};
-pub(crate) use record::Records;
+pub(crate) use record::{Recorded, Records};

@@ -121,7 +121,7 @@ async fn observe_missing(
     let mut rollups = Vec::new();
     for rollup in &lifecycle.rollups {
         let exists = catalogue::describe(session, &rollup.target, None).await?.is_some();
-        let recorded = records.of(&rollup.target).await?;
+        let recorded = records.of(&rollup.target, &lifecycle.cut(rollup)).await?;
         rollups.push(RollupState { target: rollup.target.clone(), exists, now: Vec::new(), recorded });
     }
     let table = lifecycle.table.clone();
@@ -251,11 +251,12 @@ async fn rollup_state(
     now: DateTime<Utc>,
     counts: &mut Counts,
 ) -> Result<RollupState> {
+    check_names(lifecycle, rollup, records.longest_name())?;
     let exists = match catalogue::describe(session, &rollup.target, None).await? {
         Some(target) => check_target(lifecycle, rollup, &target).map(|()| true)?,
         None => false,
     };
-    let recorded = records.of(&rollup.target).await?;
+    let recorded = records.of(&rollup.target, &lifecycle.cut(rollup)).await?;
     let boundaries = match span {
         Some((first, last)) => {
             let buckets = rollup.every.boundaries(lifecycle.zone, first, last + TimeDelta::microseconds(1));
@@ -275,7 +276,11 @@ async fn rollup_state(
     // Where something may go and a record says what it was, its values are compared, too, not only its rows.
     if let (Some(cutoff), false) = (lifecycle.cutoff(now)?, recorded.is_empty()) {
         let last = boundaries.partition_point(|at| *at <= cutoff);
-        let sums = Sums { columns: lifecycle.policy.columns_of(rollup), rolled: lifecycle.rolled.is_some() };
+        let sums = Sums {
+            columns: lifecycle.policy.columns_of(rollup),
+            by: &lifecycle.policy.by,
+            rolled: lifecycle.rolled.is_some(),
+        };
         for summed in sql.sums(session, &boundaries[..last], sums).await? {
             if let Ok(at) = pieces.binary_search_by_key(&summed.start, |piece| piece.start) {
                 pieces[at] = summed;
@@ -319,6 +324,19 @@ fn check_target(lifecycle: &Lifecycle<'_>, rollup: &Rollup, target: &Described) 
         }
     }
     Ok(())
+}
+
+/// A name that the engine would cut short would not be found again.
+fn check_names(lifecycle: &Lifecycle<'_>, rollup: &Rollup, longest: usize) -> Result<()> {
+    let columns = lifecycle.policy.columns_of(rollup);
+    let stats = columns.iter().flat_map(|of| Stat::ALL.map(|stat| Rollup::column(of, stat)));
+    match stats.chain([rollup.target.name.clone()]).find(|name| name.as_str().len() > longest) {
+        Some(name) => {
+            Err(Error::input(format!("`{name}` of rollup `{}` is longer than {longest} bytes", rollup.target))
+                .with_hint("the engine would cut it short: roll up a view with a shorter name of the column"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn missing_in_target(target: &TableName, column: &Ident) -> Error {

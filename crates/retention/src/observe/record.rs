@@ -5,6 +5,8 @@ use clusterkeep_core::sql::{Session, SqlBuilder, TableName, Value};
 use clusterkeep_core::state::State;
 use clusterkeep_core::{Error, ErrorClass, Result};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, Piece};
 
 /// The records of a state, of which there may be none yet.
@@ -13,9 +15,20 @@ pub(crate) struct Records {
     state: State,
 }
 
-/// How a record keeps what a piece adds up to.
-fn facts_text(facts: Option<&Facts>) -> Result<String> {
-    serde_json::to_string(&facts).map_err(|e| Error::caused("write the record of a rollup", e))
+/// What a record keeps beside the bounds: how buckets were cut, and what the piece added up to.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    cut: String,
+    facts: Option<Facts>,
+}
+
+/// What records are about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) target: &'a TableName,
+    pub(crate) source: &'a TableName,
+    /// How buckets are cut: their width and zone.
+    pub(crate) cut: &'a str,
 }
 
 impl Records {
@@ -23,12 +36,21 @@ impl Records {
         Self { state }
     }
 
+    /// How many bytes a name may have.
+    pub(crate) fn longest_name(&self) -> usize {
+        self.state.db().capabilities().max_identifier
+    }
+
     fn sql(&self) -> SqlBuilder {
         SqlBuilder::new(self.state.db().engine())
     }
 
     /// The pieces that `target` was verified against, sorted.
-    pub(crate) async fn of(&self, target: &TableName) -> Result<Vec<Piece>> {
+    ///
+    /// # Errors
+    ///
+    /// They were cut in another way than `cut`: buckets of both would overlap.
+    pub(crate) async fn of(&self, target: &TableName, cut: &str) -> Result<Vec<Piece>> {
         let mut query = self.sql();
         query.push("SELECT ").join(", ", ["bucket", "until", "source_rows", "facts", "dropped_at"], |sql, name| {
             sql.name(name);
@@ -44,13 +66,18 @@ impl Records {
             .rows()
             .map(|row| {
                 let text: String = row.get("facts")?;
-                let facts = serde_json::from_str(&text)
+                let kept: Kept = serde_json::from_str(&text)
                     .map_err(|e| Error::caused(format!("read the record of rollup `{target}`"), e))?;
+                if kept.cut != cut {
+                    let what = format!("rollup `{target}` has buckets of a {}, the manifest says a {cut}", kept.cut);
+                    return Err(Error::input(what)
+                        .with_hint("leave width and zone as they are, or name another table in `into`"));
+                }
                 Ok(Piece {
                     start: instant(row.get("bucket")?)?,
                     end: instant(row.get("until")?)?,
                     rows: row.get("source_rows")?,
-                    facts,
+                    facts: kept.facts,
                     dropped: row.get::<i64>("dropped_at")? != 0,
                 })
             })
@@ -61,12 +88,12 @@ impl Records {
     pub(crate) async fn replace(
         &self,
         session: &mut dyn Session,
-        target: &TableName,
-        source: &TableName,
+        what: &Recorded<'_>,
         span: (DateTime<Utc>, DateTime<Utc>),
         pieces: &[Piece],
         now: DateTime<Utc>,
     ) -> Result<()> {
+        let Recorded { target, source, cut } = what;
         let table = self.state.table("rollups");
         let mut delete = self.sql();
         delete.push("DELETE FROM ").table(&table).push(" WHERE ").name("target").push(" = ").bind(target.to_string());
@@ -86,7 +113,9 @@ impl Records {
                 piece.end.timestamp_micros().into(),
                 source.to_string().into(),
                 piece.rows.into(),
-                facts_text(piece.facts.as_ref())?.into(),
+                serde_json::to_string(&Kept { cut: (*cut).to_owned(), facts: piece.facts.clone() })
+                    .map_err(|e| Error::caused("write the record of a rollup", e))?
+                    .into(),
                 now.timestamp_micros().into(),
                 0_i64.into(),
             ])

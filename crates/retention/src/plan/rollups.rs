@@ -35,6 +35,11 @@ impl Lifecycle<'_> {
         self.rolled.map_or_else(|| self.policy.slice.unwrap_or(Every::Day), |rollup| rollup.every)
     }
 
+    /// How the buckets of a rollup are cut, in words that its record keeps.
+    pub(crate) fn cut(&self, rollup: &Rollup) -> String {
+        format!("{} in {}", rollup.every, self.zone.name())
+    }
+
     pub(crate) fn cutoff(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
         self.drop_after.map(|age| age.before(now, self.zone)).transpose()
     }

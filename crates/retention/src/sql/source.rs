@@ -1,10 +1,11 @@
 //! Questions about a source: how many rows lie in which piece of time, and what they add up to.
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, TableName};
+use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, Statement, TableName};
 use clusterkeep_core::{Error, Result};
+use futures::StreamExt;
 
-use super::{Runs, TimeKind};
+use super::{BUCKET, Runs, TimeKind};
 use crate::model::{Rollup, Stat};
 use crate::observe::{ColumnFacts, Facts, Number, Piece};
 
@@ -23,10 +24,18 @@ pub(crate) struct SourceSql {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sums<'a> {
     pub(crate) columns: &'a [Ident],
+    /// What tells one series from another.
+    pub(crate) by: &'a [Ident],
     pub(crate) rolled: bool,
 }
 
 impl SourceSql {
+    /// How a rollup of this source is asked.
+    pub(crate) fn rolled_into(&self, target: &TableName) -> Self {
+        let (engine, kind) = (self.engine, self.kind);
+        Self { engine, table: target.clone(), time: Ident::literal(BUCKET), kind, singles: Vec::new() }
+    }
+
     /// The first and the last instant in the table; `None` where it has no row with a time.
     pub(crate) async fn span(&self, session: &mut dyn Session) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
         let mut query = SqlBuilder::new(self.engine);
@@ -73,9 +82,9 @@ impl SourceSql {
         let mut query = SqlBuilder::new(self.engine);
         self.select_sums(&mut query, &runs, sums);
         self.within(&mut query, &runs);
-        query.push(" GROUP BY 1 ORDER BY 1");
-        let records = session.query(&query.build()).await?;
-        records.rows().map(|row| self.piece(row, boundaries, sums.columns)).collect()
+        grouped(&mut query, sums);
+        let statement = query.build();
+        self.pieces(session, &statement, boundaries, sums).await
     }
 
     /// Deletes the rows between the first and the last boundary, and says what the very rows that went add up to.
@@ -96,9 +105,10 @@ impl SourceSql {
             let mut query = SqlBuilder::new(self.engine);
             query.push("WITH gone AS (").append(delete).push(" RETURNING *) ");
             self.select_sums(&mut query, &runs, sums);
-            query.push(" FROM gone GROUP BY 1 ORDER BY 1");
-            let records = session.query(&query.build()).await?;
-            return records.rows().map(|row| self.piece(row, boundaries, sums.columns)).collect();
+            query.push(" FROM gone");
+            grouped(&mut query, sums);
+            let statement = query.build();
+            return self.pieces(session, &statement, boundaries, sums).await;
         }
         let summed = self.sums(session, boundaries, sums).await?;
         let expected: u64 = summed.iter().map(|piece| piece.rows).sum();
@@ -114,6 +124,9 @@ impl SourceSql {
         query.push("SELECT ");
         runs.push(query, &self.time, self.kind);
         query.push(" AS piece, count(*) AS n");
+        for column in sums.by {
+            query.push(", ").ident(column);
+        }
         for column in sums.columns {
             for stat in Stat::ALL {
                 query.push(", ");
@@ -159,28 +172,65 @@ impl SourceSql {
         self.kind.instant(value).ok_or_else(lost)
     }
 
-    fn piece(&self, row: &Row, boundaries: &[DateTime<Utc>], columns: &[Ident]) -> Result<Piece> {
-        let start = self.start(row)?;
-        let end = boundaries.get(boundaries.partition_point(|at| *at <= start)).copied().unwrap_or(start);
+    /// Reads sums of series, and folds those of one piece into one.
+    async fn pieces(
+        &self,
+        session: &mut dyn Session,
+        statement: &Statement,
+        boundaries: &[DateTime<Utc>],
+        sums: Sums<'_>,
+    ) -> Result<Vec<Piece>> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut rows = session.stream(statement).await?;
+        while let Some(row) = rows.next().await.transpose()? {
+            let start = self.start(&row)?;
+            let count: u64 = row.get("n")?;
+            let key = &row.values()[2..2 + sums.by.len()];
+            let key = serde_json::to_string(key).map_err(|e| Error::caused("name a series", e))?;
+            let columns = self.columns(&row, sums)?;
+            match pieces.last_mut() {
+                Some(piece) if piece.start == start => {
+                    piece.rows += count;
+                    if let Some(facts) = &mut piece.facts {
+                        facts.series.insert(key, columns);
+                    }
+                }
+                _ => {
+                    let end = boundaries.get(boundaries.partition_point(|at| *at <= start)).copied().unwrap_or(start);
+                    let facts = Some(Facts { series: [(key, columns)].into() });
+                    pieces.push(Piece { start, end, rows: count, facts, dropped: false });
+                }
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn columns(&self, row: &Row, sums: Sums<'_>) -> Result<Vec<ColumnFacts>> {
         let number = |at: usize| {
             let value = row.value(at)?;
             Number::from_value(value).ok_or_else(|| {
-                Error::input(format!(
-                    "`{}` of `{}` holds `{value}`, which is no number",
-                    row.columns()[at].name,
-                    self.table
-                ))
-                .with_hint("only columns of numbers can be rolled up")
+                let name = &row.columns()[at].name;
+                Error::input(format!("`{name}` of `{}` holds `{value}`, which is no number", self.table))
+                    .with_hint("only columns of numbers can be rolled up")
             })
         };
-        let facts = columns.iter().enumerate().map(|(nth, _)| {
-            let first = 2 + nth * Stat::ALL.len();
-            let count = row.value(first)?.as_i64().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-            Ok(ColumnFacts { count, sum: number(first + 1)?, min: number(first + 2)?, max: number(first + 3)? })
+        let first = 2 + sums.by.len();
+        let columns = (0..sums.columns.len()).map(|nth| {
+            let at = first + nth * Stat::ALL.len();
+            let count = row.value(at)?.as_i64().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+            Ok(ColumnFacts { count, sum: number(at + 1)?, min: number(at + 2)?, max: number(at + 3)? })
         });
-        let facts = Facts { columns: facts.collect::<Result<_>>()? };
-        Ok(Piece { start, end, rows: row.get("n")?, facts: Some(facts), dropped: false })
+        columns.collect()
     }
+}
+
+/// One group for each series of each piece, piece after piece.
+fn grouped(query: &mut SqlBuilder, sums: Sums<'_>) {
+    query.push(" GROUP BY 1");
+    for position in 3..3 + sums.by.len() {
+        query.push(", ").number(i64::try_from(position).unwrap_or(i64::MAX));
+    }
+    query.push(" ORDER BY 1");
 }
 
 /// Appends one sum over a column, named as the rollup names it: from values, or from the sums of a finer rollup.

@@ -64,8 +64,12 @@ fn check(engine: Engine, names: [&str; 5]) {
     let runs = Runs::of(&Every::Day.boundaries(Berlin, start, start + TimeDelta::days(60))).unwrap();
     let columns = [column];
     let by = [series];
-    let rollup =
-        RollupSql { source: &source, target: &target, by: &by, sums: Sums { columns: &columns, rolled: false } };
+    let rollup = RollupSql {
+        source: &source,
+        target: &target,
+        by: &by,
+        sums: Sums { columns: &columns, by: &by, rolled: false },
+    };
 
     match parse(engine, &rollup.fill(&runs)) {
         ast::Statement::Insert(insert) => {

@@ -60,6 +60,24 @@ pub(crate) async fn describe(
     }
 }
 
+/// The bounds of a partition, as the plan knows them.
+pub(crate) type Bounds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// The bounds of `partition` if it is one of `parent` at this moment.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only an engine with partitions looks"))]
+pub(crate) async fn partition_bounds(
+    session: &mut dyn Session,
+    parent: &TableName,
+    partition: &TableName,
+    kind: TimeKind,
+) -> Result<Option<Bounds>> {
+    match session.engine() {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::bounds_within(session, parent, partition, kind).await,
+        other => Err(unsupported(other)),
+    }
+}
+
 fn unsupported(engine: Engine) -> Error {
     Error::input(format!("retention does not work on {engine} yet")).with_hint("it works on SQLite and PostgreSQL")
 }

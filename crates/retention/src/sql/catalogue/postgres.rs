@@ -4,8 +4,9 @@ use clusterkeep_core::Result;
 use clusterkeep_core::sql::{Engine, Ident, Session, TableName, sql};
 
 use super::postgres_bounds::bounds;
-use super::{CatalogueColumn, Described, NativePartition, time_kind};
+use super::{Bounds, CatalogueColumn, Described, NativePartition, time_kind};
 use crate::model::TimeColumn;
+use crate::sql::TimeKind;
 
 /// Describes a table, with its partitions where it is partitioned by ranges of the column of time alone.
 pub(super) async fn describe(
@@ -110,4 +111,31 @@ async fn partitions(
             Ok(NativePartition { name, start, end, bytes: u64::try_from(row.get::<i64>("bytes")?).ok() })
         })
         .collect()
+}
+
+/// The bounds of `partition` if it is one of `parent` at this moment, however it came to its name.
+pub(super) async fn bounds_within(
+    session: &mut dyn Session,
+    parent: &TableName,
+    partition: &TableName,
+    kind: TimeKind,
+) -> Result<Option<Bounds>> {
+    let schema = parent.schema.as_ref().map(Ident::as_str);
+    let found = session
+        .query(
+            &sql("SELECT pg_get_expr(c.relpartbound, c.oid) AS bounds FROM pg_inherits i \
+                  JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+                  JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace \
+                  WHERE NOT i.inhdetachpending AND c.relname = ? AND n.nspname = ? AND p.relname = ? \
+                  AND CASE WHEN ?::text IS NULL THEN pg_table_is_visible(p.oid) ELSE pn.nspname = ?::text END")
+            .bind(partition.name.as_str())
+            .bind(partition.schema.as_ref().map(Ident::as_str))
+            .bind(parent.name.as_str())
+            .bind(schema)
+            .bind(schema),
+        )
+        .await?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let text: Option<String> = row.get("bounds")?;
+    Ok(Some(text.map_or((None, None), |text| bounds(&text, kind))))
 }
