@@ -259,6 +259,9 @@ impl Error {
             Self::Database { class: ErrorClass::Permission, .. } => {
                 Some("the database user lacks a right; planning needs to read, applying also to change".into())
             }
+            Self::Database { class: ErrorClass::LockTimeout, .. } => {
+                Some("another session holds a lock on it: wait until it has ended, then try again".into())
+            }
             Self::Locked { .. } => Some("wait until the other run has ended, then try again".into()),
             _ => None,
         }
@@ -295,7 +298,11 @@ impl fmt::Display for Effort {
         let Self(class, attempts, elapsed) = *self;
         let at_the_door = matches!(
             class,
-            ErrorClass::Authentication | ErrorClass::Unreachable | ErrorClass::Timeout | ErrorClass::Unavailable
+            ErrorClass::Authentication
+                | ErrorClass::Unreachable
+                | ErrorClass::Timeout
+                | ErrorClass::LockTimeout
+                | ErrorClass::Unavailable
         );
         if at_the_door || attempts > 1 {
             let plural = if attempts == 1 { "" } else { "s" };

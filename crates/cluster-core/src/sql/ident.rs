@@ -72,11 +72,23 @@ impl fmt::Debug for Ident {
     }
 }
 
-/// As a user would write it: bare where that is unambiguous, else in double quotes.
+/// As a user would write it: bare where that is unambiguous, else in double quotes; control characters are escaped, for a
+/// name in a catalogue must not steer the terminal that it is shown on.
 impl fmt::Display for Ident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = self.0.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-' || c == '$');
-        if plain { f.write_str(&self.0) } else { write!(f, "\"{}\"", self.0.replace('"', "\"\"")) }
+        if plain {
+            return f.write_str(&self.0);
+        }
+        f.write_str("\"")?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\"\"")?,
+                c if c.is_control() => write!(f, "{}", c.escape_unicode())?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        f.write_str("\"")
     }
 }
 
@@ -216,6 +228,12 @@ mod tests {
     fn names_that_no_engine_can_quote_are_refused() {
         assert!(Ident::new("").is_err());
         assert!(Ident::new("a\0b").is_err());
+    }
+
+    #[test]
+    fn no_name_steers_a_terminal() -> Result<()> {
+        assert_eq!(Ident::new("x\u{1b}[2Jy")?.to_string(), r#""x\u{1b}[2Jy""#);
+        Ok(())
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! foreign keys are on, and a lock is waited for up to five seconds. A database in memory lives as long as its handle;
 //! all its sessions see the same one, and wait while another one writes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -46,6 +46,13 @@ const OPERATIONS_PER_LOOK: i32 = 10_000;
 /// SQLite's limit, which the bundled library keeps.
 const MAX_PARAMS: usize = 32_766;
 
+/// The file of that ending that SQLite keeps beside a database.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
 /// Opens the file that `url` names, or a database in memory.
 pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Result<Arc<dyn Database>> {
     let connect = SqliteConnectOptions::new().foreign_keys(true).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
@@ -59,8 +66,10 @@ pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Resul
         }
         Some(path) => {
             let connect = connect.filename(path).create_if_missing(options.create && !options.read_only);
+            // What a crash left half written has to be rolled back before anybody can read it.
+            let half_written = || std::fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0);
             let connect = if options.read_only {
-                connect.read_only(true).pragma("query_only", "ON")
+                connect.read_only(!half_written()).pragma("query_only", "ON")
             } else if options.create && !is_there {
                 connect.journal_mode(SqliteJournalMode::Wal)
             } else {
