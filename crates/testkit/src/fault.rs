@@ -140,6 +140,10 @@ impl Session for FaultySession {
 
     async fn stream<'a>(&'a mut self, statement: &'a Statement) -> Result<RowStream<'a>> {
         if self.broken || self.trap.steps_in() {
+            // A stream only reads: before and after it are the same.
+            if !self.broken && matches!(self.trap.fault, Fault::KillBefore | Fault::KillAfter) {
+                kill();
+            }
             self.broken = true;
             return Err(connection_lost());
         }
