@@ -424,3 +424,28 @@ async fn a_partition_that_is_detached_meanwhile_is_not_dropped() {
     let there = db.query(sql("SELECT count(*) AS n FROM observations_p1")).await.unwrap().scalar::<i64>().unwrap();
     assert!(there > 2000);
 }
+
+#[tokio::test]
+async fn a_partition_without_a_lower_bound_goes_by_its_end() {
+    let Some(database) = clusterkeep_testkit::servers::postgres().await else { return };
+    let db = database.connect().await;
+    let script = sql("CREATE TABLE raw (ts timestamptz NOT NULL, v bigint) PARTITION BY RANGE (ts);
+         CREATE TABLE raw_old PARTITION OF raw FOR VALUES FROM (MINVALUE) TO ('2026-01-15T00:00:00Z');
+         CREATE TABLE raw_new PARTITION OF raw FOR VALUES FROM ('2026-01-15T00:00:00Z') TO ('2026-02-15T00:00:00Z');
+         INSERT INTO raw SELECT '2026-01-01T00:00:00Z'::timestamptz + make_interval(hours => n), n FROM generate_series(0, 719) n;");
+    db.session().await.unwrap().execute_script(&script).await.unwrap();
+    let policy = Policy::for_table("raw")
+        .time("ts")
+        .downsample(Rollup::daily().of(["v"]).into("daily"))
+        .drop_after(days(30))
+        .max_share(percent(100));
+    let retention = Retention::new(db.clone()).policy(policy);
+    let plan = retention.plan("2026-03-01T00:00:00Z".parse().unwrap()).await.unwrap();
+    assert_eq!(drops(&plan).0, 1, "{plan}");
+    assert_done(&retention.apply(&plan, plan.hash.into()).await.unwrap());
+    let left =
+        db.query(sql("SELECT (SELECT count(*) FROM raw) AS raw, (SELECT sum(v_sum)::bigint FROM daily) AS sum")).await;
+    let row = left.unwrap().one().unwrap().clone();
+    assert_eq!(row.get::<i64>("raw").unwrap(), 720 - 336);
+    assert_eq!(row.get::<i64>("sum").unwrap(), 719 * 720 / 2);
+}
