@@ -1,6 +1,7 @@
 //! The making of a rollup: pushed down to the database, whole buckets at a time.
 
 use chrono::{DateTime, Utc};
+use clusterkeep_core::plan::PlanHasher;
 use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Statement, TableName};
 
 use super::source::push_stat;
@@ -62,9 +63,7 @@ impl RollupSql<'_> {
 
     /// Creates the index that buckets are found by.
     pub(crate) fn create_index(&self) -> Statement {
-        let mut name: String = self.target.name.as_str().chars().take(40).collect();
-        name.push_str("_bucket");
-        let name = Ident::new(name).unwrap_or_else(|_| Ident::literal("rollup_bucket"));
+        let name = index_name(&self.target.name);
         let mut sql = self.new_builder();
         sql.push("CREATE INDEX IF NOT EXISTS ");
         let mut on = self.target.clone();
@@ -125,4 +124,19 @@ impl RollupSql<'_> {
             sql.number(i64::try_from(position).unwrap_or(i64::MAX));
         });
     }
+}
+
+/// A name for the index of a table, within what every engine takes; long names get a digest, so that two never share one.
+fn index_name(table: &Ident) -> Ident {
+    const LONGEST: usize = 40;
+    let full = table.as_str();
+    let name = if full.len() <= LONGEST {
+        format!("{full}_bucket")
+    } else {
+        let end = (0..=LONGEST).rev().find(|at| full.is_char_boundary(*at)).unwrap_or(0);
+        let mut digest = PlanHasher::new("index");
+        digest.text(full);
+        format!("{}_{}_bucket", &full[..end], digest.finish().short())
+    };
+    Ident::new(name).unwrap_or_else(|_| Ident::literal("rollup_bucket"))
 }
