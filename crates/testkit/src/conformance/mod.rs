@@ -174,7 +174,7 @@ fn must_be<T: std::fmt::Debug>(class: ErrorClass, result: Result<T, Error>) -> E
 /// - `transactional`: what engines with transactions do
 /// - `server`: what goes over a network and has users
 ///
-/// ```ignore
+/// ```text
 /// clusterkeep_testkit::conformance!(Postgres: common transactional server);
 /// ```
 #[macro_export]
