@@ -6,9 +6,9 @@ use clusterkeep_core::plan::{Ran, Recorder};
 use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
-use super::{Apply, Span};
+use super::{Apply, Span, gate};
 use crate::model::Rollup;
-use crate::observe::{Facts, Piece, Recorded, piece_bounds};
+use crate::observe::{Piece, Recorded, piece_bounds};
 use crate::plan::{Domain, Lifecycle};
 use crate::retention::not_observed;
 use crate::sql::{RollupSql, Runs, Sums, catalogue};
@@ -107,30 +107,11 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
     let sums = Sums { columns, by, rolled: lifecycle.rolled.is_some() };
     let there = source_sql.sums(&mut *session, &pieces, sums).await?;
     let kept = target_sql.sums(&mut *session, &buckets, Sums { rolled: true, ..sums }).await?;
-    let mut of_bucket = there.iter().peekable();
-    for bucket in buckets.windows(2) {
-        let mut sum: Option<Facts> = None;
-        while let Some(piece) = of_bucket.next_if(|piece| piece.start < bucket[1]) {
-            sum = match (sum, &piece.facts) {
-                (Some(sum), Some(facts)) => Some(sum.plus(facts)),
-                (None, facts) => facts.clone(),
-                (sum, None) => sum,
-            };
-        }
-        let stored =
-            kept.binary_search_by_key(&bucket[0], |piece| piece.start).ok().and_then(|at| kept[at].facts.as_ref());
-        let agree = match (&sum, stored) {
-            (Some(sum), Some(stored)) => sum.agrees_with(stored),
-            (None, None) => true,
-            _ => false,
-        };
-        if !agree {
-            return Err(Error::failed(format!(
-                "the bucket of `{target}` from {} does not add up to its source `{source}`",
-                bucket[0]
-            ))
-            .with_hint("rows may have come meanwhile: a further run makes the bucket again"));
-        }
+    if let Some(from) = gate::first_difference(&there, &buckets, &kept) {
+        return Err(Error::failed(format!(
+            "the bucket of `{target}` from {from} does not add up to its source `{source}`"
+        ))
+        .with_hint("rows may have come meanwhile: a further run makes the bucket again"));
     }
     apply.recorded.write().await.remove(target);
     let what = Recorded { target, source, cut: &lifecycle.cut(rollup) };

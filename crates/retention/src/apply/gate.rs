@@ -67,19 +67,27 @@ pub(super) fn check(source: &TableName, recorded: &[Recorded<'_>], there: &[Piec
 ///
 /// [`Error::Drifted`] where a bucket is gone or was changed: its source is all that is left of it then.
 pub(super) fn kept(recorded: &Recorded<'_>, buckets: &[DateTime<Utc>], stored: &[Piece]) -> Result<()> {
-    for bucket in buckets.windows(2) {
-        let pieces = recorded.pieces.iter().filter(|piece| bucket[0] <= piece.start && piece.start < bucket[1]);
-        let wanted = pieces.filter_map(|piece| piece.facts.as_ref()).fold(Facts::default(), Facts::plus);
-        let found = stored.binary_search_by_key(&bucket[0], |piece| piece.start);
-        let found = found.ok().and_then(|at| stored[at].facts.clone()).unwrap_or_default();
-        if !wanted.agrees_with(&found) {
-            return Err(Error::Drifted {
-                what: format!("the bucket of `{}` from {} is not what was verified", recorded.target, bucket[0]),
-                hint: Some("was the rollup changed or emptied? its source stays until it is whole again".into()),
-            });
-        }
+    match first_difference(&recorded.pieces, buckets, stored) {
+        Some(from) => Err(Error::Drifted {
+            what: format!("the bucket of `{}` from {from} is not what was verified", recorded.target),
+            hint: Some("was the rollup changed or emptied? its source stays until it is whole again".into()),
+        }),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The start of the first bucket that does not add up to the pieces of its source.
+pub(super) fn first_difference(pieces: &[Piece], buckets: &[DateTime<Utc>], stored: &[Piece]) -> Option<DateTime<Utc>> {
+    let mut left = pieces.iter().skip_while(|piece| buckets.first().is_some_and(|from| piece.start < *from)).peekable();
+    buckets.windows(2).map(|bucket| (bucket[0], bucket[1])).find_map(|(from, until)| {
+        let mut wanted = Facts::default();
+        while let Some(piece) = left.next_if(|piece| piece.start < until) {
+            wanted = piece.facts.iter().fold(wanted, Facts::plus);
+        }
+        let found = stored.binary_search_by_key(&from, |piece| piece.start).ok();
+        let found = found.and_then(|at| stored[at].facts.clone()).unwrap_or_default();
+        (!wanted.agrees_with(&found)).then_some(from)
+    })
 }
 
 fn agrees(old: &Piece, now: &[Piece], wanted: &[Ident], summed: &[Ident]) -> bool {
