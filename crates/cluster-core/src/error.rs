@@ -111,6 +111,10 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// CrateDB Cloud refused something, failed at it, or answered in a way that makes no sense.
+    #[cfg(feature = "cloud")]
+    #[error(transparent)]
+    Cloud(#[from] Box<crate::cloud::CloudError>),
     /// A value that a database sent can't be read.
     #[error("column `{column}` of type {type_name} can't be decoded")]
     Decode {
@@ -230,7 +234,12 @@ impl Error {
     /// Whether the same call can succeed later without anybody changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Database { class, .. } if class.is_retryable())
+        match self {
+            Self::Database { class, .. } => class.is_retryable(),
+            #[cfg(feature = "cloud")]
+            Self::Cloud(error) => error.is_retryable(),
+            _ => false,
+        }
     }
 
     /// What kind of failure the database reported, where it was one.
@@ -250,6 +259,8 @@ impl Error {
             | Self::Refused { hint, .. }
             | Self::Drifted { hint, .. }
             | Self::Failed { hint, .. } => hint.clone(),
+            #[cfg(feature = "cloud")]
+            Self::Cloud(error) => error.hint(),
             Self::Database { class: ErrorClass::Authentication, .. } => {
                 Some("check user name and password of the address, or the variables that give them".into())
             }

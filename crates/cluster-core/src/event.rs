@@ -38,6 +38,17 @@ pub enum Event {
         /// How many steps there are.
         steps: usize,
     },
+    /// A cluster changes on behalf of somebody, and its keeper says how far that has come.
+    Operation {
+        /// The cluster, by name.
+        cluster: String,
+        /// What is going on, such as `resume`.
+        what: String,
+        /// How it stands: `registered`, `sent`, `in progress`, `succeeded`, `failed`.
+        status: String,
+        /// What the keeper says of it, in its own words.
+        message: Option<String>,
+    },
     /// Part of a long step was done.
     Progress {
         /// What is being done, as text.

@@ -10,12 +10,15 @@
 //! |---|---|
 //! | `sqlite`, `postgres`, `mysql`, `cratedb` | one database driver each |
 //! | `local` | database servers of this machine as private processes ([`managed::local`]) |
+//! | `cloud` | CrateDB Cloud: its API ([`cloud`]), and its clusters behind the guard of [`managed`] |
 
 pub mod address;
 pub mod age;
 pub mod audit;
 pub mod civil;
 pub mod clock;
+#[cfg(feature = "cloud")]
+pub mod cloud;
 pub mod env;
 pub mod error;
 pub mod event;
@@ -23,6 +26,8 @@ pub mod exit;
 pub mod managed;
 pub mod manifest;
 pub mod plan;
+#[cfg(feature = "managed")]
+pub mod registry;
 pub mod secret;
 pub mod sql;
 pub mod state;

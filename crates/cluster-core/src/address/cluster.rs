@@ -21,6 +21,8 @@ pub enum ClusterAddress {
     CloudId(Uuid),
     /// A CrateDB Cloud cluster by its name.
     CloudName(String),
+    /// A database server that Clusterkeep keeps on this machine, by its name: `local:scratch`.
+    Local(String),
     /// A database by its URL.
     Url(DatabaseUrl),
 }
@@ -53,16 +55,32 @@ impl ClusterAddress {
         if well_formed { Ok(Self::CloudName(text.into())) } else { Err(no_address(text)) }
     }
 
+    /// A server that Clusterkeep keeps on this machine, by its name.
+    ///
+    /// # Errors
+    ///
+    /// No such server can have this name: it is lower-case letters, digits and hyphens, a letter first, at most 40.
+    pub fn local(name: &str) -> Result<Self> {
+        let well_formed = name.len() <= 40
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if well_formed {
+            return Ok(Self::Local(name.into()));
+        }
+        Err(Error::input("a server of this machine can't have this name")
+            .with_hint("up to 40 lower-case letters, digits and hyphens, a letter first: `local:scratch`"))
+    }
+
     /// The URL.
     ///
     /// # Errors
     ///
-    /// The address names a CrateDB Cloud cluster, which this version can't look up.
+    /// The address is no URL: a cluster behind a name is looked up by what connects to it.
     pub fn into_url(self) -> Result<DatabaseUrl> {
         match self {
             Self::Url(url) => Ok(url),
-            Self::CloudId(_) | Self::CloudName(_) => {
-                Err(Error::input(format!("{self} is a CrateDB Cloud cluster, and those can't be looked up yet"))
+            Self::CloudId(_) | Self::CloudName(_) | Self::Local(_) => {
+                Err(Error::input(format!("{self} is the name of a cluster, and this takes the URL of a database"))
                     .with_hint("give the URL of its database: https://user@host:4200?password=env:NAME"))
             }
         }
@@ -76,6 +94,9 @@ impl std::str::FromStr for ClusterAddress {
         let text = text.trim();
         if text.contains("://") || text.starts_with("sqlite:") {
             return text.parse().map(Self::Url);
+        }
+        if let Some(name) = text.strip_prefix("local:") {
+            return Self::local(name);
         }
         text.parse().map(Self::CloudId).or_else(|_| Self::cloud_name(text))
     }
@@ -99,6 +120,7 @@ impl fmt::Display for ClusterAddress {
         match self {
             Self::CloudId(id) => write!(f, "{id}"),
             Self::CloudName(name) => f.write_str(name),
+            Self::Local(name) => write!(f, "local:{name}"),
             Self::Url(url) => write!(f, "{url}"),
         }
     }

@@ -1,0 +1,1 @@
+//! What this and earlier processes on this machine have started, so that nothing is forgotten.
