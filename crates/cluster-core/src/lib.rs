@@ -23,6 +23,7 @@ pub mod env;
 pub mod error;
 pub mod event;
 pub mod exit;
+pub mod folder;
 pub mod managed;
 pub mod manifest;
 pub mod plan;

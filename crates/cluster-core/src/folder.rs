@@ -1,0 +1,29 @@
+//! Where files of this user's are kept between commands.
+
+use std::path::PathBuf;
+
+use crate::env;
+use crate::error::{Error, Result};
+
+/// The folder of files that this user's programs keep between them: `$XDG_STATE_HOME/clusterkeep`, else
+/// `~/.local/state/clusterkeep`.
+///
+/// It is not made here, and what is in it may hold secrets: whoever writes there makes files that only their owner can
+/// read.
+///
+/// # Errors
+///
+/// Neither variable is set.
+pub fn state() -> Result<PathBuf> {
+    if let Some(folder) = env::XDG_STATE_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
+        return Ok(folder.join("clusterkeep"));
+    }
+    let home = env::HOME.read()?.ok_or_else(|| {
+        Error::input("there is no folder to keep state in").with_hint(format!(
+            "set {} or {}, or name a database with --state",
+            env::XDG_STATE_HOME.name,
+            env::HOME.name
+        ))
+    })?;
+    Ok(PathBuf::from(home).join(".local/state/clusterkeep"))
+}
