@@ -31,6 +31,8 @@ mod lexer;
 mod placeholder;
 mod records;
 mod render;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
+mod script;
 mod statement;
 mod value;
 
@@ -40,5 +42,7 @@ pub use engine::Engine;
 pub use from_value::FromValue;
 pub use ident::{Ident, TableName};
 pub use records::{Column, ColumnRef, Records, Row};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
+pub use script::{Part, statements};
 pub use statement::{Statement, sql};
 pub use value::Value;
