@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clusterkeep_core::address::{AddressSources, DatabaseUrl, Origin};
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, Result, env};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ClusterArgs;
@@ -17,6 +18,18 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     stop: CancellationToken,
     has_steps: AtomicBool,
+    /// Whether Ctrl-C is for what is running and not for the command; and who waits for it.
+    takes_interrupts: AtomicBool,
+    interrupt: Notify,
+}
+
+/// Ends the time in which Ctrl-C is not for the command.
+pub(crate) struct OwnInterrupts<'a>(&'a Context);
+
+impl Drop for OwnInterrupts<'_> {
+    fn drop(&mut self) {
+        self.0.takes_interrupts.store(false, Ordering::Relaxed);
+    }
 }
 
 /// A database that is connected to, and how to name it on a command line again.
@@ -25,11 +38,35 @@ pub(crate) struct Target {
     pub(crate) db: Db,
     /// `--cluster ADDRESS` where a flag named it; nothing where the environment did.
     pub(crate) flag: Option<String>,
+    /// How the cluster is called: its name, or where its database is.
+    pub(crate) name: String,
 }
 
 impl Context {
     pub(crate) fn new(printer: Printer) -> Self {
-        Self { printer, stop: CancellationToken::new(), has_steps: AtomicBool::new(false) }
+        Self {
+            printer,
+            stop: CancellationToken::new(),
+            has_steps: AtomicBool::new(false),
+            takes_interrupts: AtomicBool::new(false),
+            interrupt: Notify::new(),
+        }
+    }
+
+    /// For work at a prompt: until the guard is dropped, Ctrl-C is told by [`interrupted`](Self::interrupted).
+    pub(crate) fn take_interrupts(&self) -> OwnInterrupts<'_> {
+        self.takes_interrupts.store(true, Ordering::Relaxed);
+        OwnInterrupts(self)
+    }
+
+    /// Waits for a Ctrl-C that was taken.
+    pub(crate) async fn interrupted(&self) {
+        self.interrupt.notified().await;
+    }
+
+    /// Waits until the command is asked to stop.
+    pub(crate) async fn stopped(&self) {
+        self.stop.cancelled().await;
     }
 
     /// For work that has steps: cancelled by the first Ctrl-C or SIGTERM, to end after the step that is under way.
@@ -42,7 +79,9 @@ impl Context {
     pub(crate) async fn until_interrupted<T>(&self, command: impl Future<Output = Result<T>>) -> Result<T> {
         let mut signals = Signals::listen()?;
         let signals = async {
-            signals.next().await?;
+            while signals.next().await? == Sent::Interrupt && self.takes_interrupts.load(Ordering::Relaxed) {
+                self.interrupt.notify_waiters();
+            }
             self.stop.cancel();
             if self.has_steps.load(Ordering::Relaxed) {
                 self.printer.note("stopping after what is under way; once more stops at once");
@@ -82,12 +121,13 @@ impl Context {
     pub(crate) async fn connect(&self, args: &ClusterArgs, options: ConnectOptions) -> Result<Target> {
         let (url, origin) = self.address(args)?;
         let flag = matches!(origin, Origin::Flag(_)).then(|| url.to_string());
+        let name = place(&url);
         tracing::info!(address = %url, %origin, "connecting");
         let db = Db::connect_with(&url, options).await.map_err(|error| match error.hint() {
             None => error.with_hint("is the address right? the path of a file counts from the working directory"),
             Some(_) => error,
         })?;
-        Ok(Target { db, flag })
+        Ok(Target { db, flag, name })
     }
 
     /// Connects to a database that `--state` names.
@@ -99,6 +139,14 @@ impl Context {
     pub(crate) fn state_url(&self, address: &str) -> Result<DatabaseUrl> {
         let sources = AddressSources::new().process_environment().flag("--state", address);
         sources.resolve()?.address.into_url()
+    }
+}
+
+/// Where a database is, in short.
+fn place(url: &DatabaseUrl) -> String {
+    match url.path() {
+        Some(path) => path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into(),
+        None => url.host().to_owned(),
     }
 }
 
@@ -115,6 +163,15 @@ pub(crate) fn state_folder() -> Result<PathBuf> {
         ))
     })?;
     Ok(PathBuf::from(home).join(".local/state/clusterkeep"))
+}
+
+/// What was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// Ctrl-C.
+    Interrupt,
+    #[cfg(unix)]
+    Terminate,
 }
 
 /// Ctrl-C and SIGTERM, heard from the moment on that this is made.
@@ -139,14 +196,18 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    async fn next(&mut self) -> Result<()> {
-        #[cfg(unix)]
+    #[cfg(unix)]
+    async fn next(&mut self) -> Result<Sent> {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Ok(Sent::Interrupt),
+            _ = self.terminate.recv() => Ok(Sent::Terminate),
         }
-        #[cfg(not(unix))]
+    }
+
+    /// Waits for the next one.
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> Result<Sent> {
         tokio::signal::ctrl_c().await.map_err(|error| Error::caused("listen for signals", error))?;
-        Ok(())
+        Ok(Sent::Interrupt)
     }
 }

@@ -1,6 +1,7 @@
 //! The command line as types: what can be said, and the help for it. Nothing here does anything.
 
 mod audit;
+mod cluster;
 mod demo;
 mod query;
 mod retention;
@@ -10,6 +11,12 @@ mod values;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use audit::{AuditCommand, AuditSource, ListArgs, VerifyArgs};
+pub use cluster::{
+    AllowArgs, ApprovalArgs, ClusterCommand, Compression, CopyArgs, CreateArgs, DataFormat, DeleteArgs, ExportArgs,
+    HealthArgs, ImportArgs, InfoArgs, JobsArgs, ListClustersArgs, OperationsArgs, PingArgs, ProtectArgs, Protection,
+    RestoreArgs, ScaleArgs, ShellArgs, Size, SnapshotsArgs, StartArgs, StopArgs, StorageArgs, SweepArgs, UpgradeArgs,
+    WaitArgs,
+};
 pub use demo::DemoArgs;
 pub use query::QueryArgs;
 pub use retention::{ApplyArgs, ExplainArgs, ModelArgs, PlanArgs, RetentionCommand};
@@ -85,6 +92,16 @@ pub enum Command {
     Demo(DemoArgs),
     /// Ask a database something: one statement that only reads, unless --write is given
     Query(QueryArgs),
+    /// Keep clusters: in CrateDB Cloud, on this machine, or anywhere by their address
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  clusterkeep cluster list
+  clusterkeep cluster health --cluster staging
+  clusterkeep cluster shell --cluster sqlite://clusterkeep-demo/weather.db"
+    )]
+    Cluster(Box<ClusterCommand>),
     /// Expire and downsample data, as a manifest says
     #[command(
         subcommand,
@@ -147,8 +164,9 @@ Examples:
 /// Which cluster is meant.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClusterArgs {
-    /// The cluster: a URL (sqlite://, postgres://, mariadb://, mysql://, crate://, https://), or the id or name of a
-    /// CrateDB Cloud cluster. It beats the environment, and the environment beats the file .env
+    /// The cluster: a URL (sqlite://, postgres://, mariadb://, mysql://, crate://, https://), the id or name of a
+    /// CrateDB Cloud cluster, or `local:NAME` for one of this machine. It beats the environment, and the
+    /// environment beats the file .env
     #[arg(long, value_name = "ADDRESS", help_heading = "Cluster")]
     pub cluster: Option<String>,
     /// Allow a password to be sent to this host in plain text

@@ -84,7 +84,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Apply the plan of this hash, and no other: what `plan` has shown and somebody has approved
-    #[arg(long, value_name = "HASH", value_parser = hash)]
+    #[arg(long, value_name = "HASH", value_parser = super::values::hash)]
     pub expect_plan: Option<HashPrefix>,
     /// Show every object on a row of its own
     #[arg(long)]
@@ -113,8 +113,4 @@ pub struct ExplainArgs {
     /// Only what holds this instant, or lies in this day
     #[arg(long, value_name = "INSTANT|DATE", requires = "table")]
     pub at: Option<Moment>,
-}
-
-fn hash(text: &str) -> Result<HashPrefix, String> {
-    text.parse().map_err(|_| "copy the hash that `plan` prints: 8 to 64 hexadecimal digits".to_owned())
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use clusterkeep_core::age::Age;
 use clusterkeep_core::civil;
+use clusterkeep_core::plan::HashPrefix;
 
 /// An instant, or a date, which means the start of that day in the zone at hand.
 ///
@@ -62,4 +63,9 @@ impl FromStr for Timeout {
         })?;
         age.as_duration().map(Self).ok_or_else(|| format!("`{text}` has no fixed length: count in days or less"))
     }
+}
+
+/// Reads the hash of a plan.
+pub(super) fn hash(text: &str) -> Result<HashPrefix, String> {
+    text.parse().map_err(|_| "copy the hash that `plan` prints: 8 to 64 hexadecimal digits".to_owned())
 }

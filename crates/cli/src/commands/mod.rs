@@ -1,6 +1,7 @@
 //! What each command does: one file each.
 
 mod audit;
+mod cluster;
 mod query;
 mod reading;
 mod retention;
@@ -11,7 +12,8 @@ use clap::CommandFactory;
 use clusterkeep_core::{ExitCode, Result};
 
 use crate::args::{
-    AuditCommand, Cli, Command, DemoArgs, NextArgs, QueryArgs, RetentionCommand, RunArgs, ScheduleCommand,
+    AuditCommand, Cli, ClusterCommand, Command, DemoArgs, NextArgs, QueryArgs, RetentionCommand, RunArgs,
+    ScheduleCommand,
 };
 use crate::context::Context;
 use crate::output::Printer;
@@ -30,6 +32,7 @@ pub(crate) enum Next {
 pub(crate) enum Work {
     Demo(DemoArgs),
     Query(QueryArgs),
+    Cluster(Box<ClusterCommand>),
     Retention(RetentionCommand),
     Schedule(ScheduleCommand),
     Run(RunArgs),
@@ -49,6 +52,7 @@ pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
         Command::Schedule(command) => Next::Needs(Work::Schedule(command)),
         Command::Demo(args) => Next::Needs(Work::Demo(args)),
         Command::Query(args) => Next::Needs(Work::Query(args)),
+        Command::Cluster(command) => Next::Needs(Work::Cluster(command)),
         Command::Retention(command) => Next::Needs(Work::Retention(command)),
         Command::Run(args) => Next::Needs(Work::Run(args)),
         Command::Audit(command) => Next::Needs(Work::Audit(command)),
@@ -68,6 +72,7 @@ pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
     match work {
         Work::Demo(args) => crate::demo::run(args, context).await,
         Work::Query(args) => context.interruptible(query::run(args, context)).await,
+        Work::Cluster(command) => cluster::run(*command, context).await,
         Work::Retention(RetentionCommand::Plan(args)) => context.interruptible(retention::plan(args, context)).await,
         Work::Retention(RetentionCommand::Explain(args)) => {
             context.interruptible(retention::explain(args, context)).await

@@ -40,7 +40,7 @@ pub(super) async fn run(args: QueryArgs, context: &Context) -> Result<ExitCode> 
 }
 
 /// A statement that the database can't make sense of is bad input, not a failure.
-fn unknown(error: Error, address: &str) -> Error {
+pub(super) fn unknown(error: Error, address: &str) -> Error {
     let hint = match error.class() {
         Some(ErrorClass::Syntax) => "the statement goes to the database as it is, in its own dialect",
         Some(ErrorClass::MissingRelation) => "is the name right, and is it the right database?",

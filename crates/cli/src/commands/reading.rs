@@ -64,7 +64,7 @@ fn one(text: &str, engine: Engine) -> Result<Statement> {
 
 fn refused(what: &str) -> Error {
     Error::refused(format!("the statement {what}"))
-        .with_hint("`query` only reads, by SELECT, VALUES, SHOW or EXPLAIN; run anything else with --write")
+        .with_hint("without --write it only reads, by SELECT, VALUES, SHOW or EXPLAIN")
 }
 
 /// Breaks with what is wrong at the first part that is not for reading.

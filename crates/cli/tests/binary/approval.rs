@@ -1,24 +1,9 @@
 //! On a terminal `apply` shows the plan and asks; only yes is yes.
 
-use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-use crate::support::{DB, Place};
-
-/// The two ends of a terminal.
-fn terminal() -> (File, OwnedFd) {
-    let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&near).unwrap();
-    unlockpt(&near).unwrap();
-    let name = ptsname(&near, Vec::new()).unwrap();
-    let far = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    (File::from(near), far)
-}
+use crate::support::{DB, Place, terminal};
 
 /// Applies with this answer typed; gives the exit code, what was on the terminal, and what on the standard output.
 fn apply(place: &Place, answer: &str) -> (Option<i32>, String, String) {

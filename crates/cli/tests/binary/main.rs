@@ -5,6 +5,7 @@
 mod approval;
 mod audit;
 mod bad_input;
+mod cluster_shell;
 mod help;
 mod query;
 mod retention;

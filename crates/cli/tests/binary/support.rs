@@ -1,8 +1,12 @@
 //! Runs the binary in a folder of its own, with an environment of its own, and shows what came of it.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
 /// A folder with a database of hourly weather, two airports in 2013, and the manifest for it.
@@ -91,6 +95,16 @@ impl Place {
         let ran = self.run(&["query", "--cluster", DB, "--format", "csv", sql]);
         ran.done().stdout.lines().nth(1).unwrap_or_default().to_owned()
     }
+}
+
+/// The two ends of a terminal.
+pub(crate) fn terminal() -> (File, OwnedFd) {
+    let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&near).unwrap();
+    unlockpt(&near).unwrap();
+    let name = ptsname(&near, Vec::new()).unwrap();
+    let far = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    (File::from(near), far)
 }
 
 pub(crate) const DB: &str = "sqlite://weather.db";

@@ -1,0 +1,2 @@
+-- How many nodes there are.
+SELECT count(*) AS nodes FROM sys.nodes

@@ -1,0 +1,2 @@
+-- How many shards there are, copies included.
+SELECT count(*) AS shards FROM sys.shards
