@@ -45,6 +45,37 @@ pub const CRATEDB_PASSWORD: Variable = Variable {
 /// The schema, for a CrateDB URL without one.
 pub const CRATEDB_SCHEMA: Variable =
     variable("CRATEDB_SCHEMA", "the schema, for a CrateDB URL from the environment that has none");
+/// The key for CrateDB Cloud.
+pub const CRATEDB_CLOUD_API_KEY: Variable = variable("CRATEDB_CLOUD_API_KEY", "the API key for CrateDB Cloud");
+/// The secret of the key for CrateDB Cloud.
+pub const CRATEDB_CLOUD_API_SECRET: Variable =
+    Variable { name: "CRATEDB_CLOUD_API_SECRET", purpose: "the secret of the API key", secret: true };
+/// Where the API of CrateDB Cloud is.
+pub const CRATEDB_CLOUD_ENDPOINT: Variable =
+    variable("CRATEDB_CLOUD_ENDPOINT", "where CrateDB Cloud's API is; https://console.cratedb.cloud by default");
+/// The organization that new things belong to.
+pub const CRATEDB_CLOUD_ORGANIZATION_ID: Variable =
+    variable("CRATEDB_CLOUD_ORGANIZATION_ID", "the organization of new projects and clusters, where there are several");
+/// The subscription that pays for new clusters.
+pub const CRATEDB_CLOUD_SUBSCRIPTION_ID: Variable =
+    variable("CRATEDB_CLOUD_SUBSCRIPTION_ID", "the subscription that pays for new clusters, or free_tier");
+/// The tier of new clusters.
+pub const CRATEDB_CLOUD_TIER: Variable = variable("CRATEDB_CLOUD_TIER", "the tier of the product of new clusters");
+/// The product of new clusters.
+pub const CRATEDB_CLOUD_PRODUCT: Variable =
+    variable("CRATEDB_CLOUD_PRODUCT", "the product of new clusters, such as cr1");
+/// The region of new clusters.
+pub const CRATEDB_CLOUD_REGION: Variable =
+    variable("CRATEDB_CLOUD_REGION", "the region of new clusters, such as eks1.eu-west-1.aws");
+/// The channel of new clusters.
+pub const CRATEDB_CHANNEL: Variable =
+    variable("CRATEDB_CHANNEL", "the channel of new clusters: stable, testing or nightly");
+/// The version of new clusters.
+pub const CRATEDB_VERSION: Variable =
+    variable("CRATEDB_VERSION", "the version of CrateDB of new clusters; the channel's newest by default");
+/// Where the files of programs' settings are.
+pub const XDG_CONFIG_HOME: Variable =
+    variable("XDG_CONFIG_HOME", "where the profile of CrateDB Cloud's own client is; ~/.config by default");
 /// Where CrateDB is installed on this machine.
 pub const CRATEDB_HOME: Variable = variable("CRATEDB_HOME", "where CrateDB is installed on this machine");
 /// Where programs are.
@@ -72,9 +103,20 @@ pub const ALL: &[Variable] = &[
     CRATEDB_USERNAME,
     CRATEDB_PASSWORD,
     CRATEDB_SCHEMA,
+    CRATEDB_CLOUD_API_KEY,
+    CRATEDB_CLOUD_API_SECRET,
+    CRATEDB_CLOUD_ENDPOINT,
+    CRATEDB_CLOUD_ORGANIZATION_ID,
+    CRATEDB_CLOUD_SUBSCRIPTION_ID,
+    CRATEDB_CLOUD_TIER,
+    CRATEDB_CLOUD_PRODUCT,
+    CRATEDB_CLOUD_REGION,
+    CRATEDB_CHANNEL,
+    CRATEDB_VERSION,
     CRATEDB_HOME,
     PATH,
     XDG_STATE_HOME,
+    XDG_CONFIG_HOME,
     HOME,
 ];
 
@@ -120,7 +162,8 @@ mod tests {
     fn each_is_declared_once_and_secrets_are_marked() {
         for (i, variable) in ALL.iter().enumerate() {
             assert!(ALL[..i].iter().all(|other| other.name != variable.name), "{}", variable.name);
-            assert_eq!(variable.secret, variable.name.contains("PASSWORD"), "{}", variable.name);
+            let secret = variable.name.contains("PASSWORD") || variable.name.contains("SECRET");
+            assert_eq!(variable.secret, secret, "{}", variable.name);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::str::Chars;
 use crate::error::{Error, Place, Result};
 
 /// The variables of the file at `path`; none where there is no such file.
-pub(super) fn read(path: &Path) -> Result<BTreeMap<String, String>> {
+pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>> {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&text, &path.display().to_string()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),

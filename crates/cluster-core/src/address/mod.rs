@@ -5,7 +5,7 @@
 //! to anything, and nothing shows a password.
 
 mod cluster;
-mod dotenv;
+pub(crate) mod dotenv;
 mod parse;
 mod password;
 mod render;

@@ -1,0 +1,1 @@
+//! Moving the content of files, straight from and to the disk.

@@ -1,0 +1,1 @@
+//! Waiting, on a clock that tests move.
