@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use super::{Engine, Records, Row, Statement, Value};
 use crate::address::DatabaseUrl;
 use crate::error::Result;
+use crate::secret::Secret;
 
 /// Rows as they arrive.
 pub type RowStream<'a> = BoxStream<'a, Result<Row>>;
@@ -118,6 +119,19 @@ impl ConnectOptions {
     }
 }
 
+/// Where tokens come from that a database lets its caller in by, instead of a password.
+///
+/// It is asked before each request: what is expensive to get, the source keeps.
+#[async_trait]
+pub trait TokenSource: Send + Sync + fmt::Debug {
+    /// A token that is good now and for as long as a request takes to begin.
+    ///
+    /// # Errors
+    ///
+    /// There is none to be had; the request is then not sent.
+    async fn token(&self) -> Result<Secret>;
+}
+
 /// A database that sessions can be opened on.
 #[async_trait]
 pub trait Database: Send + Sync + fmt::Debug {
@@ -217,6 +231,16 @@ impl Db {
     /// An engine that is not compiled in; a server that does not answer in time.
     pub async fn connect_with(url: &DatabaseUrl, options: ConnectOptions) -> Result<Self> {
         super::engine::connect(url, options).await.map(Self)
+    }
+
+    /// Connects to the database at `url` by tokens instead of a password; CrateDB only.
+    ///
+    /// # Errors
+    ///
+    /// An engine that knows no tokens; an address that names a user or would get tokens in plain text over the network; no
+    /// token to be had; a server that does not answer in time, or does not take the token.
+    pub async fn connect_as(url: &DatabaseUrl, tokens: Arc<dyn TokenSource>, options: ConnectOptions) -> Result<Self> {
+        super::engine::connect_as(url, tokens, options).await.map(Self)
     }
 
     /// A handle over somebody's own implementation.

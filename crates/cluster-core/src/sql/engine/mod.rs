@@ -21,7 +21,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectOptions, Database};
+use super::{ConnectOptions, Database, TokenSource};
 use crate::address::DatabaseUrl;
 use crate::error::{Error, Result};
 
@@ -67,6 +67,22 @@ impl fmt::Display for Engine {
 /// A box ends the nesting of futures here: the drivers' own go deep, and callers would meet the compiler's limit.
 pub(super) fn connect(url: &DatabaseUrl, options: ConnectOptions) -> BoxFuture<'_, Result<Arc<dyn Database>>> {
     Box::pin(dispatch(url, options))
+}
+
+/// Opens the database at `url`, which lets its caller in by tokens.
+#[cfg_attr(not(feature = "cratedb"), expect(unused_variables, reason = "no other engine knows tokens"))]
+pub(super) fn connect_as(
+    url: &DatabaseUrl,
+    tokens: Arc<dyn TokenSource>,
+    options: ConnectOptions,
+) -> BoxFuture<'_, Result<Arc<dyn Database>>> {
+    match url.engine() {
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => Box::pin(cratedb::connect_as(url, tokens, options)),
+        engine => {
+            Box::pin(async move { Err(Error::input(format!("{engine} lets nobody in by tokens: {url} needs a password"))) })
+        }
+    }
 }
 
 #[cfg_attr(

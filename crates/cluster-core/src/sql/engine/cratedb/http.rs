@@ -1,12 +1,14 @@
 //! Requests to `/_sql`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Response};
+use reqwest::{Certificate, Client, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::super::super::TokenSource;
 use super::super::report::Report;
 use super::error::refusal;
 use crate::address::{DatabaseUrl, Tls};
@@ -22,6 +24,7 @@ pub(super) struct Endpoint {
     base: String,
     user: Option<String>,
     password: Option<Secret>,
+    tokens: Option<Arc<dyn TokenSource>>,
     schema: Option<String>,
     tls: Tls,
     root: Option<Certificate>,
@@ -54,11 +57,30 @@ impl Endpoint {
             base: format!("{scheme}://{host}:{}", url.port()),
             user: url.username().map(Into::into),
             password: url.password().cloned(),
+            tokens: None,
             schema: url.schema().map(Into::into),
             tls: url.tls(),
             root,
             is_local: url.is_local(),
         })
+    }
+
+    /// The same endpoint for somebody who is let in by tokens.
+    pub(super) fn with_tokens(self, tokens: Arc<dyn TokenSource>) -> Self {
+        Self { tokens: Some(tokens), ..self }
+    }
+
+    /// The request with who asks.
+    async fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, Report> {
+        if let Some(tokens) = &self.tokens {
+            let token = tokens.token().await.map_err(no_token)?;
+            return Ok(request.bearer_auth(token.expose()));
+        }
+        if self.user.is_none() && self.password.is_none() {
+            return Ok(request);
+        }
+        let user = self.user.as_deref().unwrap_or("crate");
+        Ok(request.basic_auth(user, self.password.as_ref().map(Secret::expose)))
     }
 
     /// A client with one connection: what a session sets on the server belongs to the connection.
@@ -80,11 +102,7 @@ impl Endpoint {
 
     /// Sends a statement; an answer that comes is one of success.
     pub(super) async fn send(&self, client: &Client, call: &Call<'_>) -> Result<Response, Report> {
-        let mut request = client.post(format!("{}/_sql?types=true", self.base)).json(call);
-        if self.user.is_some() || self.password.is_some() {
-            let user = self.user.as_deref().unwrap_or("crate");
-            request = request.basic_auth(user, self.password.as_ref().map(Secret::expose));
-        }
+        let mut request = self.authorized(client.post(format!("{}/_sql?types=true", self.base)).json(call)).await?;
         if let Some(schema) = &self.schema {
             request = request.header("Default-Schema", schema);
         }
@@ -107,7 +125,12 @@ impl Endpoint {
         struct Version {
             number: String,
         }
-        let response = client.get(&self.base).header("Accept", "application/json").send().await.map_err(failed)?;
+        let request = self.authorized(client.get(&self.base).header("Accept", "application/json")).await?;
+        let response = request.send().await.map_err(failed)?;
+        if !response.status().is_success() {
+            let status = response.status().as_u16();
+            return Err(refusal(status, &response.text().await.unwrap_or_default()));
+        }
         let root: Root = response.json().await.map_err(failed)?;
         Ok(root.version.number)
     }
@@ -174,6 +197,12 @@ impl Drop for Running {
             }
         });
     }
+}
+
+/// No token was to be had, so that nothing was sent.
+fn no_token(error: Error) -> Report {
+    let class = if error.is_retryable() { ErrorClass::Unavailable } else { ErrorClass::Authentication };
+    Report::new(class, error)
 }
 
 /// A request that got no answer, or half of one.

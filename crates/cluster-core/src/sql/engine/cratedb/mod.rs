@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout};
 
 use self::http::{Call, Endpoint};
 use self::session::CrateSession;
-use super::super::{Capabilities, ConnectOptions, Database, Engine, Server, Session};
+use super::super::{Capabilities, ConnectOptions, Database, Engine, Server, Session, TokenSource};
 use super::report::Report;
 use super::retry;
 use crate::address::DatabaseUrl;
@@ -34,8 +34,27 @@ use crate::error::{Error, ErrorClass, Result};
 
 /// Connects to the server that `url` names.
 pub(super) async fn connect(url: &DatabaseUrl, options: ConnectOptions) -> Result<Arc<dyn Database>> {
+    open(url, Endpoint::new(url)?, options).await
+}
+
+/// Connects to the server that `url` names, and is let in by tokens.
+pub(super) async fn connect_as(
+    url: &DatabaseUrl,
+    tokens: Arc<dyn TokenSource>,
+    options: ConnectOptions,
+) -> Result<Arc<dyn Database>> {
+    if url.username().is_some() || url.password().is_some() || url.password_reference().is_some() {
+        return Err(Error::input(format!("{url} names a user, and its caller is let in by tokens"))
+            .with_hint("leave out user and password"));
+    }
+    // A token is guarded on its way like a password; this one is never sent.
+    url.clone().with_user("token").with_password("token").prepare(&|_| None)?;
+    let endpoint = Endpoint::new(url)?.with_tokens(tokens);
+    open(url, endpoint, options).await
+}
+
+async fn open(url: &DatabaseUrl, endpoint: Endpoint, options: ConnectOptions) -> Result<Arc<dyn Database>> {
     let seats = Arc::new(Semaphore::new(usize::try_from(options.max_sessions.max(1)).unwrap_or(usize::MAX >> 3)));
-    let endpoint = Endpoint::new(url)?;
     let shared = Shared { endpoint, address: url.to_string(), options, seats, idle: Mutex::new(Vec::new()) };
     let client = shared.connect().await?;
     shared.put_back(client);
