@@ -1,7 +1,7 @@
 //! The client: where the API is, who asks, and how long an answer may take.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -28,6 +28,8 @@ pub struct CloudClient(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) http: reqwest::Client,
+    /// Moves content, which is never unpacked on its way; made when it is used first.
+    files: OnceLock<reqwest::Client>,
     pub(super) endpoint: Url,
     text: String,
     identity: String,
@@ -58,10 +60,59 @@ impl CloudClient {
         self.0.identity.clone()
     }
 
+    /// The same client with connections of its own: those of this one belong to the runtime that made them.
+    ///
+    /// # Errors
+    ///
+    /// The TLS library can't be set up.
+    pub fn fresh(&self) -> Result<Self> {
+        let credentials = self.0.credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        CloudClientBuilder {
+            endpoint: self.0.text.clone(),
+            credentials: Some(credentials),
+            region: self.0.region.clone(),
+            sudo: self.0.sudo,
+            timeout: self.0.timeout,
+            deadline: self.0.deadline,
+        }
+        .build()
+    }
+
     /// The most that one call may take, all attempts together.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.0.deadline
+    }
+
+    /// A client for the same caller with connections of its own, since connections end with the runtime that made them.
+    ///
+    /// # Errors
+    ///
+    /// The operating system has no source of trust or chance.
+    pub fn fresh(&self) -> Result<Self> {
+        let Inner { endpoint, text, identity, credentials, region, sudo, timeout, deadline, .. } = &*self.0;
+        let credentials = credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Self(Arc::new(Inner {
+            http: build(http(endpoint, *timeout))?,
+            files: OnceLock::new(),
+            endpoint: endpoint.clone(),
+            text: text.clone(),
+            identity: identity.clone(),
+            credentials: Mutex::new(credentials),
+            region: region.clone(),
+            sudo: *sudo,
+            timeout: *timeout,
+            deadline: *deadline,
+        })))
+    }
+
+    /// The client that moves content.
+    pub(super) fn content(&self) -> Result<&reqwest::Client> {
+        if let Some(files) = self.0.files.get() {
+            return Ok(files);
+        }
+        let files = build(http(&self.0.endpoint, self.0.timeout).no_gzip())?;
+        Ok(self.0.files.get_or_init(|| files))
     }
 }
 
@@ -147,17 +198,9 @@ impl CloudClientBuilder {
         let text = self.endpoint.trim().trim_end_matches('/').to_owned();
         let endpoint = check_endpoint(&text)?;
         let credentials = self.credentials.ok_or_else(no_credentials)?;
-        let mut http = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .user_agent(concat!("clusterkeep/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.timeout);
-        if is_loopback(&endpoint) {
-            // What stays on this machine takes no way around.
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|cause| Error::caused("prepare a client of CrateDB Cloud", cause))?;
         Ok(CloudClient(Arc::new(Inner {
-            http,
+            http: build(http(&endpoint, self.timeout))?,
+            files: OnceLock::new(),
             identity: identity(&text, &credentials),
             endpoint,
             text,
@@ -168,6 +211,20 @@ impl CloudClientBuilder {
             deadline: self.deadline,
         })))
     }
+}
+
+/// What all clients have in common.
+fn http(endpoint: &Url, timeout: Duration) -> reqwest::ClientBuilder {
+    let http = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .user_agent(concat!("clusterkeep/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(timeout);
+    // What stays on this machine takes no way around.
+    if is_loopback(endpoint) { http.no_proxy() } else { http }
+}
+
+fn build(http: reqwest::ClientBuilder) -> Result<reqwest::Client> {
+    http.build().map_err(|cause| Error::caused("prepare a client of CrateDB Cloud", cause))
 }
 
 /// Checks that credentials can be sent to `text`.

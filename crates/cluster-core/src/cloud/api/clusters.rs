@@ -26,6 +26,15 @@ impl CloudClient {
         self.read_list(call).await
     }
 
+    /// The clusters of an organization.
+    ///
+    /// # Errors
+    ///
+    /// There is no such organization, or the call fails.
+    pub async fn organization_clusters(&self, organization: Uuid, filter: &ClusterFilter) -> Result<Vec<Cluster>> {
+        self.clusters(&ClusterFilter { organization: Some(organization), ..filter.clone() }).await
+    }
+
     /// The cluster with the id `id`.
     ///
     /// # Errors

@@ -18,31 +18,31 @@ pub struct ClusterToken {
     /// The token.
     pub token: Secret,
     /// What the next token is had for.
-    pub refresh: Secret,
-    /// From when on the token is refused.
-    pub expiry: DateTime<Utc>,
+    pub refresh: Option<Secret>,
+    /// From when on the token is refused, where the service says so.
+    pub expiry: Option<DateTime<Utc>>,
 }
 
 impl ClusterToken {
     /// A token that was kept.
     #[must_use]
-    pub const fn new(token: Secret, refresh: Secret, expiry: DateTime<Utc>) -> Self {
+    pub const fn new(token: Secret, refresh: Option<Secret>, expiry: Option<DateTime<Utc>>) -> Self {
         Self { token, refresh, expiry }
     }
 
-    /// Whether the token is good at `now` and for `margin` longer.
+    /// Whether the token is good for certain at `now` and for `margin` longer.
     ///
     /// ```
     /// use chrono::TimeDelta;
     /// use clusterkeep_core::{cloud::ClusterToken, secret::Secret};
     /// let expiry = "2026-07-10T10:00:00Z".parse().unwrap();
-    /// let token = ClusterToken::new(Secret::new("a.b.c"), Secret::new("r"), expiry);
+    /// let token = ClusterToken::new(Secret::new("a.b.c"), None, Some(expiry));
     /// assert!(token.is_good_at(expiry - TimeDelta::minutes(10), TimeDelta::minutes(5)));
     /// assert!(!token.is_good_at(expiry - TimeDelta::minutes(5), TimeDelta::minutes(5)));
     /// ```
     #[must_use]
     pub fn is_good_at(&self, now: DateTime<Utc>, margin: TimeDelta) -> bool {
-        self.expiry.signed_duration_since(now) > margin
+        self.expiry.is_some_and(|expiry| expiry.signed_duration_since(now) > margin)
     }
 }
 
@@ -50,7 +50,8 @@ impl ClusterToken {
 #[derive(Deserialize)]
 struct Sent {
     token: String,
-    refresh: String,
+    #[serde(default, deserialize_with = "lenient::option")]
+    refresh: Option<String>,
     #[serde(default, deserialize_with = "lenient::time")]
     expiry: Option<DateTime<Utc>>,
 }
@@ -58,12 +59,11 @@ struct Sent {
 impl CloudClient {
     async fn token(&self, call: Call, operation: &str) -> Result<ClusterToken> {
         let sent: Sent = self.read(call.secret()).await?;
-        let Some(expiry) = sent.expiry.filter(|_| !sent.token.is_empty()) else {
-            return Err(CloudError::new(operation, CloudErrorKind::Nonsense)
-                .with_message("the token is empty, or does not say when it expires")
-                .into());
-        };
-        Ok(ClusterToken { token: Secret::new(sent.token), refresh: Secret::new(sent.refresh), expiry })
+        if sent.token.is_empty() {
+            return Err(CloudError::new(operation, CloudErrorKind::Nonsense).with_message("the token is empty").into());
+        }
+        let Sent { token, refresh, expiry } = sent;
+        Ok(ClusterToken { token: Secret::new(token), refresh: refresh.map(Secret::new), expiry })
     }
 
     /// A token for the database of a cluster.

@@ -66,8 +66,7 @@ impl CloudClient {
     }
 
     async fn named(&self, organization: Uuid, name: &str) -> Result<Vec<Cluster>> {
-        let filter = ClusterFilter { organization: Some(organization), ..ClusterFilter::default() };
-        let mut clusters = self.clusters(&filter).await?;
+        let mut clusters = self.organization_clusters(organization, &ClusterFilter::default()).await?;
         clusters.retain(|cluster| cluster.name == name);
         Ok(clusters)
     }
