@@ -19,6 +19,8 @@ pub mod civil;
 pub mod clock;
 #[cfg(feature = "cloud")]
 pub mod cloud;
+#[cfg(feature = "cratedb")]
+pub mod copy;
 pub mod env;
 pub mod error;
 pub mod event;

@@ -60,24 +60,6 @@ impl CloudClient {
         self.0.identity.clone()
     }
 
-    /// The same client with connections of its own: those of this one belong to the runtime that made them.
-    ///
-    /// # Errors
-    ///
-    /// The TLS library can't be set up.
-    pub fn fresh(&self) -> Result<Self> {
-        let credentials = self.0.credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        CloudClientBuilder {
-            endpoint: self.0.text.clone(),
-            credentials: Some(credentials),
-            region: self.0.region.clone(),
-            sudo: self.0.sudo,
-            timeout: self.0.timeout,
-            deadline: self.0.deadline,
-        }
-        .build()
-    }
-
     /// The most that one call may take, all attempts together.
     #[must_use]
     pub fn deadline(&self) -> Duration {

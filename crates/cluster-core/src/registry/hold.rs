@@ -31,14 +31,14 @@ pub struct Hold {
     registry: Registry,
     cluster: ClusterKey,
     holder: Holder,
-    /// The obligation that this hold is seeing to.
-    seeing_to: Option<Uuid>,
+    /// The obligations that this hold is seeing to.
+    seeing_to: Vec<Uuid>,
     let_go: bool,
 }
 
 impl Hold {
     pub(super) const fn new(registry: Registry, cluster: ClusterKey, holder: Holder) -> Self {
-        Self { registry, cluster, holder, seeing_to: None, let_go: false }
+        Self { registry, cluster, holder, seeing_to: Vec::new(), let_go: false }
     }
 
     /// The cluster.
@@ -47,25 +47,51 @@ impl Hold {
         &self.cluster
     }
 
-    /// Records that the cluster is to be suspended in the end; an obligation that is there already stays as it is.
+    /// Records that the cluster is to be suspended in the end, and returns the record's id.
     ///
     /// # Errors
     ///
     /// The record can't be written: nothing may be started then.
-    pub fn oblige(&self, cause: Cause) -> Result<()> {
-        let obligation = Obligation { id: Uuid::new_v4(), cause, since: Utc::now(), session: self.holder.session };
+    pub fn oblige(&self, cause: Cause) -> Result<Uuid> {
+        let (id, session) = (Uuid::new_v4(), self.holder.session);
+        let owed = Obligation { id, cause, since: Utc::now(), session, accepted: None };
         self.registry.change(&self.cluster, |record| {
-            record.obligation.get_or_insert(obligation);
-        })
+            // What was asked for before has either happened or is somebody else's affair by now.
+            record.obligations.retain(|old| old.accepted.is_none());
+            record.obligations.push(owed);
+        })?;
+        Ok(id)
     }
 
-    /// Records that nobody owes the cluster anything: somebody wants it to run on, or somebody else made it run.
+    /// Takes one's own obligation `id` back: somebody else made the cluster run.
+    ///
+    /// # Errors
+    ///
+    /// The record can't be written.
+    pub fn withdraw(&self, id: Uuid) -> Result<()> {
+        self.registry.settle(&self.cluster, &[id])
+    }
+
+    /// Records that nobody owes the cluster anything: somebody wants it to run on.
     ///
     /// # Errors
     ///
     /// The record can't be written.
     pub fn release(&self) -> Result<()> {
-        self.registry.change(&self.cluster, |record| record.obligation = None)
+        self.registry.change(&self.cluster, |record| record.obligations.clear())
+    }
+
+    /// Records that the suspension that [`leave`](Self::leave) asked for was accepted and is under way.
+    ///
+    /// # Errors
+    ///
+    /// The record can't be written.
+    pub fn accepted(&self) -> Result<()> {
+        self.registry.change(&self.cluster, |record| {
+            for owed in record.obligations.iter_mut().filter(|owed| self.seeing_to.contains(&owed.id)) {
+                owed.accepted.get_or_insert_with(Utc::now);
+            }
+        })
     }
 
     /// Leaves, and says what is left to do.
@@ -75,18 +101,20 @@ impl Hold {
     /// The record can't be read or written; the hold stays then.
     pub fn leave(&mut self) -> Result<Departure> {
         let holder = &self.holder;
-        let (departure, obligation) = self.registry.change(&self.cluster, |record| {
+        let (departure, seeing_to) = self.registry.change(&self.cluster, |record| {
             record.holders.retain(|other| other.id != holder.id);
-            match &record.obligation {
-                Some(obligation) if record.holders.is_empty() => {
+            match record.open() {
+                Some(owed) if record.holders.is_empty() => {
+                    let cause = owed.cause;
+                    let seeing_to = record.obligations.iter().map(|owed| owed.id).collect();
                     record.leaving = Some(holder.clone());
-                    (Departure::Suspend { cause: obligation.cause }, Some(obligation.id))
+                    (Departure::Suspend { cause }, seeing_to)
                 }
-                _ => (Departure::Stays { others: record.holders.len() }, None),
+                _ => (Departure::Stays { others: record.holders.len() }, Vec::new()),
             }
         })?;
-        self.seeing_to = obligation;
-        self.let_go = obligation.is_none();
+        self.let_go = seeing_to.is_empty();
+        self.seeing_to = seeing_to;
         Ok(departure)
     }
 
@@ -101,12 +129,11 @@ impl Hold {
     }
 
     fn forget(&self, done: bool) -> Result<()> {
-        let (holder, seeing_to) = (self.holder.id, self.seeing_to);
         self.registry.change(&self.cluster, |record| {
-            record.holders.retain(|other| other.id != holder);
-            record.leaving.take_if(|leaving| leaving.id == holder);
+            record.holders.retain(|other| other.id != self.holder.id);
+            record.leaving.take_if(|leaving| leaving.id == self.holder.id);
             if done {
-                record.obligation.take_if(|obligation| Some(obligation.id) == seeing_to);
+                record.obligations.retain(|owed| !self.seeing_to.contains(&owed.id));
             }
         })
     }

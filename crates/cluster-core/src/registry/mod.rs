@@ -96,15 +96,13 @@ impl Registry {
         Ok(records)
     }
 
-    /// Forgets the obligation `id` of `cluster`, which was seen to.
+    /// Forgets the obligations `ids` of `cluster`, which were seen to.
     ///
     /// # Errors
     ///
     /// The record can't be read or written.
-    pub fn settle(&self, cluster: &ClusterKey, id: Uuid) -> Result<()> {
-        self.change(cluster, |record| {
-            record.obligation.take_if(|obligation| obligation.id == id);
-        })
+    pub fn settle(&self, cluster: &ClusterKey, ids: &[Uuid]) -> Result<()> {
+        self.change(cluster, |record| record.obligations.retain(|owed| !ids.contains(&owed.id)))
     }
 
     /// Changes the record of `cluster` while nobody else can.

@@ -52,6 +52,8 @@ pub struct Obligation {
     pub since: DateTime<Utc>,
     /// The process that took it on.
     pub session: Uuid,
+    /// When the suspension that it asks for was accepted; from then on only its success is to be seen to.
+    pub accepted: Option<DateTime<Utc>>,
 }
 
 /// That a guard of a process relies on the cluster.
@@ -72,8 +74,8 @@ pub struct Holder {
 pub struct Record {
     /// The cluster.
     pub cluster: ClusterKey,
-    /// That it is to be suspended in the end.
-    pub obligation: Option<Obligation>,
+    /// That it is to be suspended in the end, and why; each guard takes that on for itself.
+    pub obligations: Vec<Obligation>,
     /// Who holds it.
     pub holders: Vec<Holder>,
     /// Who is suspending it just now, as the last one out.
@@ -83,12 +85,18 @@ pub struct Record {
 impl Record {
     /// A cluster that nobody holds and nobody owes anything.
     pub(super) const fn new(cluster: ClusterKey) -> Self {
-        Self { cluster, obligation: None, holders: Vec::new(), leaving: None }
+        Self { cluster, obligations: Vec::new(), holders: Vec::new(), leaving: None }
     }
 
     /// Whether there is nothing left to know.
     pub(super) const fn is_settled(&self) -> bool {
-        self.obligation.is_none() && self.holders.is_empty() && self.leaving.is_none()
+        self.obligations.is_empty() && self.holders.is_empty() && self.leaving.is_none()
+    }
+
+    /// What is owed to it and was not asked for yet.
+    #[must_use]
+    pub fn open(&self) -> Option<&Obligation> {
+        self.obligations.iter().find(|owed| owed.accepted.is_none())
     }
 
     /// Forgets the processes that are gone.

@@ -51,10 +51,10 @@ fn an_obligation_outlives_who_took_it_on() {
     let records = registry.records().unwrap();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert!(record.holders.is_empty());
-    let obligation = record.obligation.clone().unwrap();
-    registry.settle(&cluster, Uuid::new_v4()).unwrap();
+    let owed = record.open().unwrap().id;
+    registry.settle(&cluster, &[Uuid::new_v4()]).unwrap();
     assert_eq!(registry.records().unwrap().len(), 1, "another obligation than that one");
-    registry.settle(&cluster, obligation.id).unwrap();
+    registry.settle(&cluster, &[owed]).unwrap();
     assert!(registry.records().unwrap().is_empty());
 }
 
@@ -73,7 +73,7 @@ fn a_process_that_is_gone_holds_nothing() {
     std::mem::forget(hold);
     std::fs::write(&path, text.replace(&registry.session.id.to_string(), &gone.to_string())).unwrap();
     let records = registry.records().unwrap();
-    assert!(records[0].holders.is_empty() && records[0].obligation.is_some(), "{records:?}");
+    assert!(records[0].holders.is_empty() && records[0].open().is_some(), "{records:?}");
     let mut next = registry.hold(&cluster).unwrap().unwrap();
     assert_eq!(next.leave().unwrap(), Departure::Suspend { cause: Cause::Resumed });
     next.left(false).unwrap();
@@ -88,4 +88,42 @@ fn a_record_that_makes_no_sense_is_an_error_and_no_licence() {
     std::fs::write(registry.path(&cluster), "{\"cluster\": 1").unwrap();
     assert!(registry.hold(&cluster).is_err());
     assert!(registry.records().is_err());
+}
+
+#[test]
+fn what_was_accepted_is_no_longer_owed_by_who_comes_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::open(folder.path()).unwrap();
+    let cluster = key("under-way");
+    let mut hold = registry.hold(&cluster).unwrap().unwrap();
+    hold.oblige(Cause::Resumed).unwrap();
+    assert!(matches!(hold.leave().unwrap(), Departure::Suspend { .. }));
+    hold.accepted().unwrap();
+    // The process ends before it knows how that went.
+    drop(hold);
+    assert!(registry.records().unwrap()[0].obligations[0].accepted.is_some());
+    let mut next = registry.hold(&cluster).unwrap().unwrap();
+    assert_eq!(next.leave().unwrap(), Departure::Stays { others: 0 }, "somebody else has started it since");
+    let mut third = registry.hold(&cluster).unwrap().unwrap();
+    third.oblige(Cause::Resumed).unwrap();
+    assert_eq!(third.leave().unwrap(), Departure::Suspend { cause: Cause::Resumed });
+    third.left(true).unwrap();
+    assert!(registry.records().unwrap().is_empty());
+}
+
+#[test]
+fn who_did_not_start_it_withdraws_without_taking_from_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::open(folder.path()).unwrap();
+    let cluster = key("both");
+    let mut starter = registry.hold(&cluster).unwrap().unwrap();
+    let mut other = registry.hold(&cluster).unwrap().unwrap();
+    let withdrawn = other.oblige(Cause::Resumed).unwrap();
+    starter.oblige(Cause::Resumed).unwrap();
+    other.withdraw(withdrawn).unwrap();
+    assert_eq!(starter.leave().unwrap(), Departure::Stays { others: 1 });
+    drop(starter);
+    assert_eq!(other.leave().unwrap(), Departure::Suspend { cause: Cause::Resumed });
+    other.left(true).unwrap();
+    assert!(registry.records().unwrap().is_empty());
 }

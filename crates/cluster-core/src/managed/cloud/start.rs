@@ -1,0 +1,132 @@
+//! Bringing a cluster of CrateDB Cloud up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::super::builder::{Holding, Started, Suspend};
+use super::super::cluster::Cluster;
+use super::backend::CloudBackend;
+use super::suspend::Which;
+use super::undo::CloudUndo;
+use super::{Access, create, find};
+use crate::address::ClusterAddress;
+use crate::cloud::{self, Changing, CloudClient, OperationKind};
+use crate::error::{Error, Result};
+use crate::registry::{Cause, ClusterKey, Hold, Registry};
+
+/// How often a registry that says "somebody is suspending it" is looked at again.
+const LEAVING_POLL: Duration = Duration::from_millis(100);
+/// How often a database that should run is asked whether it does.
+const READY_POLL: Duration = Duration::from_millis(500);
+
+/// Brings the cluster at `address` up, and waits until its database answers.
+pub(in super::super) async fn start(access: &Access, address: &ClusterAddress, holding: Holding) -> Result<Started> {
+    let limit = holding.limit();
+    let name = address.to_string();
+    // Cancelled or out of time, what is under way is dropped, and the guard within undoes it.
+    match tokio::time::timeout(limit, bring_up(access, address, holding)).await {
+        Ok(started) => started,
+        Err(_) => Err(Error::failed(format!("start cluster {name}: not running after {} s", limit.as_secs()))
+            .with_hint("give it more time with `--timeout`; what was begun is undone")),
+    }
+}
+
+async fn bring_up(access: &Access, address: &ClusterAddress, holding: Holding) -> Result<Started> {
+    let client = access.client()?;
+    let registry = Registry::open(&holding.folder.join("registry"))?;
+    let mut guard = match find(&client, address).await? {
+        Some(cluster) => {
+            let hold = hold(&registry, &key(&client, &cluster)).await?;
+            CloudUndo::new(client.clone(), Which::Id(cluster.id), hold, &holding)
+        }
+        None => create::create(&client, address, &registry, &holding).await?,
+    };
+    match run(&client, &guard, &holding).await {
+        Ok((cluster, notes)) => Ok(Started { cluster, undo: Box::new(guard), notes }),
+        Err(error) => {
+            // Undone here rather than by dropping it: this may wait without blocking the runtime.
+            if let Err(left) = guard.leave().await {
+                tracing::warn!(error = %left, "what a failed start began is not undone");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Makes the cluster that is held run.
+async fn run(client: &CloudClient, guard: &CloudUndo, holding: &Holding) -> Result<(Cluster, Vec<String>)> {
+    let wait = holding.wait();
+    let mut notes = Vec::new();
+    // What somebody else is doing to it comes first: it may be on its way up or down.
+    let mut found = client.wait_until_idle(guard.id()?, &wait).await?;
+    if found.is_suspended() {
+        found = resume(client, guard, holding.suspend).await?;
+    }
+    let can_suspend = found.allow_suspend != Some(false);
+    match holding.suspend {
+        Suspend::Always if !can_suspend => {
+            return Err(Error::failed(format!("cluster {} can't be suspended: {}", found.name, product(&found)))
+                .with_hint("leave it running, or change its product with `clusterkeep cluster scale --product`"));
+        }
+        Suspend::Always => drop(guard.oblige(Cause::Asked)?),
+        Suspend::WhatItStarted | Suspend::Never => {}
+    }
+    if !can_suspend {
+        notes.push(format!(
+            "{} can't be suspended: the cluster runs on, and is billed, when its guard leaves",
+            product(&found)
+        ));
+    }
+    let cluster = Cluster::new(Arc::new(CloudBackend::new(client.clone(), &found, holding)));
+    until_ready(&cluster).await?;
+    Ok((cluster, notes))
+}
+
+/// Resumes the cluster; owes it a suspension only where it was this call that did it.
+async fn resume(client: &CloudClient, guard: &CloudUndo, suspend: Suspend) -> Result<cloud::Cluster> {
+    let (id, ours) = (guard.id()?, AtomicBool::new(false));
+    let owed = if suspend == Suspend::Never { None } else { guard.oblige(Cause::Resumed)? };
+    let call = async || {
+        let answer = client.set_suspended(id, false).await?;
+        ours.store(true, Ordering::Relaxed);
+        Ok(answer)
+    };
+    let changing = Changing::new(id, OperationKind::Suspend, "resume");
+    let running = |cluster: &cloud::Cluster| cluster.suspended == Some(false);
+    let resumed = client.change(&changing, running, call, guard.wait()).await?;
+    if !ours.load(Ordering::Relaxed) {
+        guard.withdraw(owed)?;
+    }
+    Ok(resumed)
+}
+
+fn product(cluster: &cloud::Cluster) -> String {
+    format!("product {}", cluster.product_name.as_deref().unwrap_or("(unknown)"))
+}
+
+/// Waits until the database answers; the caller's deadline bounds it.
+async fn until_ready(cluster: &Cluster) -> Result<()> {
+    let begun = Instant::now();
+    while !cluster.ready().await {
+        tracing::debug!(cluster = cluster.name(), waited = ?begun.elapsed(), "the database does not answer yet");
+        sleep(READY_POLL).await;
+    }
+    Ok(())
+}
+
+/// Holds the cluster as soon as nobody on this machine is suspending it any more.
+pub(super) async fn hold(registry: &Registry, key: &ClusterKey) -> Result<Hold> {
+    loop {
+        if let Some(hold) = registry.hold(key)? {
+            return Ok(hold);
+        }
+        sleep(LEAVING_POLL).await;
+    }
+}
+
+pub(super) fn key(client: &CloudClient, cluster: &cloud::Cluster) -> ClusterKey {
+    ClusterKey { endpoint: client.endpoint().to_owned(), id: Some(cluster.id), name: cluster.name.clone() }
+}

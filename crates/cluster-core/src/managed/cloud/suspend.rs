@@ -1,0 +1,108 @@
+//! Having a cluster of CrateDB Cloud suspended, whatever else is being done to it.
+
+use chrono::{DateTime, Duration, Utc};
+use uuid::Uuid;
+
+use super::super::info::Left;
+use crate::cloud::{Changing, CloudClient, CloudErrorKind, Cluster, ClusterFilter, OperationKind, Wait};
+use crate::error::{Error, Result};
+use crate::registry::Hold;
+
+/// How far the clocks of this machine and of the Cloud may be apart.
+pub(in super::super) const SKEW: Duration = Duration::minutes(5);
+
+/// Which cluster is meant.
+#[derive(Debug, Clone)]
+pub(super) enum Which {
+    /// One that is there.
+    Id(Uuid),
+    /// One whose creation was asked for and not answered yet.
+    Asked {
+        /// By what name.
+        name: String,
+        /// In which organization.
+        organization: Uuid,
+        /// When.
+        since: DateTime<Utc>,
+    },
+}
+
+impl Which {
+    pub(super) const fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Asked { .. } => None,
+        }
+    }
+
+    /// The cluster as it is now; none where there is none, or no more.
+    async fn look(&self, client: &CloudClient) -> Result<Option<Cluster>> {
+        match self {
+            Self::Id(id) => match client.cluster(*id).await {
+                Ok(cluster) => Ok(Some(cluster)),
+                Err(error) if is(&error, CloudErrorKind::NotFound) => Ok(None),
+                Err(error) => Err(error),
+            },
+            Self::Asked { name, organization, since } => {
+                let filter = ClusterFilter { organization: Some(*organization), ..ClusterFilter::default() };
+                let all = client.clusters(&filter).await?;
+                let ours = |cluster: &Cluster| {
+                    let created = cluster.dc.as_ref().and_then(|dc| dc.created);
+                    cluster.name == *name && created.is_some_and(|created| created >= *since - SKEW)
+                };
+                Ok(all.into_iter().find(ours))
+            }
+        }
+    }
+}
+
+/// Has the cluster suspended, whatever else is being done to it, and waits until that is done.
+///
+/// `accepted` is called as soon as the Cloud has taken it on.
+pub(super) async fn down(
+    client: &CloudClient,
+    which: &Which,
+    wait: &Wait,
+    accepted: impl Fn() + Send + Sync,
+) -> Result<Left> {
+    let Some(cluster) = which.look(client).await? else { return Ok(Left::AlreadySuspended) };
+    let idle = cluster.running_operation().is_none();
+    if idle && cluster.is_suspended() {
+        return Ok(Left::AlreadySuspended);
+    }
+    if idle && cluster.allow_suspend == Some(false) {
+        return Ok(Left::CannotSuspend);
+    }
+    let changing = Changing::new(cluster.id, OperationKind::Suspend, "suspend");
+    let call = async || {
+        let answer = client.set_suspended(cluster.id, true).await?;
+        accepted();
+        Ok(answer)
+    };
+    match client.change(&changing, Cluster::is_suspended, call, wait).await {
+        Ok(_) => Ok(Left::Suspended),
+        // Somebody has deleted it.
+        Err(error) if is(&error, CloudErrorKind::NotFound) => Ok(Left::AlreadySuspended),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has a cluster suspended that `hold` is the last one out of, and records how that went.
+pub(in super::super) async fn held(client: &CloudClient, id: Uuid, hold: Hold, wait: &Wait) -> Result<Left> {
+    let left = down(client, &Which::Id(id), wait, || note(&hold)).await;
+    hold.left(left.is_ok())?;
+    left
+}
+
+/// Records that the suspension was accepted.
+pub(super) fn note(hold: &Hold) {
+    if let Err(error) = hold.accepted() {
+        // The record says less than is known then, and the sweep looks for itself.
+        tracing::warn!(cluster = %hold.cluster().name, %error, "record that a suspension was accepted");
+    }
+}
+
+/// Whether `error` is the Cloud's, of this kind.
+fn is(error: &Error, kind: CloudErrorKind) -> bool {
+    matches!(error, Error::Cloud(error) if error.kind == kind)
+}

@@ -1,0 +1,168 @@
+//! What a guard of a cluster in CrateDB Cloud does when it leaves.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::super::backend::Undo;
+use super::super::builder::Holding;
+use super::super::info::Left;
+use super::super::worker;
+use super::suspend::{self, Which};
+use crate::cloud::{CloudClient, Wait};
+use crate::error::{Error, Result};
+use crate::registry::{Cause, Departure, Hold};
+
+/// The most that the suspension by a dropped guard may take in the background, for as long as the process lives.
+const BACKGROUND: Duration = Duration::from_secs(15 * 60);
+
+/// The hold on a cluster, and what is to be done when it ends.
+#[derive(Debug)]
+pub(super) struct CloudUndo {
+    client: CloudClient,
+    which: Which,
+    name: String,
+    wait: Wait,
+    drop_timeout: Duration,
+    /// Gone when there is nothing left to do.
+    hold: Option<Hold>,
+}
+
+impl CloudUndo {
+    pub(super) fn new(client: CloudClient, which: Which, hold: Hold, holding: &Holding) -> Self {
+        let name = hold.cluster().name.clone();
+        Self { client, which, name, wait: holding.wait(), drop_timeout: holding.drop_timeout, hold: Some(hold) }
+    }
+
+    /// The cluster, once it is there.
+    pub(super) fn id(&self) -> Result<Uuid> {
+        self.which.id().ok_or_else(|| Error::failed(format!("cluster {} is not created yet", self.name)))
+    }
+
+    /// How its operations are waited for.
+    pub(super) const fn wait(&self) -> &Wait {
+        &self.wait
+    }
+
+    /// Takes it on to suspend the cluster in the end.
+    pub(super) fn oblige(&self, cause: Cause) -> Result<Option<Uuid>> {
+        self.hold.as_ref().map(|hold| hold.oblige(cause)).transpose()
+    }
+
+    /// Takes that back: somebody else made the cluster run.
+    pub(super) fn withdraw(&self, obligation: Option<Uuid>) -> Result<()> {
+        let pair = self.hold.as_ref().zip(obligation);
+        pair.map_or(Ok(()), |(hold, obligation)| hold.withdraw(obligation))
+    }
+
+    /// Owes the cluster nothing any more.
+    pub(super) fn release(&self) -> Result<()> {
+        self.hold.as_ref().map_or(Ok(()), Hold::release)
+    }
+
+    /// The cluster is there now, under an id; `hold` is the hold on that.
+    pub(super) fn created(&mut self, id: Uuid, hold: Hold) -> Result<()> {
+        self.which = Which::Id(id);
+        let Some(mut intent) = self.hold.replace(hold) else { return Ok(()) };
+        intent.release()?;
+        intent.leave()?;
+        Ok(())
+    }
+
+    /// Leaves, and waits until what that asks for is done.
+    pub(super) async fn leave(&mut self) -> Result<Left> {
+        // The hold stays in its place while this waits: cancelled here, the guard is dropped and goes on by itself.
+        let Some(hold) = self.hold.as_mut() else { return Ok(Left::AlreadySuspended) };
+        match hold.leave()? {
+            Departure::Stays { others } => {
+                self.hold = None;
+                Ok(if others == 0 { Left::Running } else { Left::Held { others } })
+            }
+            Departure::Suspend { .. } => {
+                let left = suspend::down(&self.client, &self.which, &self.wait, || suspend::note(hold)).await;
+                let Some(hold) = self.hold.take() else { return left };
+                // What could not be done is left to the sweep.
+                let recorded = hold.left(left.is_ok());
+                let left = left?;
+                recorded?;
+                Ok(left)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Undo for CloudUndo {
+    async fn stop(mut self: Box<Self>) -> Result<Left> {
+        let (limit, name) = (self.wait.timeout, self.name.clone());
+        match tokio::time::timeout(limit, self.leave()).await {
+            Ok(left) => left,
+            Err(_) => Err(Error::failed(format!("suspend cluster {name}: not done after {} s", limit.as_secs()))
+                .with_hint(format!("look at it with `clusterkeep cluster info --cluster {name}`"))),
+        }
+    }
+
+    fn keep(mut self: Box<Self>) -> Result<String> {
+        self.release()?;
+        if let Some(mut hold) = self.hold.take() {
+            hold.leave()?;
+        }
+        Ok(command(&self.which, &self.name))
+    }
+}
+
+/// What suspends the cluster by hand.
+fn command(which: &Which, name: &str) -> String {
+    which.id().map_or_else(
+        || format!("clusterkeep cluster stop --cluster {name}"),
+        |id| format!("clusterkeep cluster stop --cluster {id}"),
+    )
+}
+
+impl Drop for CloudUndo {
+    fn drop(&mut self) {
+        let Some(mut hold) = self.hold.take() else { return };
+        let (cluster, by_hand) = (self.name.clone(), command(&self.which, &self.name));
+        match hold.leave() {
+            Ok(Departure::Stays { others }) => {
+                tracing::debug!(cluster, others, "a guard has left, its cluster stays as it is");
+                return;
+            }
+            Ok(Departure::Suspend { .. }) => {}
+            Err(error) => {
+                tracing::error!(cluster, %error, "a dropped guard can't tell whether to suspend; by hand: {by_hand}");
+                return;
+            }
+        }
+        let (client, which, wait) = (self.client.clone(), self.which.clone(), self.wait.clone());
+        let job = async move |answer: worker::Answer<Result<()>>| {
+            let accepted = || {
+                suspend::note(&hold);
+                answer.say(Ok(()));
+            };
+            // Connections of the client belong to a runtime that may be gone.
+            let left = match client.fresh() {
+                Ok(client) => suspend::down(&client, &which, &wait, accepted).await,
+                Err(error) => Err(error),
+            };
+            let recorded = hold.left(left.is_ok());
+            answer.say(left.and(recorded));
+        };
+        match worker::run(self.drop_timeout, BACKGROUND, job) {
+            Ok(Some(Ok(()))) => tracing::info!(cluster, "a dropped guard has its cluster suspended"),
+            Ok(Some(Err(error))) => {
+                tracing::error!(cluster, %error, "a dropped guard could not suspend its cluster; by hand: {by_hand}");
+            }
+            Ok(None) => {
+                tracing::error!(
+                    cluster,
+                    "a dropped guard does not know yet whether its cluster is suspended; by hand: {by_hand}"
+                );
+            }
+            Err(error) => {
+                tracing::error!(cluster, %error, "a dropped guard could not suspend its cluster; by hand: {by_hand}");
+            }
+        }
+    }
+}
