@@ -122,6 +122,12 @@ fn info(cluster: &cloud::Cluster) -> ClusterInfo {
     }
 }
 
+impl From<&cloud::Cluster> for ClusterInfo {
+    fn from(cluster: &cloud::Cluster) -> Self {
+        info(cluster)
+    }
+}
+
 fn absent(address: &ClusterAddress) -> ClusterInfo {
     ClusterInfo {
         name: address.to_string(),
