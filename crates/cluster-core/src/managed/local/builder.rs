@@ -9,16 +9,19 @@ use super::engine::{self, Installation, Recipe, Wish};
 use super::guard::LocalServer;
 use super::home::Home;
 use super::port;
-use super::supervisor::Supervisor;
+use super::supervisor::{Commands, Supervisor};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::sql::Engine;
 
 /// How often other ports are tried where somebody took the chosen ones in the meantime.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 
 /// The most that a start may take, whatever is asked for; no clock overflows by it.
 const MOST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The most that a start may take where nothing is asked for.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A server to start; made by [`LocalServer::engine`] and its like.
 ///
@@ -27,17 +30,17 @@ const MOST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `start`"]
 pub struct LocalServerBuilder {
-    engine: Engine,
-    directory: Option<PathBuf>,
-    binaries: Option<PathBuf>,
-    database: Option<String>,
-    settings: Vec<(String, String)>,
-    environment: Vec<(String, String)>,
-    port: Option<u16>,
-    password: bool,
-    durable: bool,
-    timeout: Duration,
-    grace: Option<Duration>,
+    pub(super) engine: Engine,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) binaries: Option<PathBuf>,
+    pub(super) database: Option<String>,
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) port: Option<u16>,
+    pub(super) password: bool,
+    pub(super) durable: bool,
+    pub(super) timeout: Duration,
+    pub(super) grace: Option<Duration>,
 }
 
 impl LocalServerBuilder {
@@ -52,7 +55,7 @@ impl LocalServerBuilder {
             port: None,
             password: true,
             durable: true,
-            timeout: Duration::from_secs(90),
+            timeout: TIMEOUT,
             grace: None,
         }
     }
@@ -136,7 +139,8 @@ impl LocalServerBuilder {
     ///
     /// # Guarantees
     ///
-    /// A start that fails, times out or is cancelled leaves no process and no temporary directory.
+    /// A start that fails, times out or is cancelled leaves no process and no temporary directory. Where it fails, the
+    /// log is put aside among the temporary files, and the error names it; the ten newest such logs stay.
     ///
     /// # Errors
     ///
@@ -147,7 +151,7 @@ impl LocalServerBuilder {
     }
 
     async fn start_on(self, mut choose: impl FnMut(usize) -> io::Result<Vec<u16>> + Send) -> Result<LocalServer> {
-        let deadline = Instant::now() + self.timeout.min(MOST_TIMEOUT);
+        let deadline = self.deadline();
         let recipe = engine::recipe(self.engine)?;
         self.check()?;
         let installation = self.find(recipe)?;
@@ -158,22 +162,27 @@ impl LocalServerBuilder {
                 *first = port;
             }
             let mut server = self.launch(recipe, &installation, ports)?;
-            match server.become_ready(deadline).await {
-                Ok(()) => return Ok(server),
-                Err(error) => {
-                    // Whoever listens there when our server is gone is somebody else.
-                    let ports = server.ports().to_vec();
-                    server.discard().await;
-                    match port::taken(&ports) {
-                        Some(port) if self.port == Some(port) => {
-                            return Err(Error::caused(format!("port {port} is taken"), error));
-                        }
-                        Some(_) if attempt < ATTEMPTS && Instant::now() < deadline => attempt += 1,
-                        _ => return Err(error),
-                    }
+            let Err(obstacle) = server.become_ready(deadline).await else { return Ok(server) };
+            let ports = server.ports().to_vec();
+            // Whoever listens there when our server is gone is somebody else.
+            let (error, log) = server.discard(obstacle).await;
+            match port::taken(&ports) {
+                Some(port) if self.port == Some(port) => {
+                    return Err(Error::caused(format!("port {port} is taken"), error)
+                        .with_hint("end who listens there, or give another port"));
                 }
+                Some(_) if attempt < ATTEMPTS && Instant::now() < deadline => {
+                    attempt += 1;
+                    log.into_iter().for_each(|log| drop(std::fs::remove_file(log)));
+                }
+                _ => return Err(error),
             }
         }
+    }
+
+    /// When the start has failed.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout.min(MOST_TIMEOUT)
     }
 
     /// From here on there is a process; it is in the guard at once.
@@ -192,18 +201,31 @@ impl LocalServerBuilder {
             password: password.as_ref(),
             durable: self.durable,
             settings: &self.settings,
+            peers: None,
         };
-        let mut launch = recipe.launch(installation, &wish)?;
-        let own = self.environment.iter().map(|(name, value)| (name.into(), value.into()));
-        launch.commands.environment.extend(own);
+        let commands = self.commands(recipe, installation, &wish)?;
         let grace = self.grace.unwrap_or_else(|| recipe.grace(home.is_temporary()));
         tracing::debug!(product = recipe.product(), home = %home.path().display(), ?ports, "starting a private server");
-        let supervisor = Supervisor::spawn(&home, &launch.commands, grace)?;
-        Ok(LocalServer::new(recipe, database, ports, launch, home, supervisor))
+        let supervisor = Supervisor::spawn(&home, &commands, grace)?;
+        let root = recipe.url(ports.first().copied().unwrap_or_default(), password.as_ref());
+        Ok(LocalServer::new(recipe, database, ports, root, home, supervisor))
+    }
+
+    /// What to run, in the environment that was asked for.
+    pub(super) fn commands(
+        &self,
+        recipe: &'static dyn Recipe,
+        installation: &Installation,
+        wish: &Wish<'_>,
+    ) -> Result<Commands> {
+        let mut commands = recipe.launch(installation, wish)?;
+        let own = self.environment.iter().map(|(name, value)| (name.into(), value.into()));
+        commands.environment.extend(own);
+        Ok(commands)
     }
 
     /// The password of an earlier start, else a new one.
-    fn password_for(&self, home: &Home) -> Result<Option<Secret>> {
+    pub(super) fn password_for(&self, home: &Home) -> Result<Option<Secret>> {
         if home.data().exists() {
             return Ok(home.read("password")?.map(|text| Secret::new(text.trim())));
         }
@@ -216,7 +238,7 @@ impl LocalServerBuilder {
     }
 
     /// Checks what can be known to be wrong before anything is touched.
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         if let Some(name) = self.database.as_deref().filter(|name| !is_plain_name(name)) {
             return Err(Error::input(format!("`{name}` can't be the name of a private server's database"))
                 .with_hint("up to 48 lower-case letters, digits and underscores, a letter first"));
@@ -235,7 +257,7 @@ impl LocalServerBuilder {
         Ok(())
     }
 
-    fn find(&self, recipe: &'static dyn Recipe) -> Result<Installation> {
+    pub(super) fn find(&self, recipe: &'static dyn Recipe) -> Result<Installation> {
         let place = |directory: &Path| format!(" in `{}`", directory.display());
         recipe.find(self.binaries.as_deref()).ok_or_else(|| {
             let place = self.binaries.as_deref().map_or_else(|| " on this machine".into(), place);

@@ -5,34 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::builder::LocalServerBuilder;
-use super::engine::{Launch, Recipe};
+use super::engine::Recipe;
 use super::home::Home;
-use super::ready::{self, Probe};
+use super::log;
+use super::ready::{self, Obstacle};
 use super::supervisor::Supervisor;
+use super::urls::Urls;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::sql::{Db, Engine};
-
-/// The addresses of a server, with its password.
-#[derive(Debug, Clone)]
-struct Urls {
-    /// Up to and with the slash before the name of a database.
-    root: Secret,
-    database: Secret,
-    maintenance: Secret,
-}
-
-impl Urls {
-    fn new(root: Secret, database: &str, maintenance: &str) -> Self {
-        let (database, maintenance) = (within(&root, database), within(&root, maintenance));
-        Self { root, database, maintenance }
-    }
-}
-
-/// The address of the database `name` below `root`.
-fn within(root: &Secret, name: &str) -> Secret {
-    Secret::new(format!("{}{name}", root.expose()))
-}
 
 /// A database server of this machine that lives as long as this value.
 ///
@@ -44,10 +25,9 @@ fn within(root: &Secret, name: &str) -> Secret {
 /// Where this process is killed, a supervisor does it.
 #[must_use = "dropping the guard ends the server"]
 pub struct LocalServer {
-    product: &'static str,
+    recipe: &'static dyn Recipe,
     ports: Vec<u16>,
     urls: Urls,
-    probe: Probe,
     /// Goes before the home: a directory is removed when nobody writes to it any more.
     supervisor: Option<Supervisor>,
     home: Home,
@@ -78,19 +58,19 @@ impl LocalServer {
         recipe: &'static dyn Recipe,
         database: &str,
         ports: Vec<u16>,
-        launch: Launch,
+        root: Secret,
         home: Home,
         supervisor: Supervisor,
     ) -> Self {
-        let Launch { probe, url: root, .. } = launch;
         let urls = Urls::new(root, database, recipe.maintenance());
-        Self { product: recipe.product(), ports, urls, probe, supervisor: Some(supervisor), home }
+        Self { recipe, ports, urls, supervisor: Some(supervisor), home }
     }
 
     /// Waits until the server answers.
-    pub(super) async fn become_ready(&mut self, deadline: Instant) -> Result<()> {
+    pub(super) async fn become_ready(&mut self, deadline: Instant) -> Result<(), Obstacle> {
+        let port = self.port();
         let answers = async {
-            self.probe.until_answered(self.ports.first().copied().unwrap_or_default()).await;
+            self.recipe.probe().until_answered(port).await;
             ready::let_in(self.urls.database.expose()).await
         };
         let ended = async {
@@ -103,16 +83,16 @@ impl LocalServer {
             // Whoever answers when our server has ended is somebody else's.
             biased;
             status = ended => format!("it ended with {status}"),
-            answer = answers => {
-                return answer.map_err(|error| Error::caused(format!("ask {} whether it is ready", self.product), error));
-            }
+            answer = answers => return answer.map_err(Obstacle::Refusal),
             () = tokio::time::sleep_until(deadline.into()) => "it did not answer in time".to_owned(),
         };
-        Err(self.failure(&what))
+        Err(Obstacle::Silence(what))
     }
 
-    fn failure(&self, what: &str) -> Error {
-        Error::failed(format!("start {}: {what}; the end of its log:\n{}", self.product, self.home.log_tail()))
+    /// Where the log is, or will be when the home is gone, and its end.
+    fn log(&self) -> (PathBuf, String) {
+        let path = if self.home.is_own() { log::keep(self.recipe.slug(), &[self.home.log()]) } else { None };
+        (path.unwrap_or_else(|| self.home.log()), self.home.log_tail())
     }
 
     /// The address of its database, as its superuser, with the password.
@@ -130,7 +110,7 @@ impl LocalServer {
     /// The address of the database `name` on it, as its superuser, with the password.
     #[must_use]
     pub fn url_of(&self, name: &str) -> String {
-        within(&self.urls.root, name).expose().to_owned()
+        self.urls.of(name)
     }
 
     /// The port of 127.0.0.1 that clients use.
@@ -181,9 +161,16 @@ impl LocalServer {
         }
     }
 
-    /// Ends what did not become a server.
-    pub(super) async fn discard(mut self) {
+    /// Ends what did not become a server; returns why it did not, and the log where that was put aside.
+    pub(super) async fn discard(mut self, obstacle: Obstacle) -> (Error, Option<PathBuf>) {
+        let (path, tail) = match &obstacle {
+            Obstacle::Silence(_) => self.log(),
+            Obstacle::Refusal(_) => (self.home.log(), String::new()),
+        };
+        let error = obstacle.into_error(self.recipe.product(), &path, &tail);
+        let aside = Some(path).filter(|path| *path != self.home.log());
         drop(tokio::task::spawn_blocking(move || self.end()).await);
+        (error, aside)
     }
 
     /// Lets the server live on when this value, or this process, is gone.
@@ -192,7 +179,7 @@ impl LocalServer {
     ///
     /// It has ended already.
     pub fn keep(mut self) -> Result<KeptServer> {
-        let ended = || Error::failed(format!("keep a private {} that has ended already", self.product));
+        let ended = || Error::failed(format!("keep a private {} that has ended already", self.recipe.product()));
         let pid = self.pid().ok_or_else(ended)?;
         let mut supervisor = self.supervisor.take().ok_or_else(ended)?;
         if supervisor.exited().is_some() {
@@ -200,20 +187,25 @@ impl LocalServer {
         }
         supervisor.keep().map_err(|error| Error::caused("keep a private server", error))?;
         self.home.keep();
-        Ok(KeptServer { product: self.product, urls: self.urls.clone(), directory: self.home.path().to_owned(), pid })
+        Ok(KeptServer {
+            product: self.recipe.product(),
+            urls: self.urls.clone(),
+            directory: self.home.path().to_owned(),
+            pid,
+        })
     }
 
     /// Ends the server; nothing is left to do the second time.
     fn end(&mut self) -> Result<()> {
         let Some(mut supervisor) = self.supervisor.take() else { return Ok(()) };
         let early = supervisor.exited();
-        let log = early.map(|_| self.home.log_tail());
+        let log = early.map(|_| self.log());
         let in_order = supervisor.end();
         self.home.remove()?;
-        let product = self.product;
+        let product = self.recipe.product();
         match (early, log) {
-            (Some(status), Some(log)) => {
-                Err(Error::failed(format!("{product} had ended with {status}; the end of its log:\n{log}")))
+            (Some(status), Some((path, tail))) => {
+                Err(ready::with_log(format!("{product} had ended with {status}"), &path, &tail))
             }
             _ if !in_order => Err(Error::failed(format!("{product} did not end in time and was killed"))),
             _ => Ok(()),
@@ -224,7 +216,7 @@ impl LocalServer {
 impl fmt::Debug for LocalServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("LocalServer");
-        text.field("product", &self.product).field("ports", &self.ports).field("directory", &self.home.path());
+        text.field("product", &self.recipe.product()).field("ports", &self.ports).field("directory", &self.home.path());
         text.finish_non_exhaustive()
     }
 }
@@ -232,7 +224,7 @@ impl fmt::Debug for LocalServer {
 impl Drop for LocalServer {
     fn drop(&mut self) {
         if let Err(error) = self.end() {
-            tracing::warn!(product = self.product, directory = %self.home.path().display(), %error, "private server");
+            tracing::warn!(product = self.recipe.product(), directory = %self.home.path().display(), %error, "private server");
         }
     }
 }

@@ -10,19 +10,20 @@
 //! ```
 //!
 //! A temporary home is removed with its value; one that the user named stays for ever.
+//!
+//! The account that the server runs under may own what is here, and this process may be root: nothing here follows a
+//! symbolic link in the last place of a path.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::account::Account;
+use super::log;
 use crate::error::{Error, Result};
 
-/// How much of the end of a log goes into an error.
-const TAIL_BYTES: u64 = 4096;
-const TAIL_LINES: usize = 20;
 /// How often a directory is tried to be removed, and the time in between.
 const REMOVAL_TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -32,7 +33,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Home {
     path: PathBuf,
     temporary: Option<tempfile::TempDir>,
+    /// Whether nobody will miss what is in it.
+    scratch: bool,
     account: Option<Account>,
+}
+
+/// Options that never follow a link in the last place.
+pub(super) fn nofollow() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    options
 }
 
 impl Home {
@@ -44,13 +54,18 @@ impl Home {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&base)
             .map_err(|error| Error::io("create a directory in", &base, error))?;
-        let home = Self { path: directory.path().to_owned(), temporary: Some(directory), account };
+        let home = Self { path: directory.path().to_owned(), temporary: Some(directory), scratch: true, account };
         home.own(&home.path)?;
         home.furnish()
     }
 
     /// The directory at `path`, made if it is not there, that stays.
     pub(super) fn kept(path: &Path, account: Option<Account>) -> Result<Self> {
+        Self::at(path, account, false)
+    }
+
+    /// The directory at `path`, made if it is not there, that somebody else removes where it is for `scratch`.
+    pub(super) fn at(path: &Path, account: Option<Account>, scratch: bool) -> Result<Self> {
         let path = std::path::absolute(path).map_err(|error| Error::io("resolve", path, error))?;
         let create = |path: &Path| {
             if let Some(parent) = path.parent() {
@@ -65,7 +80,7 @@ impl Home {
         create(&path).map_err(|error| Error::io("create", &path, error))?;
         let entries = fs::read_dir(&path).map_err(|error| Error::io("read", &path, error))?;
         let is_new = entries.count() == 0;
-        let home = Self { path, temporary: None, account };
+        let home = Self { path, temporary: None, scratch, account };
         if is_new {
             home.own(&home.path)?;
         } else if let Some(account) = &home.account {
@@ -84,42 +99,18 @@ impl Home {
 
     /// Checks that the server can get here, and makes what it finds here.
     fn furnish(self) -> Result<Self> {
-        self.check_way()?;
+        check_way(&self.path, self.account.as_ref())?;
         let tmp = self.file("tmp");
         fs::create_dir_all(&tmp).map_err(|error| Error::io("create", &tmp, error))?;
         self.own(&tmp)?;
         Ok(self)
     }
 
-    /// Every directory above must let the account pass, or the server fails in a way that nobody understands.
-    fn check_way(&self) -> Result<()> {
-        let Some(account) = &self.account else { return Ok(()) };
-        for above in self.path.ancestors().skip(1) {
-            let facts = fs::metadata(above).map_err(|error| Error::io("read", above, error))?;
-            let bit = match () {
-                () if facts.uid() == account.uid => 0o100,
-                () if facts.gid() == account.gid => 0o010,
-                () => 0o001,
-            };
-            if facts.mode() & bit == 0 {
-                return Err(Error::input(format!(
-                    "directory `{}` can't be entered by `{}`, which the server would run under",
-                    above.display(),
-                    account.name
-                ))
-                .with_hint(
-                    "use a directory that everybody can enter (TMPDIR says where temporary ones are made), or run as \
-                     another user than root",
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Gives `path` to the account that the server runs under.
     fn own(&self, path: &Path) -> Result<()> {
         let Some(account) = &self.account else { return Ok(()) };
-        chown(path, Some(account.uid), Some(account.gid)).map_err(|error| Error::io("change the owner of", path, error))
+        lchown(path, Some(account.uid), Some(account.gid))
+            .map_err(|error| Error::io("change the owner of", path, error))
     }
 
     /// The directory itself.
@@ -132,8 +123,13 @@ impl Home {
         self.account.as_ref()
     }
 
-    /// Whether it goes with this value.
+    /// Whether nobody will miss what is in it, so that the server may end at once.
     pub(super) const fn is_temporary(&self) -> bool {
+        self.scratch
+    }
+
+    /// Whether it goes with this value.
+    pub(super) const fn is_own(&self) -> bool {
         self.temporary.is_some()
     }
 
@@ -156,53 +152,57 @@ impl Home {
     pub(super) fn write_private(&self, name: &str, content: &str) -> Result<PathBuf> {
         let path = self.file(name);
         let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            let mut file = nofollow().write(true).create(true).truncate(true).open(&path)?;
+            self.give(&file)?;
             file.write_all(content.as_bytes())
         };
         write().map_err(|error| Error::io("write", &path, error))?;
-        self.own(&path)?;
         Ok(path)
+    }
+
+    fn give(&self, file: &File) -> std::io::Result<()> {
+        let Some(account) = &self.account else { return Ok(()) };
+        fchown(file, Some(account.uid), Some(account.gid))
     }
 
     /// Reads a file of an earlier start.
     pub(super) fn read(&self, name: &str) -> Result<Option<String>> {
         let path = self.file(name);
-        match fs::read_to_string(&path) {
+        match nofollow().read(true).open(&path).and_then(std::io::read_to_string) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", path, error)),
         }
     }
 
+    /// Removes a file of an earlier start.
+    pub(super) fn forget(&self, name: &str) -> Result<()> {
+        let path = self.file(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The path of the log.
+    pub(super) fn log(&self) -> PathBuf {
+        self.file("server.log")
+    }
+
     /// The log, to write to its end.
     pub(super) fn open_log(&self) -> Result<File> {
-        let path = self.file("server.log");
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Error::io("open", &path, error))?;
-        self.own(&path)?;
-        Ok(file)
+        let path = self.log();
+        let open = || {
+            let file = nofollow().append(true).create(true).open(&path)?;
+            self.give(&file)?;
+            Ok(file)
+        };
+        open().map_err(|error| Error::io("open", &path, error))
     }
 
     /// The last lines of the log, for an error.
     pub(super) fn log_tail(&self) -> String {
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = File::open(self.file("server.log"))?;
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-            let mut end = Vec::new();
-            file.take(TAIL_BYTES).read_to_end(&mut end)?;
-            Ok(end)
-        };
-        let text = match read() {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => return format!("(the log can't be read: {error})"),
-        };
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        log::tail(&self.log())
     }
 
     /// Makes a temporary home stay.
@@ -214,18 +214,52 @@ impl Home {
 
     /// Removes a temporary home.
     pub(super) fn remove(&mut self) -> Result<()> {
-        let Some(directory) = self.temporary.take() else { return Ok(()) };
-        let path = directory.keep();
-        let mut left = REMOVAL_TRIES;
-        loop {
-            left -= 1;
-            match fs::remove_dir_all(&path) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-                // What was killed may finish the call that it was in, and with it make another file.
-                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && left > 0 => std::thread::sleep(PAUSE),
-                Err(error) => return Err(Error::io("remove", path, error)),
-            }
+        self.temporary.take().map_or(Ok(()), |directory| remove(&directory.keep()))
+    }
+}
+
+/// Every directory above `path` must let the account pass, or the server fails in a way that nobody understands.
+///
+/// Those that are not there yet will be made so that it can.
+pub(super) fn check_way(path: &Path, account: Option<&Account>) -> Result<()> {
+    let Some(account) = account else { return Ok(()) };
+    for above in path.ancestors().skip(1) {
+        let facts = match fs::metadata(above) {
+            Ok(facts) => facts,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io("read", above, error)),
+        };
+        let bit = match () {
+            () if facts.uid() == account.uid => 0o100,
+            () if facts.gid() == account.gid => 0o010,
+            () => 0o001,
+        };
+        if facts.mode() & bit == 0 {
+            return Err(Error::input(format!(
+                "directory `{}` can't be entered by `{}`, which the server would run under",
+                above.display(),
+                account.name
+            ))
+            .with_hint(
+                "use a directory that everybody can enter (TMPDIR says where temporary ones are made, XDG_STATE_HOME \
+                 where those of named clusters are), or run as another user than root",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Removes the directory at `path`, whose last writers may be about to end.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    let mut left = REMOVAL_TRIES;
+    loop {
+        left -= 1;
+        match fs::remove_dir_all(path) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            // What was killed may finish the call that it was in, and with it make another file.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && left > 0 => std::thread::sleep(PAUSE),
+            Err(error) => return Err(Error::io("remove", path, error)),
         }
     }
 }
@@ -260,17 +294,5 @@ mod tests {
         }
         fs::write(root.path().join("file"), "").unwrap();
         assert!(Home::kept(&root.path().join("file"), None).is_err());
-    }
-
-    #[test]
-    fn the_tail_of_a_log_is_its_last_lines() {
-        let home = Home::temporary("test", None).unwrap();
-        let mut log = home.open_log().unwrap();
-        for line in 0..1000 {
-            writeln!(log, "line {line}\n").unwrap();
-        }
-        let tail = home.log_tail();
-        assert_eq!(tail.lines().count(), TAIL_LINES);
-        assert!(tail.ends_with("line 999"));
     }
 }

@@ -24,12 +24,16 @@
 
 mod account;
 mod builder;
+mod cluster;
 mod engine;
 mod guard;
 mod home;
+mod log;
 mod port;
 mod ready;
 mod supervisor;
+mod urls;
 
 pub use builder::LocalServerBuilder;
+pub use cluster::{KeptCluster, LocalCluster, LocalClusters, LocalEnd, LocalNode, LocalRecord, LocalState, LocalWish};
 pub use guard::{KeptServer, LocalServer};

@@ -5,17 +5,20 @@
 //! right server and is asked where the engine's driver is compiled in.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::log;
 use crate::address::DatabaseUrl;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sql::{ConnectOptions, Db, Engine, sql};
 
-/// How long one question may take.
+/// How long one question may take, and how long after it the next one comes.
 const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A question and what answer means yes.
 #[derive(Debug)]
@@ -66,11 +69,71 @@ pub(super) async fn let_in(url: &str) -> Result<()> {
         // It answers before it has opened the tables of an earlier start.
         let red = || sql("SELECT count(*) FROM sys.health WHERE health = 'RED'");
         while db.query(red()).await?.scalar::<i64>()? > 0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
     db.close().await;
     Ok(())
+}
+
+/// Asks the node at `url` until it is one of `nodes` and no table is missing; may take as long as it takes.
+///
+/// While a cluster forms, its nodes answer questions with errors: they end nothing here.
+pub(super) async fn formed(url: &str, nodes: usize) -> Result<()> {
+    if nodes == 1 {
+        return let_in(url).await;
+    }
+    let address: DatabaseUrl = url.parse()?;
+    if !is_compiled_in(address.engine()) {
+        return Ok(());
+    }
+    let is_complete = async || -> Result<bool> {
+        let db = Db::connect_with(&address, ConnectOptions::default().max_sessions(1)).await?;
+        let count: i64 = db.query(sql("SELECT count(*) FROM sys.nodes")).await?.scalar()?;
+        db.close().await;
+        Ok(usize::try_from(count).is_ok_and(|count| count >= nodes))
+    };
+    loop {
+        // An answer that never comes is none.
+        let question = async { Ok(is_complete().await? && let_in(url).await.is_ok()) };
+        match tokio::time::timeout(PATIENCE, question).await {
+            Ok(Ok(true)) => return Ok(()),
+            Ok(Err(error)) => {
+                let error: Error = error;
+                tracing::trace!(%error, "a cluster forms");
+            }
+            _ => {}
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Why a server is not ready.
+#[derive(Debug)]
+pub(super) enum Obstacle {
+    /// It ended or did not answer; its log may say why.
+    Silence(String),
+    /// It answered, and did not let its owner in.
+    Refusal(Error),
+}
+
+impl Obstacle {
+    /// The error, with the end of the log at `path`.
+    pub(super) fn into_error(self, product: &str, path: &Path, tail: &str) -> Error {
+        match self {
+            Self::Silence(what) => with_log(format!("start {product}: {what}"), path, tail),
+            Self::Refusal(error) => Error::caused(format!("ask {product} whether it is ready"), error),
+        }
+    }
+}
+
+/// What happened, with the end of the log at `path`, which may have a hint in it.
+pub(super) fn with_log(what: String, path: &Path, tail: &str) -> Error {
+    let error = Error::failed(format!("{what}; the end of its log `{}`:\n{tail}", path.display()));
+    match log::advice(tail) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
 }
 
 /// Whether this build can talk to `engine`.

@@ -3,14 +3,17 @@
 //! All waiting here is by polling and bounded, needs no runtime, and never panics, so that a destructor can do it.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::account::Account;
 use super::home::Home;
 use crate::error::{Error, Result};
 
@@ -55,30 +58,44 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Starts a supervisor in `home`; `grace` is what each signal gets.
     pub(super) fn spawn(home: &Home, commands: &Commands, grace: Duration) -> Result<Self> {
-        let log = home.open_log()?;
-        let errors = log.try_clone().map_err(|error| Error::io("open", home.file("server.log"), error))?;
-        let grace = grace.as_secs().clamp(1, MOST_GRACE);
-        let removed = if home.is_temporary() { home.path().as_os_str() } else { OsStr::new("") };
+        Self::spawn_for(home, commands, grace, Stdio::piped(), home.open_log()?, None)
+    }
+
+    /// Starts a supervisor that watches `owner`, writes to `log`, and says to the FIFO `news` when its server is gone.
+    pub(super) fn spawn_for(
+        home: &Home,
+        commands: &Commands,
+        grace: Duration,
+        owner: Stdio,
+        log: File,
+        news: Option<&Path>,
+    ) -> Result<Self> {
+        let errors = log.try_clone().map_err(|error| Error::io("open", home.log(), error))?;
+        let removed = if home.is_own() { home.path().as_os_str() } else { OsStr::new("") };
         // A file, for the sake of whoever lists the processes.
         let script = home.write_private("supervisor.sh", SCRIPT)?;
         let mut command = Command::new("/bin/sh");
         command.arg(script);
-        command.arg(removed).arg(grace.to_string()).arg(commands.signals);
+        command.arg(removed).arg(seconds(grace).to_string()).arg(commands.signals);
         command.arg(setup_script(home, &commands.setup)).arg(server_script(&commands.server));
+        command.arg(news.unwrap_or_else(|| Path::new("")));
         command
             .current_dir(home.path())
             .env_clear()
             .envs(commands.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::piped()).stdout(log).stderr(errors);
+        command.stdin(owner).stdout(log).stderr(errors);
+        Self::run(command, home.account(), patience(commands, grace))
+    }
+
+    /// Starts `command` under `account` in a process group of its own.
+    pub(super) fn run(mut command: Command, account: Option<&Account>, patience: Duration) -> Result<Self> {
         // A group of its own: Ctrl-C on the terminal reaches the owner alone, who ends the server in order.
         command.process_group(0);
-        if let Some(account) = home.account() {
+        if let Some(account) = account {
             command.uid(account.uid).gid(account.gid);
         }
         let mut child = command.spawn().map_err(|error| Error::io("start", "/bin/sh", error))?;
         let pipe = child.stdin.take();
-        let signals = commands.signals.split_ascii_whitespace().count() as u64;
-        let patience = Duration::from_secs(grace * signals + 1);
         Ok(Self { child, pipe, patience, status: None })
     }
 
@@ -113,6 +130,19 @@ impl Supervisor {
         match waitid(WaitId::Pid(pid), options) {
             Ok(found) => found.is_some(),
             Err(error) => error == rustix::io::Errno::CHILD,
+        }
+    }
+
+    /// The id of its process.
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it and what is left of its process group.
+    pub(super) fn kill(&mut self) {
+        if self.exited().is_none() {
+            self.kill_group();
         }
     }
 
@@ -167,6 +197,17 @@ impl Drop for Supervisor {
             self.end();
         }
     }
+}
+
+/// What each signal gets, in whole seconds.
+fn seconds(grace: Duration) -> u64 {
+    grace.as_secs().clamp(1, MOST_GRACE)
+}
+
+/// How long the end of what `commands` started may take.
+pub(super) fn patience(commands: &Commands, grace: Duration) -> Duration {
+    let signals = commands.signals.split_ascii_whitespace().count() as u64;
+    Duration::from_secs(seconds(grace) * signals + 1)
 }
 
 /// The shell command that makes the data under another name and renames it when it is complete.

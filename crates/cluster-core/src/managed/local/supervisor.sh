@@ -8,6 +8,7 @@
 # $3 signals that end the server, in order
 # $4 shell command that prepares the data, or nothing
 # $5 shell command that becomes the server
+# $6 FIFO to tell when the server is gone, or nothing
 directory=$1 grace=$2
 
 exec 3<&0 </dev/null
@@ -47,6 +48,12 @@ run() {
 status=0 verdict=0
 [ -z "$4" ] || run "$4" 'TERM KILL'
 [ "$status" -ne 0 ] || run "$5" "$3"
+
+if [ -p "$6" ]; then
+    echo "$status" >ended
+    # Opened for both directions, it waits for nobody.
+    echo gone 1<>"$6"
+fi
 
 # An owner that lives still wants to read the log of a server that ended by itself: the directory stays until it is gone.
 if [ -n "$directory" ] && [ "$verdict" -ne 7 ]; then

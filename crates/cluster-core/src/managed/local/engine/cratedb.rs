@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Installation, Launch, Recipe, Wish, environment};
+use super::{Installation, Peers, Recipe, Wish, environment};
 use crate::env::CRATEDB_HOME;
 use crate::error::Result;
 use crate::managed::local::ready::Probe;
@@ -68,7 +68,7 @@ impl Recipe for CrateDb {
         Duration::from_secs(if temporary { 5 } else { 30 })
     }
 
-    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Launch> {
+    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Commands> {
         let home = wish.home;
         let [http, psql, transport] = [0, 1, 2].map(|index| wish.ports.get(index).copied().unwrap_or_default());
         let mut server: Vec<OsString> = vec![installation.server.clone().into()];
@@ -81,12 +81,17 @@ impl Recipe for CrateDb {
         set("http.port", http.to_string().into());
         set("psql.port", psql.to_string().into());
         set("transport.tcp.port", transport.to_string().into());
-        set("discovery.type", "single-node".into());
-        set("cluster.name", "clusterkeep-local".into());
-        set("node.name", "n0".into());
+        match wish.peers {
+            Some(peers) => peers_settings(peers).into_iter().for_each(|(name, value)| set(name, value.into())),
+            None => {
+                set("discovery.type", "single-node".into());
+                set("cluster.name", "clusterkeep-local".into());
+                set("node.name", "n0".into());
+            }
+        }
         set("path.data", home.data().into());
         set("path.logs", home.file("logs").into());
-        set("path.repo", home.file("repo").into());
+        set("path.repo", wish.peers.map_or_else(|| home.file("repo"), |peers| peers.repo.clone()).into());
         // Durability is a setting of each table here: there is none of the server that could be lowered.
         for (name, value) in wish.settings {
             set(name, value.into());
@@ -103,20 +108,48 @@ impl Recipe for CrateDb {
             ]
             .map(|(name, value)| (name.into(), value.into())),
         );
-        Ok(Launch {
-            commands: Commands {
-                setup: Vec::new(),
-                server,
-                signals: if home.is_temporary() { "KILL" } else { "TERM KILL" },
-                environment,
-            },
-            probe: Probe {
-                hello: b"GET / HTTP/1.0\r\nAccept: application/json\r\n\r\n".to_vec(),
-                ready: |answer| answer.starts_with(b"HTTP/1.") && answer.get(8..12) == Some(b" 200"),
-            },
-            url: Secret::new(format!("crate://crate@127.0.0.1:{http}/")),
+        Ok(Commands {
+            setup: Vec::new(),
+            server,
+            signals: if home.is_temporary() { "KILL" } else { "TERM KILL" },
+            environment,
         })
     }
+
+    fn probe(&self) -> Probe {
+        Probe {
+            hello: b"GET / HTTP/1.0\r\nAccept: application/json\r\n\r\n".to_vec(),
+            ready: |answer| answer.starts_with(b"HTTP/1.") && answer.get(8..12) == Some(b" 200"),
+        }
+    }
+
+    fn url(&self, port: u16, _password: Option<&Secret>) -> Secret {
+        Secret::new(format!("crate://crate@127.0.0.1:{port}/"))
+    }
+
+    fn forms_clusters(&self) -> bool {
+        true
+    }
+}
+
+/// What makes a server a node of a cluster.
+fn peers_settings(peers: &Peers) -> Vec<(&'static str, String)> {
+    let name = |node: usize| format!("n{node}");
+    let count = peers.transports.len();
+    let mut settings = vec![("cluster.name", peers.cluster.clone()), ("node.name", name(peers.node))];
+    if count == 1 {
+        settings.push(("discovery.type", "single-node".into()));
+        return settings;
+    }
+    let seeds: Vec<String> = peers.transports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    settings.push(("discovery.seed_hosts", seeds.join(",")));
+    if peers.founding {
+        // Told again to a cluster that exists, a node that lost its data would found another one beside it.
+        settings.push(("cluster.initial_master_nodes", (0..count).map(name).collect::<Vec<_>>().join(",")));
+    }
+    settings.push(("gateway.expected_data_nodes", count.to_string()));
+    settings.push(("gateway.recover_after_data_nodes", (count / 2 + 1).to_string()));
+    settings
 }
 
 /// `value` as it survives the start script, which evaluates it once more within double quotes.
@@ -134,6 +167,21 @@ fn escaped(value: &OsStr) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nodes_are_told_who_founds_the_cluster_once_only() {
+        let mut peers =
+            Peers { cluster: "c".into(), node: 1, transports: vec![1, 2, 3], repo: "/repo".into(), founding: true };
+        let names = |peers: &Peers| peers_settings(peers).into_iter().collect::<std::collections::BTreeMap<_, _>>();
+        let settings = names(&peers);
+        assert_eq!(settings["cluster.initial_master_nodes"], "n0,n1,n2");
+        assert_eq!(settings["discovery.seed_hosts"], "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3");
+        assert_eq!((settings["node.name"].as_str(), settings["cluster.name"].as_str()), ("n1", "c"));
+        peers.founding = false;
+        assert!(!names(&peers).contains_key("cluster.initial_master_nodes"));
+        peers.transports = vec![1];
+        assert_eq!(names(&peers)["discovery.type"], "single-node");
+    }
 
     #[test]
     fn values_survive_the_start_script() {

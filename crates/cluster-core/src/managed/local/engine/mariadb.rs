@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Installation, Launch, Recipe, Wish, environment, program, search_path};
+use super::{Installation, Recipe, Wish, environment, program, search_path};
 use crate::error::{Error, Result};
 use crate::managed::local::ready::Probe;
 use crate::managed::local::supervisor::{Commands, Step};
@@ -58,7 +58,7 @@ impl Recipe for MariaDb {
         Duration::from_secs(if temporary { 5 } else { 30 })
     }
 
-    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Launch> {
+    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Commands> {
         let home = wish.home;
         let port = wish.ports.first().copied().unwrap_or_default();
         let accounts = home.write_private("accounts.sql", &accounts(wish))?;
@@ -86,18 +86,22 @@ impl Recipe for MariaDb {
         for (name, value) in wish.settings {
             set(name, value.into());
         }
-        let login = wish.password.map_or_else(String::new, |password| format!(":{}", password.expose()));
-        Ok(Launch {
-            commands: Commands {
-                setup: vec![setup(installation, wish)?],
-                server,
-                signals: if home.is_temporary() { "KILL" } else { "TERM KILL" },
-                environment: environment(home),
-            },
-            // It speaks first: four bytes of packet header, then the version of the protocol, or 0xff for an error.
-            probe: Probe { hello: Vec::new(), ready: |answer| answer.get(4) == Some(&10) },
-            url: Secret::new(format!("mariadb://root{login}@127.0.0.1:{port}/")),
+        Ok(Commands {
+            setup: vec![setup(installation, wish)?],
+            server,
+            signals: if home.is_temporary() { "KILL" } else { "TERM KILL" },
+            environment: environment(home),
         })
+    }
+
+    fn probe(&self) -> Probe {
+        // It speaks first: four bytes of packet header, then the version of the protocol, or 0xff for an error.
+        Probe { hello: Vec::new(), ready: |answer| answer.get(4) == Some(&10) }
+    }
+
+    fn url(&self, port: u16, password: Option<&Secret>) -> Secret {
+        let login = password.map_or_else(String::new, |password| format!(":{}", password.expose()));
+        Secret::new(format!("mariadb://root{login}@127.0.0.1:{port}/"))
     }
 }
 

@@ -50,7 +50,24 @@ pub(super) trait Recipe: Sync {
     fn grace(&self, temporary: bool) -> Duration;
 
     /// What to run.
-    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Launch>;
+    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Commands>;
+
+    /// How to ask whether it is ready.
+    fn probe(&self) -> Probe;
+
+    /// The address of the server at `port` of this machine, up to and with the slash before the name of a database.
+    fn url(&self, port: u16, password: Option<&Secret>) -> Secret;
+
+    /// Removes from `home` what an earlier server left there that would keep the next one from starting; called where
+    /// it is certain that none that was started here is left.
+    fn tidy(&self, _home: &Home) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether several of its servers make a cluster.
+    fn forms_clusters(&self) -> bool {
+        false
+    }
 }
 
 /// An installed server.
@@ -72,15 +89,23 @@ pub(super) struct Wish<'a> {
     /// What was committed survives a crash of this machine.
     pub(super) durable: bool,
     pub(super) settings: &'a [(String, String)],
+    /// The cluster that it is a node of; none where it is on its own.
+    pub(super) peers: Option<&'a Peers>,
 }
 
-/// What to run, and how to talk to it.
-#[derive(Debug)]
-pub(super) struct Launch {
-    pub(super) commands: Commands,
-    pub(super) probe: Probe,
-    /// The address up to and with the slash before the name of the database.
-    pub(super) url: Secret,
+/// The cluster that a server is a node of.
+#[derive(Debug, Clone)]
+pub(super) struct Peers {
+    /// The name by which its nodes know one another.
+    pub(super) cluster: String,
+    /// Which of them this one is, from 0.
+    pub(super) node: usize,
+    /// The ports that the nodes talk to one another by, in order of the nodes.
+    pub(super) transports: Vec<u16>,
+    /// Where all of them keep their snapshots.
+    pub(super) repo: PathBuf,
+    /// Whether the cluster was never there before, so that its nodes must be told who may found it.
+    pub(super) founding: bool,
 }
 
 /// The recipe of `engine`.

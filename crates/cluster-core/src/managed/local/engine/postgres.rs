@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Installation, Launch, Recipe, Wish, environment, program, search_path};
+use super::{Installation, Recipe, Wish, environment, program, search_path};
 use crate::error::{Error, Result};
+use crate::managed::local::home::Home;
 use crate::managed::local::ready::Probe;
 use crate::managed::local::supervisor::{Commands, Step};
 use crate::secret::Secret;
@@ -64,7 +65,7 @@ impl Recipe for Postgres {
         Duration::from_secs(if temporary { 5 } else { 20 })
     }
 
-    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Launch> {
+    fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Commands> {
         let home = wish.home;
         let port = wish.ports.first().copied().unwrap_or_default();
         let mut server: Vec<OsString> = vec![installation.server.clone().into(), "-D".into(), home.data().into()];
@@ -83,20 +84,48 @@ impl Recipe for Postgres {
         for (name, value) in wish.settings {
             set(name, value);
         }
-        let login = wish.password.map_or_else(String::new, |password| format!(":{}", password.expose()));
-        Ok(Launch {
-            commands: Commands {
-                setup: setup(installation, wish)?,
-                server,
-                // A temporary server loses nothing by ending at once; another writes its checkpoint first. Killed
-                // outright it would leave shared memory behind.
-                signals: if home.is_temporary() { "QUIT KILL" } else { "INT QUIT KILL" },
-                environment: environment(home),
-            },
-            probe: Probe { hello: startup_message(), ready: |answer| answer.first() == Some(&b'R') },
-            url: Secret::new(format!("postgres://{USER}{login}@127.0.0.1:{port}/")),
+        Ok(Commands {
+            setup: setup(installation, wish)?,
+            server,
+            // A temporary server loses nothing by ending at once; another writes its checkpoint first. Killed outright
+            // it would leave shared memory behind.
+            signals: if home.is_temporary() { "QUIT KILL" } else { "INT QUIT KILL" },
+            environment: environment(home),
         })
     }
+
+    fn tidy(&self, home: &Home) -> Result<()> {
+        let name = "data/postmaster.pid";
+        let Some(text) = home.read(name)? else { return Ok(()) };
+        let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
+        if pid.is_some_and(|pid| is_elsewhere(Path::new("/proc"), pid, &home.data())) {
+            home.forget(name)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn probe(&self) -> Probe {
+        Probe { hello: startup_message(), ready: |answer| answer.first() == Some(&b'R') }
+    }
+
+    fn url(&self, port: u16, password: Option<&Secret>) -> Secret {
+        let login = password.map_or_else(String::new, |password| format!(":{}", password.expose()));
+        Secret::new(format!("postgres://{USER}{login}@127.0.0.1:{port}/"))
+    }
+}
+
+/// Whether the process `pid` is certainly not a server in `data`, as the list of processes at `proc` tells.
+///
+/// PostgreSQL itself asks no more than whether there is a process of that number. After a power failure that may be any,
+/// and in a container, where numbers repeat and nobody may collect the dead, it often is.
+fn is_elsewhere(proc: &Path, pid: u32, data: &Path) -> bool {
+    let process = proc.join(pid.to_string());
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:")).map(str::trim_start);
+    let is_dead = state.is_some_and(|state| state.starts_with('Z'));
+    // A server works in its data. Where that can't be seen, PostgreSQL is left to judge.
+    is_dead || fs::read_link(process.join("cwd")).is_ok_and(|directory| directory != data)
 }
 
 /// Makes the data, and in it the database where it is another than the one that is always there.
@@ -165,6 +194,27 @@ mod tests {
         }
         let found = versions(root.path());
         assert_eq!(found, ["17", "15", "9"].map(|version| root.path().join(version).join("bin")));
+    }
+
+    #[test]
+    fn only_a_process_that_is_certainly_another_is_taken_for_one() {
+        let root = tempfile::tempdir().unwrap();
+        let (data, other) = (Path::new("/somewhere/data"), Path::new("/elsewhere"));
+        for (pid, state, cwd, expected) in [
+            (1, "S (sleeping)", Some(data), false),
+            (2, "S (sleeping)", Some(other), true),
+            (3, "Z (zombie)", None, true),
+            (4, "S (sleeping)", None, false),
+        ] {
+            let process = root.path().join(pid.to_string());
+            fs::create_dir(&process).unwrap();
+            fs::write(process.join("status"), format!("Name:\tpostgres\nState:\t{state}\n")).unwrap();
+            if let Some(cwd) = cwd {
+                std::os::unix::fs::symlink(cwd, process.join("cwd")).unwrap();
+            }
+            assert_eq!(is_elsewhere(root.path(), pid, data), expected, "{pid}");
+        }
+        assert!(!is_elsewhere(root.path(), 5, data), "one that is not there is PostgreSQL's own matter");
     }
 
     #[test]

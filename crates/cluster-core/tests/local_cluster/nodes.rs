@@ -1,0 +1,39 @@
+//! A CrateDB of several nodes.
+
+use clusterkeep_core::managed::local::LocalWish;
+use clusterkeep_core::sql::{Db, Engine, sql};
+
+use super::process::{ENDED, Folder, is_there, read, signal, write};
+
+#[tokio::test]
+async fn three_nodes_make_one_cluster_twice() {
+    if !is_there(Engine::Cratedb) {
+        return;
+    }
+    let folder = Folder::new();
+    let clusters = folder.clusters();
+    let wish = LocalWish::new(Engine::Cratedb).nodes(3);
+    let cluster = clusters.start("dev", &wish).await.unwrap();
+    assert_eq!(cluster.nodes().len(), 3);
+    for node in cluster.nodes() {
+        let db = Db::connect(node.url()).await.unwrap();
+        assert_eq!(db.query(sql("SELECT count(*) FROM sys.nodes")).await.unwrap().scalar::<i64>().unwrap(), 3);
+        db.close().await;
+    }
+    write(&cluster, 7).await;
+    assert_eq!(cluster.stop().await.unwrap(), ENDED);
+    folder.is_quiet();
+
+    let cluster = clusters.resume("dev").await.unwrap();
+    assert_eq!(read(&cluster).await, 7);
+    assert_eq!(clusters.find("dev").unwrap().unwrap().nodes, 3);
+    // One that dies is said to have, and the others go on.
+    signal("KILL", cluster.nodes()[2].pid().unwrap());
+    super::process::eventually("an end", || cluster.check().is_err());
+    let error = cluster.check().unwrap_err().to_string();
+    assert!(error.starts_with("node 2 of local cluster `dev` (CrateDB) has ended with exit status: 1"), "{error}");
+    let error = clusters.attach("dev").await.unwrap_err().to_string();
+    assert!(error.starts_with("start local cluster `dev` (CrateDB): node 2 ended with exit status: 1"), "{error}");
+    assert!(cluster.stop().await.is_err());
+    folder.is_quiet();
+}
