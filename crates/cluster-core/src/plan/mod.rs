@@ -5,8 +5,10 @@
 
 mod apply;
 mod approval;
+mod folder;
 mod hash;
 mod report;
+pub mod show;
 
 use std::fmt;
 
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 pub use apply::{ApplyOptions, Executor, Lock, Ran, Recorder, apply};
 pub use approval::{Approval, HashPrefix};
+pub use folder::PlanFolder;
 pub use hash::{PlanHash, PlanHasher};
 pub use report::{ObjectOutcome, Outcome, Report};
 
