@@ -137,6 +137,10 @@ impl CloudError {
             CloudErrorKind::Nonsense => {
                 format!("does {} lead to the API, and is there a proxy in between?", env::CRATEDB_CLOUD_ENDPOINT.name)
             }
+            CloudErrorKind::Timeout | CloudErrorKind::OperationFailed if self.cluster.is_some() => {
+                let cluster = self.cluster.as_deref().unwrap_or_default();
+                format!("`clusterkeep cluster operations --cluster {cluster}` shows what becomes of it")
+            }
             CloudErrorKind::Unreachable | CloudErrorKind::Timeout if self.status.is_none() => {
                 format!("is this machine on line, and does {} lead to the API?", env::CRATEDB_CLOUD_ENDPOINT.name)
             }
@@ -148,6 +152,7 @@ impl CloudError {
     const fn words(&self) -> Option<&'static str> {
         match self.kind {
             CloudErrorKind::Nonsense => Some("the answer is not of the API"),
+            CloudErrorKind::Timeout if self.cluster.is_some() => Some("not done in time"),
             CloudErrorKind::Timeout => Some("no answer in time"),
             CloudErrorKind::OperationFailed => Some("the operation has failed"),
             CloudErrorKind::Suspended => Some("it is suspended"),

@@ -26,6 +26,8 @@ mod loopback;
 pub mod model;
 mod request;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod transport;
 mod wait;
 

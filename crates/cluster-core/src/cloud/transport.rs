@@ -219,3 +219,6 @@ pub(super) fn jitter() -> f64 {
     let random = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default();
     f64::from(random) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
