@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clusterkeep_core::address::{AddressSources, DatabaseUrl, Origin};
+use clusterkeep_core::address::{AddressSources, ClusterAddress, DatabaseUrl, Origin, Resolved};
+use clusterkeep_core::cloud::{self, CloudClient, CloudRef, CloudSettings};
+use clusterkeep_core::managed::Opener;
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, Result, env};
 use tokio::sync::Notify;
@@ -107,26 +109,78 @@ impl Context {
         }
     }
 
-    /// The address of the cluster that is meant, ready to connect to.
-    pub(crate) fn address(&self, args: &ClusterArgs) -> Result<(DatabaseUrl, Origin)> {
+    /// The address of the cluster that is meant, its password fetched.
+    pub(crate) fn resolve(&self, args: &ClusterArgs) -> Result<Resolved> {
         let mut sources = AddressSources::new().process_environment().dotenv(Path::new(".env"));
         if let Some(text) = &args.cluster {
             sources = sources.flag("--cluster", text);
         }
-        let resolved = sources.allow_plaintext(&args.allow_plaintext).resolve()?;
-        Ok((resolved.address.into_url()?, resolved.origin))
+        sources.allow_plaintext(&args.allow_plaintext).resolve()
     }
 
-    /// Connects to the cluster that is meant.
+    /// The address that another flag than `--cluster` names.
+    pub(crate) fn resolve_flag(&self, flag: &str, text: &str, args: &ClusterArgs) -> Result<Resolved> {
+        let sources = AddressSources::new().process_environment().flag(flag, text);
+        sources.allow_plaintext(&args.allow_plaintext).resolve()
+    }
+
+    /// What finds clusters, whoever keeps them. It starts none.
+    pub(crate) fn opener(&self) -> Opener {
+        Opener::new()
+    }
+
+    /// A client of CrateDB Cloud, with the credentials of the environment, of `.env`, or of the vendor's own client.
+    pub(crate) fn cloud(&self) -> Result<CloudClient> {
+        CloudSettings::from_env()?.client()
+    }
+
+    /// The cluster of CrateDB Cloud at this address, and the client that knows it.
+    pub(crate) async fn cloud_cluster(&self, address: &ClusterAddress) -> Result<(CloudClient, cloud::Cluster)> {
+        let wanted = match address {
+            ClusterAddress::CloudId(id) => CloudRef::Id(*id),
+            ClusterAddress::CloudName(name) => CloudRef::Name(name.clone()),
+            other => {
+                return Err(Error::input(format!(
+                    "{other} is not in CrateDB Cloud, and this is about a cluster there"
+                ))
+                .with_hint("give --cluster the id or name of a cluster; `clusterkeep cluster list` shows them"));
+            }
+        };
+        let client = self.cloud()?;
+        let cluster = client.find_cluster(&wanted).await?;
+        Ok((client, cluster))
+    }
+
+    /// Connects to the cluster that is meant. It starts none: a suspended one says how to resume it.
     pub(crate) async fn connect(&self, args: &ClusterArgs, options: ConnectOptions) -> Result<Target> {
-        let (url, origin) = self.address(args)?;
-        let flag = matches!(origin, Origin::Flag(_)).then(|| url.to_string());
-        let name = place(&url);
-        tracing::info!(address = %url, %origin, "connecting");
-        let db = Db::connect_with(&url, options).await.map_err(|error| match error.hint() {
-            None => error.with_hint("is the address right? the path of a file counts from the working directory"),
-            Some(_) => error,
-        })?;
+        let Resolved { address, origin } = self.resolve(args)?;
+        self.connect_to(&address, &origin, options).await
+    }
+
+    /// Connects to the cluster at this address.
+    pub(crate) async fn connect_to(
+        &self,
+        address: &ClusterAddress,
+        origin: &Origin,
+        options: ConnectOptions,
+    ) -> Result<Target> {
+        let flag = matches!(origin, Origin::Flag(_)).then(|| address.to_string());
+        tracing::info!(%address, %origin, "connecting");
+        let (db, name) = match address {
+            ClusterAddress::Url(url) => {
+                let db = Db::connect_with(url, options).await.map_err(|error| match error.hint() {
+                    None => {
+                        error.with_hint("is the address right? the path of a file counts from the working directory")
+                    }
+                    Some(_) => error,
+                })?;
+                (db, place(url))
+            }
+            address => {
+                let cluster = self.opener().open(address).await?;
+                (cluster.connect(options).await?, cluster.name().to_owned())
+            }
+        };
         Ok(Target { db, flag, name })
     }
 
@@ -140,6 +194,13 @@ impl Context {
         let sources = AddressSources::new().process_environment().flag("--state", address);
         sources.resolve()?.address.into_url()
     }
+}
+
+/// Who does it: user and host.
+pub(crate) fn actor() -> String {
+    let user = whoami::username().unwrap_or_else(|_| "somebody".to_owned());
+    let host = whoami::hostname().unwrap_or_else(|_| "some host".to_owned());
+    format!("{user}@{host}")
 }
 
 /// Where a database is, in short.

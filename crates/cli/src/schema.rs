@@ -4,11 +4,15 @@
 
 use clap::ValueEnum;
 use clusterkeep_core::audit::Record;
+use clusterkeep_core::managed::sweep::Sweeping;
+use clusterkeep_core::managed::{Loaded, Saved};
 use clusterkeep_core::plan::{Plan, Report};
-use clusterkeep_core::{Error, Result, manifest};
+use clusterkeep_core::{Error, Result, cloud, copy, manifest};
 use clusterkeep_retention::{model::Manifest, plan::Domain};
 use clusterkeep_scheduler::{Overview, RunRecord, Timetable};
 use schemars::{Schema, schema_for};
+
+use crate::commands::documents::{ClusterDocument, HealthDocument, ListedCluster, ListedJob, PingDocument};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,6 +32,28 @@ pub enum Kind {
     Schedule,
     /// A run, as `schedule history --format json` prints them
     Run,
+    /// A cluster in short, as `cluster list --format json` prints them
+    ListedCluster,
+    /// What `cluster info --format json` prints
+    Cluster,
+    /// What `cluster health --format json` prints
+    Health,
+    /// What `cluster ping --format json` prints
+    Ping,
+    /// An operation, as `cluster operations --format json` prints them
+    Operation,
+    /// A job, as `cluster jobs --format json` prints them
+    Job,
+    /// A snapshot, as `cluster snapshots --format json` prints them
+    Snapshot,
+    /// What `cluster import --format json` prints
+    Imported,
+    /// What `cluster export --format json` prints
+    Exported,
+    /// What `cluster copy --plan --format json` prints
+    CopyPlan,
+    /// What `cluster sweep --plan --format json` prints
+    SweepPlan,
 }
 
 impl Kind {
@@ -54,6 +80,17 @@ impl Kind {
             Self::AuditRecord => schema_for!(Record),
             Self::Schedule => schema_for!(Overview),
             Self::Run => schema_for!(RunRecord),
+            Self::ListedCluster => schema_for!(ListedCluster),
+            Self::Cluster => schema_for!(ClusterDocument),
+            Self::Health => schema_for!(HealthDocument),
+            Self::Ping => schema_for!(PingDocument),
+            Self::Operation => schema_for!(cloud::Operation),
+            Self::Job => schema_for!(ListedJob),
+            Self::Snapshot => schema_for!(cloud::Snapshot),
+            Self::Imported => schema_for!(Loaded),
+            Self::Exported => schema_for!(Saved),
+            Self::CopyPlan => schema_for!(Plan<copy::Domain>),
+            Self::SweepPlan => schema_for!(Plan<Sweeping>),
         }
     }
 

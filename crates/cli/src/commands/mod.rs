@@ -18,6 +18,7 @@ use crate::args::{
 use crate::context::Context;
 use crate::output::Printer;
 
+pub(crate) use cluster::documents;
 pub(crate) use retention::table as plan_table;
 
 /// What is left to do of a command.

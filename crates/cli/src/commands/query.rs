@@ -2,8 +2,9 @@
 
 use std::io::Read;
 
+use clusterkeep_core::address::{ClusterAddress, Resolved};
 use clusterkeep_core::error::BoxError;
-use clusterkeep_core::sql::{ConnectOptions, Statement};
+use clusterkeep_core::sql::{ConnectOptions, Engine, Statement};
 use clusterkeep_core::{Error, ErrorClass, ExitCode, Result};
 
 use super::reading::{gives_rows, only_reads};
@@ -15,14 +16,23 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 pub(super) async fn run(args: QueryArgs, context: &Context) -> Result<ExitCode> {
     let text = if args.statement == "-" { standard_input().await? } else { args.statement };
-    let (url, _) = context.address(&args.cluster)?;
+    let Resolved { address, origin } = context.resolve(&args.cluster)?;
+    let known = match &address {
+        ClusterAddress::Url(url) => Some(url.engine()),
+        ClusterAddress::CloudId(_) | ClusterAddress::CloudName(_) => Some(Engine::Cratedb),
+        ClusterAddress::Local(_) => None,
+    };
     let mut options = ConnectOptions::default().statement_timeout(args.timeout.0).max_sessions(1);
     if !args.write {
-        only_reads(&text, url.engine())?;
+        // What can be refused without a server is.
+        known.map_or(Ok(()), |engine| only_reads(&text, engine))?;
         options = options.read_only();
     }
-    let rows = !args.write || gives_rows(&text, url.engine());
-    let target = context.connect(&args.cluster, options).await?;
+    let target = context.connect_to(&address, &origin, options).await?;
+    if !args.write && known.is_none() {
+        only_reads(&text, target.db.engine())?;
+    }
+    let rows = !args.write || gives_rows(&text, target.db.engine());
     // The user typed it to be run here.
     let statement = Statement::assert_safe(text);
     let asked = |error| unknown(error, &target.db.address());

@@ -18,6 +18,14 @@ pub struct Listing<'a, T> {
     empty: &'static str,
 }
 
+impl Format {
+    /// Records as columns without lines around them, for a part of a longer text.
+    #[must_use]
+    pub fn aligned(records: &Records) -> String {
+        aligned(records)
+    }
+}
+
 impl<T> fmt::Debug for Listing<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listing").field("items", &self.items.len()).finish_non_exhaustive()

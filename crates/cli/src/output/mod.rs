@@ -6,6 +6,8 @@ mod colour;
 mod format;
 mod listing;
 mod progress;
+mod quote;
+mod status;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -16,6 +18,8 @@ pub use colour::Colour;
 pub use format::Format;
 pub use listing::{Cell, Listing};
 pub use progress::Progress;
+pub(crate) use quote::quoted;
+pub use status::Status;
 
 use crate::args::OutputArgs;
 

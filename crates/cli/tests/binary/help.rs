@@ -51,7 +51,7 @@ fn each_begins_with_a_sentence_and_ends_with_three_examples() {
 fn the_examples_are_valid_command_lines() {
     for (path, command) in commands() {
         for example in examples(&command) {
-            let line = example.split_once('>').map_or(example.as_str(), |(line, _)| line);
+            let line = example.split_once(['<', '>']).map_or(example.as_str(), |(line, _)| line);
             let line = line.rsplit_once("| jq").map_or(line, |(line, _)| line);
             let from = line.find("clusterkeep ").unwrap();
             let args: Vec<_> = words(&line[line[from..].find("clusterkeep ").map_or(0, |at| from + at)..]);

@@ -1,7 +1,21 @@
 //! `cluster`: what there is, how it is, and what is to become of it.
 
+mod copy;
+mod data;
+mod diagnostics;
+pub(crate) mod documents;
+mod health;
+mod info;
+mod list;
+mod lists;
+mod local;
+mod planned;
+mod power;
 mod shell;
+mod sweep;
+mod words;
 
+use clusterkeep_core::address::ClusterAddress;
 use clusterkeep_core::{Error, ExitCode, Result};
 
 use crate::args::ClusterCommand;
@@ -10,6 +24,24 @@ use crate::context::Context;
 pub(super) async fn run(command: ClusterCommand, context: &Context) -> Result<ExitCode> {
     match command {
         ClusterCommand::Shell(args) => shell::run(args, context).await,
+        ClusterCommand::List(args) => context.interruptible(list::run(args, context)).await,
+        ClusterCommand::Info(args) => context.interruptible(info::run(args, context)).await,
+        ClusterCommand::Health(args) => context.interruptible(health::run(args, context)).await,
+        ClusterCommand::Ping(args) => context.interruptible(health::ping(args, context)).await,
+        ClusterCommand::Operations(args) => context.interruptible(lists::operations(args, context)).await,
+        ClusterCommand::Jobs(args) => context.interruptible(lists::jobs(args, context)).await,
+        ClusterCommand::Snapshots(args) => context.interruptible(lists::snapshots(args, context)).await,
+        ClusterCommand::Start(args) => power::start(args, context).await,
+        ClusterCommand::Stop(args) => context.interruptible(power::stop(args, context)).await,
+        ClusterCommand::Import(args) => context.interruptible(data::import(args, context)).await,
+        ClusterCommand::Export(args) => context.interruptible(data::export(args, context)).await,
+        ClusterCommand::Copy(args) => copy::run(args, context).await,
+        ClusterCommand::Sweep(args) => sweep::run(args, context).await,
         _ => Err(Error::failed("not there yet")),
     }
+}
+
+/// Whether CrateDB Cloud keeps what is at this address.
+const fn is_in_cloud(address: &ClusterAddress) -> bool {
+    matches!(address, ClusterAddress::CloudId(_) | ClusterAddress::CloudName(_))
 }

@@ -18,10 +18,11 @@ use clusterkeep_retention::plan::Selection;
 use clusterkeep_retention::{Planned, Retention};
 
 pub(super) use self::explain::explain;
+pub(in crate::commands) use self::show::report;
 pub(crate) use self::show::table;
 use self::show::{Addresses, Again};
 use crate::args::{ApplyArgs, ModelArgs, PlanArgs};
-use crate::context::{Context, Target, state_folder};
+use crate::context::{Context, Target, actor, state_folder};
 use crate::files;
 use crate::output::{Format, Progress};
 
@@ -71,13 +72,6 @@ impl Model {
             other => other,
         })
     }
-}
-
-/// Who does it: user and host.
-fn actor() -> String {
-    let user = whoami::username().unwrap_or_else(|_| "somebody".to_owned());
-    let host = whoami::hostname().unwrap_or_else(|_| "some host".to_owned());
-    format!("{user}@{host}")
 }
 
 pub(super) async fn plan(args: PlanArgs, context: &Context) -> Result<ExitCode> {

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clusterkeep_core::Result;
-use clusterkeep_core::plan::{Class, ObjectOutcome, Outcome, Report, Verdict};
+use clusterkeep_core::plan::{self, Class, ObjectOutcome, Outcome, Report, Verdict};
 use clusterkeep_retention::plan::{Domain, Reason, Selection};
 use clusterkeep_retention::{Planned, text};
 
 use crate::args::ModelArgs;
-use crate::output::{Colour, Format, Listing, Printer};
+use crate::output::{Colour, Format, Listing, Printer, quoted};
 
 /// How many objects that were not done a report lists on the screen.
 const SHOWN: usize = 20;
@@ -74,11 +74,11 @@ fn hint(verdict: &Verdict<Domain>) -> Option<String> {
     }
 }
 
-/// What became of a plan, in the format that is asked for.
-pub(super) fn report(report: &Report<Domain>, printer: &Printer) -> Result<String> {
+/// What became of a plan of any kind, in the format that is asked for.
+pub(in crate::commands) fn report<D: plan::Domain>(report: &Report<D>, printer: &Printer) -> Result<String> {
     if printer.format() != Format::Table {
         return Listing::of(&report.outcomes, "")
-            .column("step", |object: &ObjectOutcome<Domain>| object.step.0.into())
+            .column("step", |object: &ObjectOutcome<D>| object.step.0.into())
             .column("object", |object| object.object.to_string().into())
             .column("outcome", |object| object.outcome.to_string().into())
             .column("message", |object| object.message.clone().into())
@@ -171,26 +171,4 @@ impl Again {
 
 fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-/// An argument as a POSIX shell reads it.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        return argument.to_owned();
-    }
-    format!("'{}'", argument.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_quoted_where_a_shell_would_split_or_run_them() {
-        assert_eq!(quoted("sqlite://a/b-1.db"), "sqlite://a/b-1.db");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(quoted("postgres://h/db?sslmode=require"), "'postgres://h/db?sslmode=require'");
-    }
 }

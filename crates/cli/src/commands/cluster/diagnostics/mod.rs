@@ -40,29 +40,36 @@ const SQLITE: &[Question] = questions!["sqlite": "databases", "tables"];
 
 /// What a database says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct DatabaseInfo {
+pub(crate) struct DatabaseInfo {
     /// The product and its version.
-    pub server: Option<String>,
+    pub(crate) server: Option<String>,
     /// Why it can't be asked, where that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     /// The questions, in a fixed order, each with its answer.
-    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// A question and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Diagnostic {
+pub(crate) struct Diagnostic {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// What the database answers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<Vec<Map<String, Value>>>,
+    pub(crate) rows: Option<Vec<Map<String, Value>>>,
     /// Why it has no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     #[serde(skip)]
     pub(super) records: Option<Records>,
+}
+
+impl DatabaseInfo {
+    /// A database that can't be asked, and why.
+    pub(super) fn silent(why: &str) -> Self {
+        Self { server: None, error: Some(why.to_owned()), diagnostics: Vec::new() }
+    }
 }
 
 /// How to connect for questions.
