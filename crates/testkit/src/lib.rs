@@ -2,6 +2,7 @@
 //!
 //! It is for tests, of this workspace and of its users. It never touches a server that it did not start.
 //!
+//! - [`cloud`]: a local server of the CrateDB Cloud API
 //! - [`mod@conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
 //! - [`fault`]: a database that fails, or kills its process, at a statement of your choice
@@ -9,6 +10,7 @@
 //! - [`skip`]: tests that can't run here say so
 //! - [`weather`]: real data to try things on
 
+pub mod cloud;
 pub mod conformance;
 pub mod fault;
 pub mod proxy;
