@@ -80,7 +80,9 @@ pub(super) fn connect_as(
         #[cfg(feature = "cratedb")]
         Engine::Cratedb => Box::pin(cratedb::connect_as(url, tokens, options)),
         engine => {
-            Box::pin(async move { Err(Error::input(format!("{engine} lets nobody in by tokens: {url} needs a password"))) })
+            Box::pin(
+                async move { Err(Error::input(format!("{engine} lets nobody in by tokens: {url} needs a password"))) },
+            )
         }
     }
 }
