@@ -5,6 +5,8 @@
 mod approval;
 mod audit;
 mod bad_input;
+mod cloud;
+mod cluster_look;
 mod cluster_shell;
 mod help;
 mod query;

@@ -81,12 +81,12 @@ fn text(document: &ClusterDocument, context: &Context) -> String {
     let mut out = format!("{}\n", headline(&document.cluster));
     for (fact, value) in facts(document) {
         // Writing to a String can't fail.
-        writeln!(out, "  {fact:12}{}", plain(&value)).ok();
+        writeln!(out, "  {fact:14}{}", plain(&value)).ok();
     }
     let Some(database) = &document.database else { return out };
-    writeln!(out, "  {:12}{}", "database", plain(database.server.as_deref().unwrap_or("unknown"))).ok();
+    writeln!(out, "  {:14}{}", "database", plain(database.server.as_deref().unwrap_or("unknown"))).ok();
     if let Some(error) = &database.error {
-        writeln!(out, "  {:12}{}", "", context.printer.paint(Colour::Refuse, &plain(error))).ok();
+        writeln!(out, "  {:14}{}", "", context.printer.paint(Colour::Refuse, &plain(error))).ok();
     }
     for answer in &database.diagnostics {
         writeln!(out, "\n{}", answer.name).ok();

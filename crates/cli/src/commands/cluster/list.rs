@@ -79,22 +79,23 @@ async fn in_cloud(args: &ListClustersArgs, context: &Context) -> Result<Vec<List
         }
         None => futures::future::try_join(client.clusters(&filter), client.projects()).await?,
     };
-    let names: HashMap<Uuid, String> = projects.into_iter().map(|project| (project.id, project.name)).collect();
-    Ok(clusters.iter().map(|cluster| listed(cluster, &names)).collect())
+    let projects: HashMap<Uuid, Project> = projects.into_iter().map(|project| (project.id, project)).collect();
+    Ok(clusters.iter().map(|cluster| listed(cluster, &projects)).collect())
 }
 
-fn listed(cluster: &cloud::Cluster, projects: &HashMap<Uuid, String>) -> ListedCluster {
+fn listed(cluster: &cloud::Cluster, projects: &HashMap<Uuid, Project>) -> ListedCluster {
     let info = ClusterInfo::from(cluster);
-    let project = cluster.project_id.map(|id| projects.get(&id).cloned().unwrap_or_else(|| id.to_string()));
+    let project = cluster.project_id.as_ref().and_then(|id| projects.get(id));
+    let name = project.map(|project| project.name.clone()).or_else(|| cluster.project_id.map(|id| id.to_string()));
     ListedCluster {
         id: Some(cluster.id),
-        project,
+        project: name,
         health: cluster.status().map(ToString::to_string),
         last_operation: cluster.last_async_operation.as_ref().and_then(last_operation),
         name: info.name,
         address: info.address,
         keeper: info.keeper,
-        place: info.place,
+        place: project.and_then(|project| project.region.clone()).or(info.place),
         product: info.product,
         version: info.version,
         state: info.state,
