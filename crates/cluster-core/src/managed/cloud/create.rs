@@ -40,12 +40,14 @@ pub(super) async fn create(
         status: "asked".into(),
         message: Some(format!("{} in {}, CrateDB {}", chosen.cluster.product, chosen.region, chosen.cluster.version)),
     });
+    guard.asking(true);
     let created = client.create_once(chosen.organization, &chosen.cluster, &holding.wait()).await?;
     let held = hold(registry, &super::start::key(client, &created)).await?;
     if obliged {
         held.oblige(Cause::Created)?;
     }
     guard.created(created.id, held)?;
+    guard.asking(false);
     Ok(guard)
 }
 

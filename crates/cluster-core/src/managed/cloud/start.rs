@@ -13,7 +13,7 @@ use super::suspend::Which;
 use super::undo::CloudUndo;
 use super::{Access, create, find};
 use crate::address::ClusterAddress;
-use crate::cloud::{self, Changing, CloudClient, OperationKind};
+use crate::cloud::{self, Changing, CloudClient, CloudErrorKind, OperationKind};
 use crate::error::{Error, Result};
 use crate::registry::{Cause, ClusterKey, Hold, Registry};
 
@@ -90,9 +90,13 @@ async fn resume(client: &CloudClient, guard: &CloudUndo, suspend: Suspend) -> Re
     let (id, ours) = (guard.id()?, AtomicBool::new(false));
     let owed = if suspend == Suspend::Never { None } else { guard.oblige(Cause::Resumed)? };
     let call = async || {
-        let answer = client.set_suspended(id, false).await?;
-        ours.store(true, Ordering::Relaxed);
-        Ok(answer)
+        guard.asking(true);
+        let answer = client.set_suspended(id, false).await;
+        guard.asking(false);
+        // Another one's operation is in the way of ours only where the Cloud says so; what was lost may have been heard.
+        let refused = matches!(&answer, Err(Error::Cloud(error)) if error.kind == CloudErrorKind::Conflict);
+        ours.fetch_or(!refused, Ordering::Relaxed);
+        answer
     };
     let changing = Changing::new(id, OperationKind::Suspend, "resume");
     let running = |cluster: &cloud::Cluster| cluster.suspended == Some(false);

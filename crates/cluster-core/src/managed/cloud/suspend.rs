@@ -56,21 +56,33 @@ impl Which {
     }
 }
 
+/// How often a cluster is looked at before it counts as not running: more than once where something that makes it run
+/// was sent and not answered, since that may be heard a moment later.
+pub(super) const fn looks(asking: bool) -> u32 {
+    if asking { 10 } else { 1 }
+}
+
 /// Has the cluster suspended, whatever else is being done to it, and waits until that is done.
 ///
 /// `accepted` is called as soon as the Cloud has taken it on.
 pub(super) async fn down(
     client: &CloudClient,
     which: &Which,
+    looks: u32,
     wait: &Wait,
     accepted: impl Fn() + Send + Sync,
 ) -> Result<Left> {
-    let Some(cluster) = which.look(client).await? else { return Ok(Left::AlreadySuspended) };
-    let idle = cluster.running_operation().is_none();
-    if idle && cluster.is_suspended() {
-        return Ok(Left::AlreadySuspended);
-    }
-    if idle && cluster.allow_suspend == Some(false) {
+    let mut looked = 1;
+    let cluster = loop {
+        match which.look(client).await? {
+            Some(cluster) if cluster.running_operation().is_some() || !cluster.is_suspended() => break cluster,
+            _ if looked >= looks => return Ok(Left::AlreadySuspended),
+            _ => {}
+        }
+        looked += 1;
+        tokio::time::sleep(wait.first_pause).await;
+    };
+    if cluster.running_operation().is_none() && cluster.allow_suspend == Some(false) {
         return Ok(Left::CannotSuspend);
     }
     let changing = Changing::new(cluster.id, OperationKind::Suspend, "suspend");
@@ -89,7 +101,7 @@ pub(super) async fn down(
 
 /// Has a cluster suspended that `hold` is the last one out of, and records how that went.
 pub(in super::super) async fn held(client: &CloudClient, id: Uuid, hold: Hold, wait: &Wait) -> Result<Left> {
-    let left = down(client, &Which::Id(id), wait, || note(&hold)).await;
+    let left = down(client, &Which::Id(id), looks(false), wait, || note(&hold)).await;
     hold.left(left.is_ok())?;
     left
 }

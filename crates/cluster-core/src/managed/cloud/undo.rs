@@ -1,5 +1,6 @@
 //! What a guard of a cluster in CrateDB Cloud does when it leaves.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,7 +25,10 @@ pub(super) struct CloudUndo {
     which: Which,
     name: String,
     wait: Wait,
+    stop_timeout: Duration,
     drop_timeout: Duration,
+    /// Whether something that makes the cluster run was sent and not answered: it may yet be done.
+    asking: AtomicBool,
     /// Gone when there is nothing left to do.
     hold: Option<Hold>,
 }
@@ -32,12 +36,27 @@ pub(super) struct CloudUndo {
 impl CloudUndo {
     pub(super) fn new(client: CloudClient, which: Which, hold: Hold, holding: &Holding) -> Self {
         let name = hold.cluster().name.clone();
-        Self { client, which, name, wait: holding.wait(), drop_timeout: holding.drop_timeout, hold: Some(hold) }
+        Self {
+            client,
+            which,
+            name,
+            // A start that ran out of time has to be undone all the same.
+            wait: holding.wait().timeout(BACKGROUND),
+            stop_timeout: holding.limit(),
+            drop_timeout: holding.drop_timeout,
+            asking: AtomicBool::new(false),
+            hold: Some(hold),
+        }
     }
 
     /// The cluster, once it is there.
     pub(super) fn id(&self) -> Result<Uuid> {
         self.which.id().ok_or_else(|| Error::failed(format!("cluster {} is not created yet", self.name)))
+    }
+
+    /// Something that makes the cluster run is being sent, or was answered.
+    pub(super) fn asking(&self, asking: bool) {
+        self.asking.store(asking, Ordering::Relaxed);
     }
 
     /// How its operations are waited for.
@@ -80,7 +99,8 @@ impl CloudUndo {
                 Ok(if others == 0 { Left::Running } else { Left::Held { others } })
             }
             Departure::Suspend { .. } => {
-                let left = suspend::down(&self.client, &self.which, &self.wait, || suspend::note(hold)).await;
+                let looks = suspend::looks(self.asking.load(Ordering::Relaxed));
+                let left = suspend::down(&self.client, &self.which, looks, &self.wait, || suspend::note(hold)).await;
                 let Some(hold) = self.hold.take() else { return left };
                 // What could not be done is left to the sweep.
                 let recorded = hold.left(left.is_ok());
@@ -95,7 +115,7 @@ impl CloudUndo {
 #[async_trait]
 impl Undo for CloudUndo {
     async fn stop(mut self: Box<Self>) -> Result<Left> {
-        let (limit, name) = (self.wait.timeout, self.name.clone());
+        let (limit, name) = (self.stop_timeout, self.name.clone());
         match tokio::time::timeout(limit, self.leave()).await {
             Ok(left) => left,
             Err(_) => Err(Error::failed(format!("suspend cluster {name}: not done after {} s", limit.as_secs()))
@@ -136,6 +156,7 @@ impl Drop for CloudUndo {
             }
         }
         let (client, which, wait) = (self.client.clone(), self.which.clone(), self.wait.clone());
+        let looks = suspend::looks(self.asking.load(Ordering::Relaxed));
         let job = async move |answer: worker::Answer<Result<()>>| {
             let accepted = || {
                 suspend::note(&hold);
@@ -143,7 +164,7 @@ impl Drop for CloudUndo {
             };
             // Connections of the client belong to a runtime that may be gone.
             let left = match client.fresh() {
-                Ok(client) => suspend::down(&client, &which, &wait, accepted).await,
+                Ok(client) => suspend::down(&client, &which, looks, &wait, accepted).await,
                 Err(error) => Err(error),
             };
             let recorded = hold.left(left.is_ok());

@@ -53,7 +53,7 @@ impl Home {
             .prefix(&format!("clusterkeep-{engine}-"))
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&base)
-            .map_err(|error| Error::io("create a directory in", &base, error))?;
+            .map_err(|error| failed("create a directory in", &base, error))?;
         let home = Self { path: directory.path().to_owned(), temporary: Some(directory), scratch: true, account };
         home.own(&home.path)?;
         home.furnish()
@@ -77,7 +77,7 @@ impl Home {
                 result => result,
             }
         };
-        create(&path).map_err(|error| Error::io("create", &path, error))?;
+        create(&path).map_err(|error| failed("create", &path, error))?;
         let entries = fs::read_dir(&path).map_err(|error| Error::io("read", &path, error))?;
         let is_new = entries.count() == 0;
         let home = Self { path, temporary: None, scratch, account };
@@ -101,7 +101,7 @@ impl Home {
     fn furnish(self) -> Result<Self> {
         check_way(&self.path, self.account.as_ref())?;
         let tmp = self.file("tmp");
-        fs::create_dir_all(&tmp).map_err(|error| Error::io("create", &tmp, error))?;
+        fs::create_dir_all(&tmp).map_err(|error| failed("create", &tmp, error))?;
         self.own(&tmp)?;
         Ok(self)
     }
@@ -156,7 +156,7 @@ impl Home {
             self.give(&file)?;
             file.write_all(content.as_bytes())
         };
-        write().map_err(|error| Error::io("write", &path, error))?;
+        write().map_err(|error| failed("write", &path, error))?;
         Ok(path)
     }
 
@@ -197,7 +197,7 @@ impl Home {
             self.give(&file)?;
             Ok(file)
         };
-        open().map_err(|error| Error::io("open", &path, error))
+        open().map_err(|error| failed("open", &path, error))
     }
 
     /// The last lines of the log, for an error.
@@ -215,6 +215,17 @@ impl Home {
     /// Removes a temporary home.
     pub(super) fn remove(&mut self) -> Result<()> {
         self.temporary.take().map_or(Ok(()), |directory| remove(&directory.keep()))
+    }
+}
+
+/// The error of an operation on `path`, with a hint where the disk is full.
+pub(super) fn failed(operation: &'static str, path: impl Into<PathBuf>, error: std::io::Error) -> Error {
+    let path = path.into();
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Error::caused(format!("{operation} `{}`", path.display()), error).with_hint(log::FULL)
+        }
+        _ => Error::io(operation, path, error),
     }
 }
 

@@ -16,6 +16,9 @@ const KEPT_FILES: usize = 10;
 /// A log larger than this begins anew with the next start, and the one before stays beside it.
 const MOST_BYTES: u64 = 16 << 20;
 
+/// What to do where a disk is full.
+pub(super) const FULL: &str = "the disk is full: make room, or use another directory";
+
 /// Between prefix and suffix: which server, then something random.
 const PREFIX: &str = "clusterkeep-";
 const SUFFIX: &str = ".log";
@@ -104,7 +107,10 @@ fn thin_out(base: &Path, most: usize) {
 pub(super) fn advice(tail: &str) -> Option<&'static str> {
     let says = |words: &str| tail.contains(words);
     if says("No space left on device") || says("Errcode: 28") || says("disk usage exceeded flood-stage") {
-        return Some("the disk is full: make room, or use another directory");
+        return Some(FULL);
+    }
+    if says("database files are incompatible with server") {
+        return Some("its data was made by another version: say with `binaries` where the programs of that one are");
     }
     if says("Permission denied") || says("AccessDeniedException") {
         return Some("the server can't use its directory: give it one that everybody can enter");

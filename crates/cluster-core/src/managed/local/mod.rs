@@ -15,6 +15,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`LocalClusters`] are those with a name and data to come back to: of one server or, for CrateDB, of several; held by
+//! several programs at once, and ended by the last one out.
+//!
 //! # What holds it together
 //!
 //! The server is the child of a small supervisor (a POSIX shell) that watches a pipe whose other end this process

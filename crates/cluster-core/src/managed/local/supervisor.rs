@@ -245,7 +245,7 @@ fn joined(words: &[OsString]) -> Vec<u8> {
 }
 
 /// `word` as the shell reads it back unchanged.
-fn quoted(word: &OsStr) -> Vec<u8> {
+pub(super) fn quoted(word: &OsStr) -> Vec<u8> {
     let mut text = vec![b'\''];
     for byte in word.as_bytes() {
         match byte {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::engine::Recipe;
 use super::super::log;
 use super::super::ready::{self, Obstacle};
-use super::super::supervisor::Supervisor;
+use super::super::supervisor::{self, Supervisor};
 use super::hold::{self, Hold};
 use super::keeper;
 use super::node::LocalNode;
@@ -361,7 +361,8 @@ impl KeptCluster {
 
 impl fmt::Display for KeptCluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let directory = self.directory.display();
-        write!(f, "{} runs in `{directory}`: end it with `echo end >'{directory}/owner'`", self.label)
+        let fifo = supervisor::quoted(self.directory.join("owner").as_os_str());
+        let (directory, fifo) = (self.directory.display(), String::from_utf8_lossy(&fifo));
+        write!(f, "{} runs in `{directory}`: end it with `echo end >{fifo}`", self.label)
     }
 }

@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::account::Account;
+use super::super::home::failed;
 use super::super::supervisor::Supervisor;
 use super::place::Place;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 const SCRIPT: &str = include_str!("keeper.sh");
 
@@ -36,7 +37,7 @@ pub(super) fn make_fifo(place: &Place, account: Option<&Account>) -> Result<(Own
         rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::empty())?;
         Ok((reader, writer))
     };
-    make().map_err(|error| Error::io("create", &path, error))
+    make().map_err(|error| failed("create", &path, error))
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -69,7 +70,9 @@ pub(super) fn spawn(
         command.arg("");
     }
     command.arg(nodes.to_string()).arg(patience.as_secs().to_string());
-    command.current_dir(place.path()).env_clear().env("PATH", "/usr/bin:/bin");
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/bin:/bin");
+    command.current_dir(place.path()).env_clear().env("PATH", path);
     command.stdin(owner).stdout(Stdio::from(servers)).stderr(place.open_log(account)?);
     Supervisor::run(command, account, patience)
 }

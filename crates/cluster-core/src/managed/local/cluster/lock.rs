@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use super::super::home::nofollow;
+use super::super::home::{failed, nofollow};
 use super::place::Place;
 use crate::error::{Error, Result};
 
@@ -37,7 +37,7 @@ impl Lock {
     fn attempt(place: &Place) -> Result<Option<Self>> {
         let path = place.file("lock");
         let open = || nofollow().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = open().map_err(|error| Error::io("open", &path, error))?;
+        let file = open().map_err(|error| failed("open", &path, error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(None),

@@ -38,15 +38,20 @@ impl Place {
         Ok(Self { path, temporary: None })
     }
 
-    /// A new directory that goes with this value.
+    /// A new directory that goes with this value; it belongs to the account, whose keeper may have to remove it.
     pub(super) fn temporary(slug: &str, account: Option<&Account>) -> Result<Self> {
         let base = std::env::temp_dir();
         let directory = tempfile::Builder::new()
             .prefix(&format!("clusterkeep-{slug}-"))
-            .permissions(fs::Permissions::from_mode(mode(account)))
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&base)
-            .map_err(|error| Error::io("create a directory in", &base, error))?;
-        Ok(Self { path: directory.path().to_owned(), temporary: Some(directory) })
+            .map_err(|error| home::failed("create a directory in", &base, error))?;
+        let path = directory.path().to_owned();
+        if let Some(account) = account {
+            lchown(&path, Some(account.uid), Some(account.gid))
+                .map_err(|error| Error::io("change the owner of", &path, error))?;
+        }
+        Ok(Self { path, temporary: Some(directory) })
     }
 
     /// Makes the directory where it is not there, for servers that run under `account`.
@@ -62,7 +67,7 @@ impl Place {
             }
             make_directory(&self.path, mode(account))
         };
-        make().map_err(|error| Error::io("create", &self.path, error))?;
+        make().map_err(|error| home::failed("create", &self.path, error))?;
         self.check_owner()
     }
 
@@ -120,7 +125,7 @@ impl Place {
             make_directory(&path, 0o700)?;
             account.map_or(Ok(()), |account| lchown(&path, Some(account.uid), Some(account.gid)))
         };
-        make().map_err(|error: io::Error| Error::io("create", &path, error))?;
+        make().map_err(|error: io::Error| home::failed("create", &path, error))?;
         Ok(path)
     }
 
@@ -133,7 +138,7 @@ impl Place {
             file.as_file().sync_all()?;
             file.persist(&path).map_err(|error| error.error).map(drop)
         };
-        write().map_err(|error| Error::io("write", &path, error))
+        write().map_err(|error| home::failed("write", &path, error))
     }
 
     /// Writes a file that `account` reads.
@@ -165,7 +170,7 @@ impl Place {
             account.map_or(Ok(()), |account| fchown(&file, Some(account.uid), Some(account.gid)))?;
             Ok(file)
         };
-        open().map_err(|error| Error::io("open", &path, error))
+        open().map_err(|error| home::failed("open", &path, error))
     }
 
     /// Opens the FIFO for writing; none where nobody reads it, and so nothing runs.
@@ -180,7 +185,7 @@ impl Place {
                 Ok(facts.file_type().is_fifo().then_some(file))
             }
             Err(error) if is_not_running(&error) => Ok(None),
-            Err(error) => Err(Error::io("open", path, error)),
+            Err(error) => Err(home::failed("open", path, error)),
         }
     }
 
