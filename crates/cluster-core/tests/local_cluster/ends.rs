@@ -5,7 +5,7 @@ use std::time::Duration;
 use clusterkeep_core::managed::local::{LocalClusters, LocalState};
 use clusterkeep_core::sql::Engine;
 
-use super::process::{Folder, block_on, eventually, is_there, postgres, processes_of, signal};
+use super::process::{Folder, Holder, block_on, eventually, is_there, postgres, processes_of, signal};
 
 #[test]
 fn with_its_guard_in_any_runtime_and_without_one() {
@@ -55,6 +55,46 @@ fn with_a_start_that_is_cancelled() {
         folder.is_quiet();
     }
     block_on(async { clusters.start("dev", &postgres()).await.unwrap().stop().await.unwrap() });
+}
+
+#[test]
+fn with_all_that_it_had_when_it_has_no_name() {
+    if !is_there(Engine::Postgres) {
+        return;
+    }
+    let folder = Folder::new();
+    let is_empty = || std::fs::read_dir(folder.tmp()).unwrap().count() == 0;
+    let mut holder = Holder::new(&folder);
+    let directory = std::path::PathBuf::from(holder.ask("start scratch"));
+    assert!(directory.starts_with(folder.tmp()) && directory.join("n0/data").exists());
+    holder.kill();
+    folder.is_quiet();
+    eventually("no directory", is_empty);
+
+    for pause in [0, 100, 400, 800] {
+        let mut holder = Holder::new(&folder);
+        holder.tell("start scratch");
+        eventually("a process", || !processes_of(&folder.tmp()).is_empty());
+        std::thread::sleep(Duration::from_millis(pause));
+        holder.kill();
+        folder.is_quiet();
+        eventually("no directory", is_empty);
+    }
+
+    let mut holder = Holder::new(&folder);
+    assert_eq!(holder.ask("cancel scratch"), "done");
+    eventually("no directory", is_empty);
+    folder.is_quiet();
+
+    let directory = std::path::PathBuf::from(holder.ask("start scratch"));
+    let advice = holder.ask("keep");
+    holder.kill();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!processes_of(&directory).is_empty(), "it lives on");
+    let command = advice.split('`').nth(3).unwrap();
+    assert!(std::process::Command::new("sh").args(["-c", command]).status().unwrap().success(), "{advice}");
+    folder.is_quiet();
+    assert!(directory.join("n0/data").exists(), "what was kept stays");
 }
 
 #[tokio::test]

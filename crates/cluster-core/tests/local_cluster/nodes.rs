@@ -12,7 +12,7 @@ async fn three_nodes_make_one_cluster_twice() {
     }
     let folder = Folder::new();
     let clusters = folder.clusters();
-    let wish = LocalWish::new(Engine::Cratedb).nodes(3);
+    let wish = LocalWish::new(Engine::Cratedb).nodes(3).configure(|server| server.env("CRATE_HEAP_SIZE", "300m"));
     let cluster = clusters.start("dev", &wish).await.unwrap();
     assert_eq!(cluster.nodes().len(), 3);
     for node in cluster.nodes() {
@@ -20,6 +20,10 @@ async fn three_nodes_make_one_cluster_twice() {
         assert_eq!(db.query(sql("SELECT count(*) FROM sys.nodes")).await.unwrap().scalar::<i64>().unwrap(), 3);
         db.close().await;
     }
+    let db = cluster.db().await.unwrap();
+    let heap = db.query(sql("SELECT max(heap['max']) FROM sys.nodes")).await.unwrap().scalar::<i64>().unwrap();
+    assert!(heap < 400 << 20, "{heap}");
+    db.close().await;
     write(&cluster, 7).await;
     assert_eq!(cluster.stop().await.unwrap(), ENDED);
     folder.is_quiet();

@@ -33,6 +33,16 @@ impl Folder {
         self.place.path().join("it's $HOME")
     }
 
+    /// Where holders of this folder put temporary files.
+    pub(super) fn tmp(&self) -> PathBuf {
+        let path = self.place.path().join("tmp");
+        if !path.exists() {
+            fs::create_dir(&path).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o1777)).unwrap();
+        }
+        path
+    }
+
     pub(super) fn clusters(&self) -> LocalClusters {
         LocalClusters::at(self.path())
     }
@@ -93,6 +103,7 @@ impl Holder {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "process::plays_its_role", "--nocapture"])
             .env(FOLDER, folder.path())
+            .env("TMPDIR", folder.tmp())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -149,6 +160,19 @@ fn plays_its_role() {
                 cluster = Some(new);
                 text
             }),
+            "start scratch" => runtime.block_on(LocalClusters::scratch(&postgres())).map(|new| {
+                let text = new.directory().display().to_string();
+                cluster = Some(new);
+                text
+            }),
+            "cancel scratch" => {
+                for pause in [0, 5, 50, 200, 500, 900] {
+                    let wish = postgres();
+                    let start = LocalClusters::scratch(&wish);
+                    runtime.block_on(async { drop(tokio::time::timeout(Duration::from_millis(pause), start).await) });
+                }
+                Ok("done".into())
+            }
             "stop" => runtime.block_on(cluster.take().unwrap().stop()).map(|end| format!("{end:?}")),
             "keep" => cluster.take().unwrap().keep().map(|kept| kept.to_string()),
             "count" => Ok(cluster.as_ref().unwrap().others().to_string()),

@@ -10,7 +10,7 @@
 //! n0/, n1/, ..  the home of each server
 //! ```
 //!
-//! It belongs to the user of this process; what is in `holders` and in the homes belongs to the account that the
+//! It belongs to the user of this process, one without a name to the account; what is in `holders` and in the homes belongs to the account that the
 //! servers run under.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
