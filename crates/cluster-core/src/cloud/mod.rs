@@ -27,7 +27,7 @@ pub mod model;
 mod request;
 mod settings;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod transport;
 mod wait;
 

@@ -9,25 +9,25 @@ use super::{CloudClient, CloudClientBuilder, Credentials};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Path and query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The headers as they came, names in lower case.
-    pub(super) headers: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
     /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")))
     }
 }
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Status, further header lines, body.
     Text(u16, &'static str, String),
     /// The connection is closed without a word.
@@ -39,25 +39,25 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    pub(super) fn json(body: serde_json::Value) -> Self {
+    pub(crate) fn json(body: serde_json::Value) -> Self {
         Self::Text(200, "", body.to_string())
     }
 
-    pub(super) fn status(status: u16, body: &str) -> Self {
+    pub(crate) fn status(status: u16, body: &str) -> Self {
         Self::Text(status, "", body.into())
     }
 }
 
 /// A server, and what it was asked.
 #[derive(Debug, Clone)]
-pub(super) struct Server {
-    pub(super) endpoint: String,
+pub(crate) struct Server {
+    pub(crate) endpoint: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// A server that answers by `reply`.
-    pub(super) async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -71,20 +71,20 @@ impl Server {
         server
     }
 
-    pub(super) fn builder(&self) -> CloudClientBuilder {
+    pub(crate) fn builder(&self) -> CloudClientBuilder {
         CloudClient::builder().endpoint(&self.endpoint).credentials(Credentials::key("key", "hunter2"))
     }
 
-    pub(super) fn client(&self) -> CloudClient {
+    pub(crate) fn client(&self) -> CloudClient {
         self.builder().build().unwrap()
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
     /// How many requests had this method and path.
-    pub(super) fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.requests().iter().filter(|one| one.method == method && one.path.contains(part)).count()
     }
 }

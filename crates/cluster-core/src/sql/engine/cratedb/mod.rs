@@ -14,6 +14,8 @@ mod error;
 mod http;
 mod many;
 mod session;
+#[cfg(all(test, feature = "cloud"))]
+mod token_tests;
 mod value;
 
 use std::fmt;
