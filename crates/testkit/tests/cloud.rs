@@ -4,6 +4,8 @@
 
 #[path = "cloud/caller.rs"]
 mod caller;
+#[path = "cloud/databases.rs"]
+mod databases;
 #[path = "cloud/deploying.rs"]
 mod deploying;
 #[path = "cloud/faults.rs"]

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use url::Url;
 use uuid::Uuid;
 
 use super::answer::Answer;
@@ -184,12 +183,4 @@ impl World {
         self.settle(now);
         made.map(|()| id)
     }
-}
-
-/// The address of a real database, without a path.
-pub(super) fn target(url: &str) -> Result<Url, url::ParseError> {
-    let mut url = Url::parse(url)?;
-    url.set_path("/");
-    url.set_query(None);
-    Ok(url)
 }

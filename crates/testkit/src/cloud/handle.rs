@@ -4,11 +4,12 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::backing;
 use super::fault::Fault;
 use super::fixture::Fixture;
 use super::log::Request;
@@ -129,7 +130,14 @@ impl LocalCloud {
     pub fn add_cluster(&self, fixture: Fixture) -> io::Result<Uuid> {
         let now = self.now();
         let mut world = self.shared.world();
-        let cluster = fixture.build(&world, now);
+        let backed_by = fixture.backed_by.as_deref().map(backing::target).transpose()?.or(world.backed_by.clone());
+        let mut cluster = fixture.build(&world, now);
+        if let Some(target) = backed_by {
+            world.back(&mut cluster, target)?;
+        }
+        for port in std::mem::take(&mut world.ports) {
+            cluster.door = Some(backing::open(port, Arc::clone(&self.shared), &self.runtime));
+        }
         world.adopt(cluster, now).map_err(|_| io::Error::other("a cluster with this id is there already"))
     }
 
@@ -202,6 +210,16 @@ impl LocalCloud {
     /// How long operations take that begin from now on.
     pub fn set_operation_time(&self, time: Duration) {
         self.shared.world().operation_time = time;
+    }
+
+    /// How long tokens for databases live that are issued from now on; one hour, if nothing is said.
+    pub fn set_token_time(&self, time: Duration) {
+        self.shared.world().token_time = TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
+    }
+
+    /// Makes all refresh tokens worthless.
+    pub fn forget_refresh_tokens(&self) {
+        self.shared.world().refresh_tokens.clear();
     }
 
     /// The next operation of this kind, on whatever cluster, fails: with a message, or without a word.

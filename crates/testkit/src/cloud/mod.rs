@@ -31,6 +31,7 @@
 
 mod answer;
 mod api;
+mod backing;
 mod call;
 mod credentials;
 mod fault;
@@ -41,6 +42,7 @@ mod server;
 mod spoil;
 mod start;
 mod time;
+mod tokens;
 mod world;
 
 pub use fault::Fault;

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::Answer;
+use super::backing;
 use super::api::{Access, Route, routes};
 use super::call::Call;
 use super::credentials;
@@ -186,7 +187,7 @@ async fn handle(
     route: &Route,
     params: Vec<(String, String)>,
     request: HttpRequest<Body>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY_LIMIT).await.unwrap_or_else(|_| Bytes::new());
@@ -211,7 +212,9 @@ async fn handle(
         now,
         endpoint: Arc::clone(&shared.endpoint),
     };
-    (route.handler)(&mut world, &call).unwrap_or_else(|refusal| refusal)
+    let answer = (route.handler)(&mut world, &call).unwrap_or_else(|refusal| refusal);
+    backing::open_all(&mut world, shared);
+    answer
 }
 
 impl Answer {

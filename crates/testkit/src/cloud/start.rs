@@ -9,6 +9,7 @@ use std::time::Duration;
 use clusterkeep_core::clock::{Clock, SystemClock};
 use tokio::sync::oneshot;
 
+use super::backing;
 use super::fault::Faults;
 use super::handle::{Keys, LocalCloud};
 use super::server::{Shared, serve};
@@ -22,6 +23,7 @@ pub struct Builder {
     operation_time: Duration,
     listen: SocketAddr,
     conflict_status: u16,
+    backed_by: Option<String>,
 }
 
 impl Default for Builder {
@@ -31,6 +33,7 @@ impl Default for Builder {
             operation_time: Duration::from_millis(50),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             conflict_status: 400,
+            backed_by: None,
         }
     }
 }
@@ -60,11 +63,19 @@ impl Builder {
         self
     }
 
+    /// The database behind every cluster that says nothing else, and that is made later: see [`Fixture::backed_by`].
+    ///
+    /// [`Fixture::backed_by`]: super::Fixture::backed_by
+    pub fn backed_by(mut self, url: &str) -> Self {
+        self.backed_by = Some(url.to_owned());
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     ///
-    /// The port is taken, or the machine is out of threads or files.
+    /// The port is taken, the address of the database is none, or the machine is out of threads or files.
     #[expect(clippy::unused_async, reason = "as other servers are started; nothing of it takes long")]
     pub async fn start(self) -> io::Result<LocalCloud> {
         self.start_blocking()
@@ -81,6 +92,7 @@ impl Builder {
         let endpoint: Arc<str> = format!("http://{}", listener.local_addr()?).into();
         let mut world = World::new(self.clock.now(), self.operation_time);
         world.conflict_status = self.conflict_status;
+        world.backed_by = self.backed_by.as_deref().map(backing::target).transpose()?;
         let keys = Keys::of(&mut world);
         let shared = Arc::new(Shared {
             world: Mutex::new(world),

@@ -64,6 +64,9 @@ fn create(world: &mut World, call: &Call) -> Answered {
     if world.project(project.id).is_err() {
         world.projects.push(project);
     }
+    if let Some(target) = world.backed_by.clone() {
+        world.back(&mut cluster, target).map_err(|_| Answer::refusal(500, "An error occured."))?;
+    }
     let id = cluster.id;
     world.clusters.push(cluster);
     let created = world.begin(id, call.now, Effect::Created)?;
@@ -242,6 +245,7 @@ impl Cluster {
             health: "GREEN".to_owned(),
             operations: Vec::new(),
             open: false,
+            door: None,
             backing: None,
         }
     }

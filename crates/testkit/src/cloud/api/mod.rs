@@ -7,6 +7,7 @@ pub(super) mod operations;
 pub(super) mod organizations;
 pub(super) mod projects;
 pub(super) mod subscriptions;
+pub(super) mod token;
 
 use super::answer::Answered;
 use super::call::Call;
@@ -54,6 +55,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         organizations::ROUTES,
         projects::ROUTES,
         subscriptions::ROUTES,
+        token::ROUTES,
     ]
     .into_iter()
     .flatten()

@@ -1,12 +1,12 @@
 //! A cluster, and what operations do to it.
 
-use std::net::SocketAddr;
-
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use url::Url;
 use uuid::Uuid;
 
 use super::super::answer::Answer;
+use super::super::backing::Door;
 use super::World;
 use super::catalogue::{Product, product};
 use super::operation::{Effect, Kind, Operation};
@@ -51,15 +51,10 @@ pub(in crate::cloud) struct Cluster {
     pub(in crate::cloud) operations: Vec<Operation>,
     /// The newest operation has not been settled.
     pub(in crate::cloud) open: bool,
-    /// Where a real database stands behind it: the one who forwards to it, and what it forwards to.
-    pub(in crate::cloud) backing: Option<Backing>,
-}
-
-/// A real database behind a cluster.
-#[derive(Debug, Clone)]
-pub(in crate::cloud) struct Backing {
-    pub(in crate::cloud) address: SocketAddr,
-    pub(in crate::cloud) target: url::Url,
+    /// The way to the real database behind it, where there is one.
+    pub(in crate::cloud) door: Option<Door>,
+    /// The address of that database.
+    pub(in crate::cloud) backing: Option<Url>,
 }
 
 /// What one node has.

@@ -9,12 +9,15 @@ pub(super) mod operation;
 pub(super) mod people;
 pub(super) mod versions;
 
+use std::io;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use url::Url;
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::backing::{self, Port};
 use super::call::Call;
 use catalogue::{Product, Region};
 use cluster::Cluster;
@@ -34,6 +37,12 @@ pub(super) struct World {
     pub(super) products: Vec<Product>,
     pub(super) clusters: Vec<Cluster>,
     pub(super) operation_time: Duration,
+    pub(super) token_time: TimeDelta,
+    pub(super) refresh_tokens: Vec<(String, Uuid)>,
+    /// The database behind clusters that are made.
+    pub(super) backed_by: Option<Url>,
+    /// Ports that are taken and not open yet.
+    pub(super) ports: Vec<Port>,
     pub(super) conflict_status: u16,
     /// Operations that are to fail, the next of each kind first.
     pub(super) failures: Vec<(Kind, Option<String>)>,
@@ -58,6 +67,10 @@ impl World {
             products: catalogue::products(),
             clusters: Vec::new(),
             operation_time,
+            token_time: TimeDelta::hours(1),
+            refresh_tokens: Vec::new(),
+            backed_by: None,
+            ports: Vec::new(),
             conflict_status: 400,
             failures: Vec::new(),
         }
@@ -121,6 +134,14 @@ impl World {
         self.may_change(call, organization)?;
         let id = call.id("cluster_id")?;
         self.clusters.iter_mut().find(|cluster| cluster.id == id).ok_or_else(Answer::not_found)
+    }
+
+    /// Puts a real database behind a cluster.
+    pub(super) fn back(&mut self, cluster: &mut Cluster, target: Url) -> io::Result<()> {
+        let port = backing::reserve(cluster, target.clone())?;
+        cluster.backing = Some(target);
+        self.ports.push(port);
+        Ok(())
     }
 
     /// Why the next operation of `kind` is to fail, if it is.
