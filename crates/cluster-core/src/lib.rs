@@ -15,6 +15,8 @@
 pub mod address;
 pub mod age;
 pub mod audit;
+#[cfg(feature = "cloud")]
+pub mod change;
 pub mod civil;
 pub mod clock;
 #[cfg(feature = "cloud")]
