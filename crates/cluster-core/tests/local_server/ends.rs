@@ -5,7 +5,7 @@ use std::time::Duration;
 use clusterkeep_core::managed::local::LocalServer;
 use clusterkeep_core::sql::Engine;
 
-use super::owner::{Owner, block_on, engines, eventually, is_there};
+use super::owner::{Owner, block_on, engines, eventually, is_there, processes_of};
 
 /// What an owner does in its own process; each role is named by the test that starts it.
 pub(super) fn play(role: &str) {
@@ -134,18 +134,19 @@ fn with_a_start_that_is_cancelled() {
 
 #[tokio::test]
 async fn unless_it_is_kept() {
-    if !is_there(Engine::Postgres) {
-        return;
+    for engine in engines() {
+        let server = LocalServer::engine(engine).start().await.unwrap();
+        let (port, kept) = (server.port(), server.keep().unwrap());
+        let answers = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(answers(), "{engine}: nobody ends it");
+        // What it says is what helps.
+        let advice = kept.to_string();
+        let command = advice.split('`').nth(3).unwrap();
+        assert!(command.ends_with(&kept.pid().to_string()), "{advice}");
+        assert!(std::process::Command::new("sh").args(["-c", command]).status().unwrap().success(), "{advice}");
+        eventually("an end", || !answers() && processes_of(kept.directory()).is_empty());
+        assert!(kept.directory().join("data").exists(), "{engine}: what was kept stays");
+        std::fs::remove_dir_all(kept.directory()).unwrap();
     }
-    let server = LocalServer::postgres().start().await.unwrap();
-    let (port, kept) = (server.port(), server.keep().unwrap());
-    let answers = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-    assert!(kept.to_string().contains(&format!("kill -INT {}", kept.pid())), "{kept}");
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(answers(), "nobody ends it");
-    let signal = std::process::Command::new("kill").args(["-INT", &kept.pid().to_string()]).status().unwrap();
-    assert!(signal.success());
-    eventually("an end", || !answers());
-    assert!(kept.directory().join("data/PG_VERSION").exists(), "what was kept stays");
-    std::fs::remove_dir_all(kept.directory()).unwrap();
 }

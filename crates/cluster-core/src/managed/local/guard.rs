@@ -189,6 +189,7 @@ impl LocalServer {
         self.home.keep();
         Ok(KeptServer {
             product: self.recipe.product(),
+            signal: self.recipe.signal(),
             urls: self.urls.clone(),
             directory: self.home.path().to_owned(),
             pid,
@@ -233,6 +234,7 @@ impl Drop for LocalServer {
 #[derive(Debug, Clone)]
 pub struct KeptServer {
     product: &'static str,
+    signal: &'static str,
     urls: Urls,
     directory: PathBuf,
     pid: u32,
@@ -266,7 +268,7 @@ impl KeptServer {
 
 impl fmt::Display for KeptServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (pid, directory) = (self.pid, self.directory.display());
-        write!(f, "{} runs as process {pid} in `{directory}`: end it with `kill -INT {pid}`", self.product)
+        let (pid, signal, directory) = (self.pid, self.signal, self.directory.display());
+        write!(f, "{} runs as process {pid} in `{directory}`: end it with `kill -{signal} {pid}`", self.product)
     }
 }

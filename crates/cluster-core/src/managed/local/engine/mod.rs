@@ -46,6 +46,12 @@ pub(super) trait Recipe: Sync {
     /// How to get it, for a hint.
     fn advice(&self) -> &'static str;
 
+    /// The signal by which it ends in order and soon, as a user would send it.
+    fn signal(&self) -> &'static str {
+        // The shell that started it had it ignore `INT`, which few care to change.
+        "TERM"
+    }
+
     /// How long it gets to end, in order and by each signal.
     fn grace(&self, temporary: bool) -> Duration;
 

@@ -61,6 +61,11 @@ impl Recipe for Postgres {
         "install PostgreSQL, such as with `apt-get install postgresql`, or have `postgres` and `initdb` on the PATH"
     }
 
+    fn signal(&self) -> &'static str {
+        // `TERM` would wait for its clients.
+        "INT"
+    }
+
     fn grace(&self, temporary: bool) -> Duration {
         Duration::from_secs(if temporary { 5 } else { 20 })
     }
