@@ -77,7 +77,7 @@ pub(super) async fn receive(operation: &str, response: Response, secret: bool) -
     let body = read(response, KEPT).await.map(|(body, _)| text(&body)).unwrap_or_default();
     let mut error = refusal(operation, status, location.as_deref(), &body);
     error.body = if secret { String::new() } else { body };
-    Err(Failed { error, unsent: false, after: after.map(Duration::from_secs) })
+    Err(Failed { error: Box::new(error), unsent: false, after: after.map(Duration::from_secs) })
 }
 
 /// Up to `limit` bytes of the body, and whether that is all of it.
@@ -107,7 +107,12 @@ pub(super) fn refusal(operation: &str, status: StatusCode, location: Option<&str
             message = Some("the session has expired".into());
             CloudErrorKind::Unauthorized
         }
-        300..=399 => CloudErrorKind::Nonsense,
+        300..=399 => {
+            // What follows the path may be a secret.
+            let place = location.and_then(|to| to.split(['?', '#']).next());
+            message = place.map(|place| format!("it sends elsewhere, to {place}"));
+            CloudErrorKind::Nonsense
+        }
         401 => CloudErrorKind::Unauthorized,
         403 => CloudErrorKind::Forbidden,
         404 => CloudErrorKind::NotFound,
@@ -165,6 +170,9 @@ fn texts(value: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     fn refused(status: u16, body: &str) -> CloudError {
@@ -205,5 +213,23 @@ mod tests {
         let moved = |to| refusal("x", StatusCode::FOUND, Some(to), "").kind;
         assert_eq!(moved("/?rd=%2Fapi%2Fv2%2Fclusters%2F"), CloudErrorKind::Unauthorized);
         assert_eq!(moved("https://elsewhere.example.org/"), CloudErrorKind::Nonsense);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_becomes_one_line(status in 300_u16..600, text in ".{0,200}", key in "[a-z]{1,8}") {
+            let bodies = [
+                text.clone(),
+                json!({ "message": text, "errors": { key.clone(): [text, { key.clone(): text }] } }).to_string(),
+                json!({ "message": [text, 1, null], "errors": [key] }).to_string(),
+                json!([[text], { key: null }]).to_string(),
+            ];
+            for body in bodies {
+                let error = refusal("look", StatusCode::from_u16(status).unwrap(), Some(&text), &body);
+                let line = error.to_string();
+                prop_assert!(line.starts_with("look: HTTP status "));
+                prop_assert!(!line.contains(char::is_control), "{line:?}");
+            }
+        }
     }
 }

@@ -112,6 +112,9 @@ impl CloudError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self.kind {
+            CloudErrorKind::Unauthorized if self.status.is_some_and(|status| status < 400) => {
+                "log in again with the vendor's own client, or use an API key instead".into()
+            }
             CloudErrorKind::Unauthorized => format!(
                 "make an API key at https://console.cratedb.cloud (account > API keys), and set {} and {}",
                 env::CRATEDB_CLOUD_API_KEY.name,

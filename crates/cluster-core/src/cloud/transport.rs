@@ -28,8 +28,7 @@ pub(super) fn part(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 
-/// A call to be sent.
-#[derive(Debug)]
+/// A call to be sent. It implements no `Debug`: its body may hold a password.
 pub(super) struct Call {
     operation: String,
     method: Method,
@@ -37,11 +36,20 @@ pub(super) struct Call {
     query: Vec<(&'static str, String)>,
     body: Option<Value>,
     secret: bool,
+    hidden: Vec<Secret>,
 }
 
 impl Call {
     fn new(operation: impl Into<String>, method: Method, path: String) -> Self {
-        Self { operation: operation.into(), method, path, query: Vec::new(), body: None, secret: false }
+        Self {
+            operation: operation.into(),
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            secret: false,
+            hidden: Vec::new(),
+        }
     }
 
     pub(super) fn get(operation: impl Into<String>, path: impl Into<String>) -> Self {
@@ -74,6 +82,12 @@ impl Call {
         self
     }
 
+    /// Says that the body holds this secret, so that no error shows it where the server repeats it.
+    pub(super) fn hiding(mut self, secret: &Secret) -> Self {
+        self.hidden.push(secret.clone());
+        self
+    }
+
     /// Says that the answer holds a secret, so that no error keeps it.
     pub(super) const fn secret(mut self) -> Self {
         self.secret = true;
@@ -84,7 +98,7 @@ impl Call {
 /// A call that failed, and what may help.
 #[derive(Debug)]
 pub(super) struct Failed {
-    pub(super) error: CloudError,
+    pub(super) error: Box<CloudError>,
     /// Nothing was sent, so that nothing can have been done.
     pub(super) unsent: bool,
     /// When the server wants to be asked again.
@@ -93,7 +107,7 @@ pub(super) struct Failed {
 
 impl From<CloudError> for Failed {
     fn from(error: CloudError) -> Self {
-        Self { error, unsent: false, after: None }
+        Self { error: Box::new(error), unsent: false, after: None }
     }
 }
 
@@ -145,11 +159,26 @@ impl CloudClient {
             if !again || Instant::now() + rest >= deadline {
                 error.attempts = attempts;
                 error.elapsed = start.elapsed();
-                return Err(Error::Cloud(Box::new(error)));
+                self.hide(&mut error, &call.hidden);
+                return Err(Error::Cloud(error));
             }
             tracing::debug!(operation = call.operation, attempts, %error, "a call failed, trying again");
             sleep(rest).await;
             pause *= 2;
+        }
+    }
+
+    /// Takes the caller's secrets out of what the server says: some repeat what they were sent.
+    fn hide(&self, error: &mut CloudError, hidden: &[Secret]) {
+        let own = match &*self.0.credentials.lock().unwrap_or_else(PoisonError::into_inner) {
+            Credentials::Key { secret, .. } | Credentials::Session(secret) => secret.clone(),
+        };
+        for secret in hidden.iter().chain([&own]).map(Secret::expose).filter(|secret| !secret.is_empty()) {
+            let texts =
+                [&mut error.body].into_iter().chain(&mut error.message).chain(error.fields.values_mut().flatten());
+            for text in texts.filter(|text| text.contains(secret)) {
+                *text = text.replace(secret, "***");
+            }
         }
     }
 
@@ -179,11 +208,10 @@ impl CloudClient {
         match &*self.0.credentials.lock().unwrap_or_else(PoisonError::into_inner) {
             Credentials::Key { key, secret } => Ok(request.basic_auth(key, Some(secret.expose()))),
             Credentials::Session(token) => {
-                let cookie = HeaderValue::from_str(&format!("session={}", token.expose())).map_err(|_| {
+                let mut cookie = HeaderValue::from_str(&format!("session={}", token.expose())).map_err(|_| {
                     CloudError::new(operation, CloudErrorKind::Unauthorized)
                         .with_message("the session's token holds characters that can't be sent")
                 })?;
-                let mut cookie = cookie;
                 cookie.set_sensitive(true);
                 Ok(request.header(COOKIE, cookie))
             }
@@ -207,7 +235,7 @@ impl CloudClient {
 pub(super) fn unanswered(operation: &str, cause: reqwest::Error) -> Failed {
     let kind = if cause.is_timeout() { CloudErrorKind::Timeout } else { CloudErrorKind::Unreachable };
     let unsent = cause.is_connect() || cause.is_builder();
-    let mut error = CloudError::new(operation, kind);
+    let mut error = Box::new(CloudError::new(operation, kind));
     // A URL may be one that lets whoever has it read or write.
     error.source = Some(cause.without_url().into());
     Failed { error, unsent, after: None }

@@ -118,7 +118,7 @@ impl CloudClient {
         check_password(password)?;
         let operation = format!("change the password of cluster {id}");
         let body = json!({ "password": password.expose() });
-        self.read(Call::patch(operation, format!("/clusters/{id}/")).body(body)).await
+        self.read(Call::patch(operation, format!("/clusters/{id}/")).body(body).hiding(password)).await
     }
 
     /// Restarts a node of a cluster, the first being 0; it is accepted at once, and there is nothing to wait for.

@@ -53,7 +53,7 @@ impl CloudClient {
         cluster.check()?;
         let operation = format!("create cluster {}", cluster.name);
         let call = Call::post(operation, format!("/organizations/{organization}/clusters/"));
-        self.read(call.body(cluster.to_json())).await
+        self.read(call.body(cluster.to_json()).hiding(&cluster.password)).await
     }
 
     /// Deletes a cluster with its backups.

@@ -83,7 +83,9 @@ impl CloudClient {
     /// The refresh token is not good any more, or the call fails.
     pub async fn refresh_jwt(&self, refresh: &Secret) -> Result<ClusterToken> {
         let operation = "refresh the token of a cluster";
-        let call = Call::post(operation, "/meta/jwt/refresh/").body(json!({ "refresh_token": refresh.expose() }));
+        let call = Call::post(operation, "/meta/jwt/refresh/")
+            .body(json!({ "refresh_token": refresh.expose() }))
+            .hiding(refresh);
         self.token(call, operation).await
     }
 }

@@ -141,6 +141,12 @@ impl Cluster {
         self.suspended == Some(true)
     }
 
+    /// Whether it is not suspended for certain.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.suspended.map_or(self.status() != Some(&HealthStatus::Suspended), |suspended| !suspended)
+    }
+
     /// What is being done to it, as far as it says itself.
     #[must_use]
     pub fn running_operation(&self) -> Option<&OperationKind> {

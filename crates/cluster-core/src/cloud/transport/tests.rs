@@ -194,3 +194,17 @@ async fn a_server_says_when_to_come_back() {
     server.client().regions().await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
 }
+
+#[tokio::test]
+async fn a_server_that_repeats_what_it_was_sent_shows_no_secret() {
+    let server = Server::start(|request| {
+        let echo = String::from_utf8_lossy(&request.body).into_owned();
+        let said = json!({"message": format!("Not {echo}, hunter2"), "errors": {"password": [echo]}});
+        Reply::status(400, &said.to_string())
+    })
+    .await;
+    let password = Secret::new("correct horse battery staple");
+    let error = cloud(server.client().set_password(Uuid::nil(), &password).await.unwrap_err());
+    let text = format!("{error:?} {error}");
+    assert!(text.contains("***") && !text.contains("correct horse") && !text.contains("hunter2"), "{text}");
+}

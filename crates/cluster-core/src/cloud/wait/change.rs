@@ -72,7 +72,10 @@ impl CloudClient {
         wanted: impl Fn(&Cluster) -> bool,
         wait: &Wait,
     ) -> Result<Cluster> {
-        Watch::new(self, changing, wait).finish(&wanted, &Pace::new(wait)).await
+        let (mut watch, pace) = (Watch::new(self, changing, wait), Pace::new(wait));
+        // For its name alone, which can wait.
+        watch.cluster().await.map(drop).or_else(|error| watch.bear(error))?;
+        watch.finish(&wanted, &pace).await
     }
 }
 

@@ -17,8 +17,7 @@ impl CloudClient {
     /// See [`change`](Self::change).
     pub async fn resume(&self, id: Uuid, wait: &Wait) -> Result<Cluster> {
         let changing = Changing::new(id, OperationKind::Suspend, "resume");
-        let running = |cluster: &Cluster| cluster.suspended == Some(false);
-        self.change(&changing, running, || self.set_suspended(id, false), wait).await
+        self.change(&changing, Cluster::is_resumed, || self.set_suspended(id, false), wait).await
     }
 
     /// Suspends a cluster, and waits until it is.

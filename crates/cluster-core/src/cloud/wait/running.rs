@@ -50,7 +50,7 @@ impl Watch<'_> {
             };
             self.answered();
             if let Some(operation) = running(&operations) {
-                let kind = operation.r#type.as_ref().map_or_else(String::new, |kind| words(kind));
+                let kind = operation.r#type.as_ref().map_or_else(String::new, words);
                 let status = operation.status.clone().unwrap_or(OperationStatus::InProgress);
                 self.say(kind.trim(), &status, operation.message());
                 continue;

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::super::{CloudClient, CloudError, CloudErrorKind, Cluster, Operation, OperationFilter, OperationStatus};
+use super::super::{
+    CloudClient, CloudError, CloudErrorKind, Cluster, Operation, OperationFilter, OperationKind, OperationStatus,
+};
 use super::pace::Pace;
 use super::{Changing, Wait};
 use crate::error::{Error, Result};
@@ -12,6 +14,8 @@ use crate::event::Event;
 const LOOK_AT: u32 = 10;
 /// How many requests in a row may fail before waiting ends: the service may be away for a while.
 const FAILURES: u32 = 10;
+/// How often in a row a cluster that was just created may not be known yet.
+const UNKNOWN: u32 = 5;
 
 /// What is known of the change that is waited for.
 pub(super) struct Watch<'a> {
@@ -79,8 +83,13 @@ impl<'a> Watch<'a> {
     /// Counts a request that failed while waiting, or gives the failure back where it is one for good.
     pub(super) fn bear(&mut self, error: Error) -> Result<()> {
         self.failures += 1;
+        let passes = |cause: &CloudError| match cause.kind {
+            // What was just created may not be known everywhere yet.
+            CloudErrorKind::NotFound => self.changing.kind == OperationKind::Create && self.failures < UNKNOWN,
+            _ => cause.is_ambiguous() && self.failures < FAILURES,
+        };
         match &error {
-            Error::Cloud(cause) if cause.is_ambiguous() && self.failures < FAILURES => {
+            Error::Cloud(cause) if passes(cause) => {
                 tracing::debug!(cluster = self.name, %error, "waiting goes on though a request failed");
                 Ok(())
             }
