@@ -103,7 +103,9 @@ impl Hold {
         let holder = &self.holder;
         let (departure, seeing_to) = self.registry.change(&self.cluster, |record| {
             record.holders.retain(|other| other.id != holder.id);
-            match record.open() {
+            // What this hold has asked for already is still its own to see to.
+            let own = || record.obligations.iter().find(|owed| self.seeing_to.contains(&owed.id));
+            match record.open().or_else(own) {
                 Some(owed) if record.holders.is_empty() => {
                     let cause = owed.cause;
                     let seeing_to = record.obligations.iter().map(|owed| owed.id).collect();

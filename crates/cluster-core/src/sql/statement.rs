@@ -28,6 +28,13 @@ pub const fn sql(text: &'static str) -> Statement {
     Statement { text: Cow::Borrowed(text), params: Vec::new(), timeout: None }
 }
 
+/// Text that stands in the program: no input can be in it.
+impl From<&'static str> for Statement {
+    fn from(text: &'static str) -> Self {
+        sql(text)
+    }
+}
+
 impl Statement {
     /// A statement from text that was put together at run time.
     ///

@@ -65,8 +65,11 @@ impl Deploy {
 
     async fn organization_of(&self, client: &CloudClient) -> Result<Uuid> {
         if let Some(text) = &self.organization {
-            return text.parse().map_err(|error: uuid::Error| {
-                Error::caused("the id of an organization is malformed", error).with_hint("it is a UUID")
+            return text.parse().map_err(|source: uuid::Error| Error::Input {
+                what: "the id of an organization is malformed".into(),
+                place: None,
+                hint: Some("it is a UUID, such as 3f2e1b9c-0d4a-4c55-9a57-0c1b6ad0f191".into()),
+                source: Some(source.into()),
             });
         }
         let all = client.organizations().await?;
