@@ -3,6 +3,7 @@
 mod audit;
 mod cluster;
 mod demo;
+mod dev;
 mod query;
 mod retention;
 mod schedule;
@@ -14,10 +15,11 @@ pub use audit::{AuditCommand, AuditSource, ListArgs, VerifyArgs};
 pub use cluster::{
     AllowArgs, ApprovalArgs, ClusterCommand, Compression, CopyArgs, CreateArgs, DataFormat, DeleteArgs, ExportArgs,
     HealthArgs, ImportArgs, InfoArgs, JobsArgs, ListClustersArgs, OperationsArgs, PingArgs, ProtectArgs, Protection,
-    RestoreArgs, ScaleArgs, ShellArgs, Size, SnapshotsArgs, StartArgs, StopArgs, StorageArgs, SweepArgs, UpgradeArgs,
+    RestoreArgs, ScaleArgs, SecretPlace, ShellArgs, Size, SnapshotsArgs, StartArgs, StopArgs, StorageArgs, SweepArgs, UpgradeArgs,
     WaitArgs,
 };
 pub use demo::DemoArgs;
+pub use dev::{DevCloudArgs, DevCommand};
 pub use query::QueryArgs;
 pub use retention::{ApplyArgs, ExplainArgs, ModelArgs, PlanArgs, RetentionCommand};
 pub use schedule::{HistoryArgs, ListSchedulesArgs, NextArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
@@ -137,6 +139,14 @@ Examples:
   clusterkeep audit list --plans"
     )]
     Audit(AuditCommand),
+    /// Try things out: a CrateDB Cloud API on this machine
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  clusterkeep dev cloud --suspended staging"
+    )]
+    Dev(DevCommand),
     /// Print the JSON schema of a kind of document
     #[command(after_help = "\
 Examples:

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cluster;
+mod dev;
 mod query;
 mod reading;
 mod retention;
@@ -12,7 +13,7 @@ use clap::CommandFactory;
 use clusterkeep_core::{ExitCode, Result};
 
 use crate::args::{
-    AuditCommand, Cli, ClusterCommand, Command, DemoArgs, NextArgs, QueryArgs, RetentionCommand, RunArgs,
+    AuditCommand, Cli, ClusterCommand, Command, DemoArgs, DevCommand, NextArgs, QueryArgs, RetentionCommand, RunArgs,
     ScheduleCommand,
 };
 use crate::context::Context;
@@ -37,6 +38,7 @@ pub(crate) enum Work {
     Retention(RetentionCommand),
     Schedule(ScheduleCommand),
     Run(RunArgs),
+    Dev(DevCommand),
     Audit(AuditCommand),
 }
 
@@ -56,6 +58,7 @@ pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
         Command::Cluster(command) => Next::Needs(Work::Cluster(command)),
         Command::Retention(command) => Next::Needs(Work::Retention(command)),
         Command::Run(args) => Next::Needs(Work::Run(args)),
+        Command::Dev(command) => Next::Needs(Work::Dev(command)),
         Command::Audit(command) => Next::Needs(Work::Audit(command)),
     }
 }
@@ -81,6 +84,7 @@ pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
         Work::Retention(RetentionCommand::Apply(args)) => retention::apply(args, context).await,
         Work::Schedule(command) => schedule::run(command, context).await,
         Work::Run(args) => run::run(args, context).await,
+        Work::Dev(command) => dev::run(command, context).await,
         Work::Audit(command) => context.interruptible(audit::run(command, context)).await,
     }
 }

@@ -1,8 +1,12 @@
 //! The endpoints, one family per file. Each file has its table of routes and the handlers in it.
 
 pub(super) mod catalogue;
+pub(super) mod changes;
 pub(super) mod clusters;
 pub(super) mod deploy;
+pub(super) mod me;
+pub(super) mod meta;
+pub(super) mod offers;
 pub(super) mod operations;
 pub(super) mod organizations;
 pub(super) mod projects;
@@ -49,8 +53,12 @@ pub(super) const fn public(method: &'static str, path: &'static str, handler: Ha
 pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     [
         catalogue::ROUTES,
+        changes::ROUTES,
         clusters::ROUTES,
         deploy::ROUTES,
+        me::ROUTES,
+        meta::ROUTES,
+        offers::ROUTES,
         operations::ROUTES,
         organizations::ROUTES,
         projects::ROUTES,
