@@ -34,6 +34,7 @@ pub struct Fixture {
     username: String,
     password: String,
     allowed: Value,
+    tables: Vec<String>,
     pub(super) backed_by: Option<String>,
 }
 
@@ -55,6 +56,7 @@ impl Fixture {
             username: "admin".to_owned(),
             password: "a-password-of-some-24-characters".to_owned(),
             allowed: json!([]),
+            tables: vec!["doc.readings".to_owned()],
             backed_by: None,
         }
     }
@@ -132,6 +134,12 @@ impl Fixture {
         self
     }
 
+    /// The tables that its backups have, `doc.readings` if nothing is said.
+    pub fn tables(mut self, tables: &[&str]) -> Self {
+        self.tables = tables.iter().map(|&table| table.to_owned()).collect();
+        self
+    }
+
     /// The address of a real CrateDB, `http://[user[:password]@]127.0.0.1:4200`, that is behind it. The cluster's own
     /// `url` then leads there, as long as the cluster runs and for who brings a token of this Cloud, or name and
     /// password of the cluster's first user.
@@ -165,6 +173,7 @@ impl Fixture {
         cluster.username = self.username;
         cluster.password = self.password;
         cluster.allowed = self.allowed;
+        cluster.tables = self.tables;
         cluster.is_up = true;
         cluster
     }

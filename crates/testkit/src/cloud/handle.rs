@@ -227,6 +227,11 @@ impl LocalCloud {
         self.shared.world().failures.push((kind, message.map(str::to_owned)));
     }
 
+    /// The next import or export fails with this message.
+    pub fn fail_next_job(&self, message: &str) {
+        self.shared.world().job_failures.push(message.to_owned());
+    }
+
     /// Lets a fault happen.
     pub fn inject(&self, fault: Fault) {
         lock(&self.shared.faults).add(fault);

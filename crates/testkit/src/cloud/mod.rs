@@ -34,6 +34,7 @@ mod api;
 mod backing;
 mod call;
 mod credentials;
+mod errands;
 mod fault;
 mod fixture;
 mod handle;

@@ -21,6 +21,7 @@ use super::backing;
 use super::api::{Access, Route, routes};
 use super::call::Call;
 use super::credentials;
+use super::errands;
 use super::fault::{Act, Faults};
 use super::log::Request;
 use super::spoil;
@@ -214,6 +215,7 @@ async fn handle(
     };
     let answer = (route.handler)(&mut world, &call).unwrap_or_else(|refusal| refusal);
     backing::open_all(&mut world, shared);
+    errands::send_all(&mut world, shared);
     answer
 }
 

@@ -245,6 +245,7 @@ impl Cluster {
             health: "GREEN".to_owned(),
             operations: Vec::new(),
             open: false,
+            tables: vec!["doc.readings".to_owned()],
             door: None,
             backing: None,
         }

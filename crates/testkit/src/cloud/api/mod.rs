@@ -4,12 +4,15 @@ pub(super) mod catalogue;
 pub(super) mod changes;
 pub(super) mod clusters;
 pub(super) mod deploy;
+pub(super) mod files;
+pub(super) mod jobs;
 pub(super) mod me;
 pub(super) mod meta;
 pub(super) mod offers;
 pub(super) mod operations;
 pub(super) mod organizations;
 pub(super) mod projects;
+pub(super) mod snapshots;
 pub(super) mod subscriptions;
 pub(super) mod token;
 
@@ -56,12 +59,15 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         changes::ROUTES,
         clusters::ROUTES,
         deploy::ROUTES,
+        files::ROUTES,
+        jobs::ROUTES,
         me::ROUTES,
         meta::ROUTES,
         offers::ROUTES,
         operations::ROUTES,
         organizations::ROUTES,
         projects::ROUTES,
+        snapshots::ROUTES,
         subscriptions::ROUTES,
         token::ROUTES,
     ]

@@ -51,6 +51,8 @@ pub(in crate::cloud) struct Cluster {
     pub(in crate::cloud) operations: Vec<Operation>,
     /// The newest operation has not been settled.
     pub(in crate::cloud) open: bool,
+    /// The tables that its backups have.
+    pub(in crate::cloud) tables: Vec<String>,
     /// The way to the real database behind it, where there is one.
     pub(in crate::cloud) door: Option<Door>,
     /// The address of that database.

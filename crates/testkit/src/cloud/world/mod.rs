@@ -4,6 +4,7 @@
 
 pub(super) mod catalogue;
 pub(super) mod cluster;
+pub(super) mod job;
 pub(super) mod view;
 pub(super) mod operation;
 pub(super) mod people;
@@ -19,8 +20,10 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::backing::{self, Port};
 use super::call::Call;
+use super::errands::Errand;
 use catalogue::{Product, Region};
 use cluster::Cluster;
+use job::{File, Job, StoredSecret};
 use operation::Kind;
 use people::{Key, Organization, Project, Role, Subscription, User};
 
@@ -36,6 +39,13 @@ pub(super) struct World {
     pub(super) regions: Vec<Region>,
     pub(super) products: Vec<Product>,
     pub(super) clusters: Vec<Cluster>,
+    pub(super) jobs: Vec<Job>,
+    pub(super) files: Vec<File>,
+    pub(super) secrets: Vec<StoredSecret>,
+    /// Work for real databases that nobody has taken up yet.
+    pub(super) errands: Vec<Errand>,
+    /// What the next jobs fail with.
+    pub(super) job_failures: Vec<String>,
     pub(super) operation_time: Duration,
     pub(super) token_time: TimeDelta,
     pub(super) refresh_tokens: Vec<(String, Uuid)>,
@@ -66,6 +76,11 @@ impl World {
             regions: catalogue::regions(now),
             products: catalogue::products(),
             clusters: Vec::new(),
+            jobs: Vec::new(),
+            files: Vec::new(),
+            secrets: Vec::new(),
+            errands: Vec::new(),
+            job_failures: Vec::new(),
             operation_time,
             token_time: TimeDelta::hours(1),
             refresh_tokens: Vec::new(),
