@@ -4,6 +4,7 @@
 
 use clap::ValueEnum;
 use clusterkeep_core::audit::Record;
+use clusterkeep_core::change::ClusterChange;
 use clusterkeep_core::managed::sweep::Sweeping;
 use clusterkeep_core::managed::{Loaded, Saved};
 use clusterkeep_core::plan::{Plan, Report};
@@ -50,6 +51,10 @@ pub enum Kind {
     Imported,
     /// What `cluster export --format json` prints
     Exported,
+    /// What `cluster create`, `delete`, `scale` and their like print with `--plan --format json`
+    ClusterPlan,
+    /// What they print with `--format json` when they have done it
+    ClusterReport,
     /// What `cluster copy --plan --format json` prints
     CopyPlan,
     /// What `cluster sweep --plan --format json` prints
@@ -89,6 +94,8 @@ impl Kind {
             Self::Snapshot => schema_for!(cloud::Snapshot),
             Self::Imported => schema_for!(Loaded),
             Self::Exported => schema_for!(Saved),
+            Self::ClusterPlan => schema_for!(Plan<ClusterChange>),
+            Self::ClusterReport => schema_for!(Report<ClusterChange>),
             Self::CopyPlan => schema_for!(Plan<copy::Domain>),
             Self::SweepPlan => schema_for!(Plan<Sweeping>),
         }

@@ -56,8 +56,8 @@ pub struct CreateArgs {
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
     /// Where the administrator's password is, 24 characters or more: env:NAME or file:PATH
-    #[arg(long, value_name = "PLACE", value_parser = secret)]
-    pub password: Option<SecretRef>,
+    #[arg(long, value_name = "PLACE", value_parser = SecretPlace::parse)]
+    pub password: Option<SecretPlace>,
     /// How long to wait.
     #[command(flatten)]
     pub wait: WaitArgs,
@@ -267,9 +267,18 @@ pub struct SweepArgs {
     pub approval: ApprovalArgs,
 }
 
-fn secret(text: &str) -> Result<SecretRef, String> {
-    text.parse().map_err(|error: clusterkeep_core::Error| match error.hint() {
-        Some(_) => "say where the password is, not what it is: env:NAME or file:PATH".to_owned(),
-        None => error.to_string(),
-    })
+/// Where a password is; what is given instead of a place is not kept, since it may be the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// A place.
+    Known(SecretRef),
+    /// Something else.
+    Literal,
+}
+
+impl SecretPlace {
+    // An error of the parser would repeat what was given.
+    fn parse(text: &str) -> Result<Self, std::convert::Infallible> {
+        Ok(text.parse().map_or(Self::Literal, Self::Known))
+    }
 }

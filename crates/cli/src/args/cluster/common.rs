@@ -56,6 +56,12 @@ pub struct ApprovalArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub u64);
 
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}GiB", self.0 >> 30)
+    }
+}
+
 impl FromStr for Size {
     type Err = String;
 

@@ -10,8 +10,8 @@ mod shell;
 use clap::Subcommand;
 
 pub use change::{
-    AllowArgs, CreateArgs, DeleteArgs, ProtectArgs, Protection, RestoreArgs, ScaleArgs, StorageArgs, SweepArgs,
-    UpgradeArgs,
+    AllowArgs, CreateArgs, DeleteArgs, ProtectArgs, Protection, RestoreArgs, ScaleArgs, SecretPlace, StorageArgs,
+    SweepArgs, UpgradeArgs,
 };
 pub use common::{ApprovalArgs, Size, WaitArgs};
 pub use data::{Compression, CopyArgs, DataFormat, ExportArgs, ImportArgs, JobsArgs};

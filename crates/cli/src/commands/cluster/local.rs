@@ -1,13 +1,13 @@
 //! The clusters of this machine that have a name.
 
-use clusterkeep_core::Result;
 use clusterkeep_core::managed::local::{LocalClusters, LocalRecord, LocalState};
 use clusterkeep_core::managed::{Keeper, RunState};
+use clusterkeep_core::{Error, Result};
 
 use super::documents::ListedCluster;
 use crate::context::state_folder;
 
-fn clusters() -> Result<LocalClusters> {
+pub(super) fn clusters() -> Result<LocalClusters> {
     Ok(LocalClusters::at(state_folder()?.join("local")))
 }
 
@@ -34,6 +34,14 @@ fn listed(record: LocalRecord) -> ListedCluster {
         health: None,
         last_operation: None,
     }
+}
+
+/// The one of this name.
+pub(super) fn record(name: &str) -> Result<LocalRecord> {
+    clusters()?.find(name)?.ok_or_else(|| {
+        Error::input(format!("cluster not found: `local:{name}`"))
+            .with_hint("`clusterkeep cluster list --local` shows those of this machine")
+    })
 }
 
 /// Stops one, whoever started it; its data stays.

@@ -1,6 +1,8 @@
 //! `cluster`: what there is, how it is, and what is to become of it.
 
+mod change;
 mod copy;
+mod create;
 mod data;
 mod diagnostics;
 pub(crate) mod documents;
@@ -11,12 +13,13 @@ mod lists;
 mod local;
 mod planned;
 mod power;
+mod remove;
 mod shell;
 mod sweep;
 mod words;
 
 use clusterkeep_core::address::ClusterAddress;
-use clusterkeep_core::{Error, ExitCode, Result};
+use clusterkeep_core::{ExitCode, Result};
 
 use crate::args::ClusterCommand;
 use crate::context::Context;
@@ -37,7 +40,14 @@ pub(super) async fn run(command: ClusterCommand, context: &Context) -> Result<Ex
         ClusterCommand::Export(args) => context.interruptible(data::export(args, context)).await,
         ClusterCommand::Copy(args) => copy::run(args, context).await,
         ClusterCommand::Sweep(args) => sweep::run(args, context).await,
-        _ => Err(Error::failed("not there yet")),
+        ClusterCommand::Create(args) => create::create(args, context).await,
+        ClusterCommand::Delete(args) => change::delete(args, context).await,
+        ClusterCommand::Scale(args) => change::scale(args, context).await,
+        ClusterCommand::Upgrade(args) => change::upgrade(args, context).await,
+        ClusterCommand::Storage(args) => change::storage(args, context).await,
+        ClusterCommand::Allow(args) => change::allow(args, context).await,
+        ClusterCommand::Protect(args) => change::protect(args, context).await,
+        ClusterCommand::Restore(args) => create::restore(args, context).await,
     }
 }
 
