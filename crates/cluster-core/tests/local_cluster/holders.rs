@@ -183,3 +183,49 @@ async fn that_others_stop() {
     assert_eq!(again.stop().await.unwrap(), ENDED);
     folder.is_quiet();
 }
+
+/// A guard that is dropped on the thread that another start needs, in the middle of that start.
+#[tokio::test]
+async fn that_come_on_the_same_thread_while_it_is_dropped() {
+    if !is_there(Engine::Postgres) {
+        return;
+    }
+    let folder = Folder::new();
+    let clusters = folder.clusters();
+    let first = clusters.start("dev", &postgres()).await.unwrap();
+    let wish = postgres();
+    let mut second = std::pin::pin!(clusters.start("dev", &wish));
+    // Polled once, it has asked for a hold and waits for the answer.
+    tokio::select! {
+        biased;
+        _ = &mut second => panic!("it has to wait"),
+        () = std::future::ready(()) => {}
+    }
+    drop(first);
+    let second = second.await.unwrap();
+    assert!(second.found_running());
+    write(&second, 1).await;
+    assert_eq!(second.stop().await.unwrap(), ENDED);
+    folder.is_quiet();
+}
+
+#[tokio::test]
+async fn that_come_while_it_is_deleted() {
+    if !is_there(Engine::Postgres) {
+        return;
+    }
+    let folder = Folder::new();
+    let clusters = folder.clusters();
+    let wish = postgres();
+    for _ in 0..2 {
+        clusters.start("dev", &wish).await.unwrap().stop().await.unwrap();
+        let (deleted, started) = tokio::join!(clusters.delete("dev"), clusters.start("dev", &wish));
+        let started = started.unwrap();
+        match deleted {
+            Ok(()) => {}
+            Err(error) => assert!(matches!(error, Error::Locked { .. }), "{error:?}"),
+        }
+        assert_eq!(started.stop().await.unwrap(), ENDED);
+        folder.is_quiet();
+    }
+}

@@ -19,6 +19,13 @@ fn place() -> tempfile::TempDir {
     place
 }
 
+/// Removes the log that the text of an error names, which was put aside.
+pub(super) fn forget_log(error: &str) {
+    let log = Path::new(error.split('`').find(|word| word.contains("clusterkeep-")).unwrap());
+    assert_eq!(log.extension().unwrap(), "log", "{error}");
+    fs::remove_file(log).unwrap();
+}
+
 /// A program of shell at `directory/name`.
 fn program(directory: &Path, name: &str, text: &str) {
     let path = directory.join(name);
@@ -48,6 +55,7 @@ async fn a_broken_program_is_told_by_its_words() {
     let error = LocalServer::postgres().binaries(programs.path()).start().await.unwrap_err();
     assert!(error.to_string().contains("exit status: 3"), "{error}");
     assert!(error.to_string().ends_with("no room on device"), "{error}");
+    forget_log(&error.to_string());
 }
 
 #[tokio::test]
@@ -66,6 +74,7 @@ async fn a_server_that_does_not_answer_is_ended_in_time() {
     let error = builder.timeout(Duration::from_millis(500)).grace(Duration::from_secs(1)).start().await.unwrap_err();
     assert!(error.to_string().contains("did not answer in time"), "{error}");
     assert!(error.to_string().ends_with("still thinking"), "{error}");
+    forget_log(&error.to_string());
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     let pid = fs::read_to_string(&file).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "process {pid} is still there");
@@ -82,6 +91,7 @@ async fn a_taken_port_is_named() {
     assert_eq!(error.to_string(), format!("port {port} is taken"));
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("could not bind"), "{cause}");
+    forget_log(&cause);
 }
 
 #[tokio::test]

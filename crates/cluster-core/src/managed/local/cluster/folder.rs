@@ -215,8 +215,8 @@ impl LocalClusters {
     async fn end(&self, name: &str, by_force: bool) -> Result<()> {
         let place = self.known(name)?;
         let what = label(name);
-        let _lock = Lock::acquire(&place, &what, Instant::now() + PATIENCE).await?;
-        let Some(stored) = Stored::read(&place)? else { return Err(self.not_found(name)) };
+        let lock = Lock::acquire(&place, &what, Instant::now() + PATIENCE).await?;
+        let (Some(_lock), Some(stored)) = (lock, Stored::read(&place)?) else { return Err(self.not_found(name)) };
         let holders = hold::holders(&place, None);
         if !by_force && holders > 0 && place.open_fifo()?.is_some() {
             let by = if holders == 1 { "a guard".into() } else { format!("{holders} guards") };
@@ -243,10 +243,9 @@ impl LocalClusters {
     /// files can't be removed.
     pub async fn delete(&self, name: &str) -> Result<()> {
         let place = self.known(name)?;
-        place.check_owner()?;
         let what = label(name);
         let lock = Lock::acquire(&place, &what, Instant::now() + PATIENCE).await?;
-        let Some(stored) = Stored::read(&place)? else { return Err(self.not_found(name)) };
+        let (Some(lock), Some(stored)) = (lock, Stored::read(&place)?) else { return Err(self.not_found(name)) };
         if place.open_fifo()?.is_some() || place.is_alive(stored.nodes) {
             return Err(Error::Locked { what: format!("{what} runs") });
         }
@@ -276,10 +275,11 @@ impl LocalClusters {
     fn known(&self, name: &str) -> Result<Place> {
         let place = self.place(name)?;
         let is_there = fs::symlink_metadata(place.path()).is_ok_and(|facts| facts.is_dir());
-        match is_there && Stored::read(&place)?.is_some() {
-            true => Ok(place),
-            false => Err(self.not_found(name)),
+        if !is_there || Stored::read(&place)?.is_none() {
+            return Err(self.not_found(name));
         }
+        place.check_owner()?;
+        Ok(place)
     }
 
     fn not_found(&self, name: &str) -> Error {

@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::super::engine::Recipe;
 use super::super::log;
 use super::super::ready::{self, Obstacle};
-use super::super::supervisor::{self, Supervisor};
+use super::super::supervisor::Supervisor;
 use super::hold::{self, Hold};
 use super::keeper;
+use super::kept::KeptCluster;
 use super::node::LocalNode;
 use super::place::Place;
 use super::stored::Run;
@@ -19,6 +20,8 @@ use crate::error::{Error, Result};
 use crate::sql::Db;
 
 const PAUSE: Duration = Duration::from_millis(10);
+/// How long the keeper may take to see that nobody holds the cluster any more.
+const NOTICE: Duration = Duration::from_secs(3);
 /// How often a server is looked at while it starts.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -143,7 +146,7 @@ impl LocalCluster {
         let children = std::mem::take(&mut self.children);
         self.hold = None;
         keeper::look_after(children);
-        Ok(KeptCluster { label: self.label.clone(), nodes: self.nodes.clone(), directory: self.place.path().into() })
+        Ok(KeptCluster::new(&self.label, &self.nodes, self.place.path()))
     }
 
     /// Takes back an earlier [`keep`](Self::keep): the cluster ends with the last of its guards again.
@@ -288,7 +291,8 @@ impl LocalCluster {
 
     /// Waits until the cluster has ended or it is clear that it stays; returns which, and whether that was in time.
     fn wait(&mut self) -> (LocalEnd, bool) {
-        let mut deadline = Instant::now() + self.patience;
+        let begun = Instant::now();
+        let mut deadline = begun + self.patience;
         let mut in_order = true;
         loop {
             self.children.retain_mut(|child| child.exited().is_none());
@@ -301,6 +305,10 @@ impl LocalCluster {
             let others = hold::holders(&self.place, None);
             if others > 0 {
                 return (LocalEnd::Held { others }, true);
+            }
+            if begun.elapsed() > NOTICE && matches!(self.place.open_fifo(), Ok(Some(_))) {
+                // Somebody has come and not yet got to locking the answer; perhaps this very thread keeps them from it.
+                return (LocalEnd::Held { others: 1 }, true);
             }
             if Instant::now() >= deadline {
                 if !in_order {
@@ -328,41 +336,5 @@ impl Drop for LocalCluster {
         if let Err(error) = self.end() {
             tracing::warn!(cluster = self.label, directory = %self.place.path().display(), %error, "local cluster");
         }
-    }
-}
-
-/// A cluster that nobody has to guard: see [`LocalCluster::keep`]. Its text says how to end it.
-#[derive(Debug, Clone)]
-pub struct KeptCluster {
-    label: String,
-    nodes: Vec<LocalNode>,
-    directory: PathBuf,
-}
-
-impl KeptCluster {
-    /// The address of its database on the first node, as its superuser, with the password.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        self.nodes.first().map_or("", LocalNode::url)
-    }
-
-    /// Its servers.
-    #[must_use]
-    pub fn nodes(&self) -> &[LocalNode] {
-        &self.nodes
-    }
-
-    /// Its directory.
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-}
-
-impl fmt::Display for KeptCluster {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fifo = supervisor::quoted(self.directory.join("owner").as_os_str());
-        let (directory, fifo) = (self.directory.display(), String::from_utf8_lossy(&fifo));
-        write!(f, "{} runs in `{directory}`: end it with `echo end >{fifo}`", self.label)
     }
 }

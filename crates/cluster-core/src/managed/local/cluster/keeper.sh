@@ -49,6 +49,7 @@ fi
 # The servers end now. An owner that lives still wants to read their logs: the directory stays until it is gone.
 exec >/dev/null
 cat
+exec </dev/null
 left=$((patience * 20))
 for node in n*; do
     while [ -d "$node" ] && [ ! -e "$node/ended" ] && [ "$left" -gt 0 ]; do

@@ -1,6 +1,7 @@
 //! Who starts, stops or deletes a cluster does it alone.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -17,15 +18,18 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock until `deadline`; `what` names the cluster.
+    /// Waits for the lock until `deadline`; `what` names the cluster. None where its directory is gone.
     ///
     /// # Errors
     ///
-    /// Somebody else has it all the time; the directory can't be written to or is gone.
-    pub(super) async fn acquire(place: &Place, what: &str, deadline: Instant) -> Result<Self> {
+    /// Somebody else has it all the time; the directory can't be written to.
+    pub(super) async fn acquire(place: &Place, what: &str, deadline: Instant) -> Result<Option<Self>> {
         loop {
             if let Some(lock) = Self::attempt(place)? {
-                return Ok(lock);
+                return Ok(Some(lock));
+            }
+            if !place.path().exists() {
+                return Ok(None);
             }
             if Instant::now() >= deadline {
                 return Err(Error::Locked { what: format!("{what} is being started, stopped or deleted by another") });
@@ -37,7 +41,11 @@ impl Lock {
     fn attempt(place: &Place) -> Result<Option<Self>> {
         let path = place.file("lock");
         let open = || nofollow().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = open().map_err(|error| failed("open", &path, error))?;
+        let file = match open() {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("open", &path, error)),
+        };
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(None),
@@ -61,14 +69,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::at(folder.path()).unwrap();
         let soon = || Instant::now() + Duration::from_millis(50);
-        let first = Lock::acquire(&place, "local cluster `x`", soon()).await.unwrap();
+        let first = Lock::acquire(&place, "local cluster `x`", soon()).await.unwrap().unwrap();
         let error = Lock::acquire(&place, "local cluster `x`", soon()).await.unwrap_err();
         assert!(matches!(error, Error::Locked { .. }) && error.to_string().contains("local cluster `x`"), "{error}");
         let waits = File::open(place.file("lock")).unwrap();
         fs::remove_file(place.file("lock")).unwrap();
-        let second = Lock::acquire(&place, "local cluster `x`", soon()).await.unwrap();
+        let second = Lock::acquire(&place, "local cluster `x`", soon()).await.unwrap().unwrap();
         drop(first);
         waits.try_lock().unwrap();
         drop(second);
+        folder.close().unwrap();
+        assert!(Lock::acquire(&place, "local cluster `x`", soon()).await.unwrap().is_none());
     }
 }

@@ -14,6 +14,8 @@ mod folder;
 mod guard;
 mod hold;
 mod keeper;
+mod kept;
+mod launch;
 mod lock;
 mod node;
 mod place;
@@ -22,6 +24,7 @@ mod stored;
 mod wish;
 
 pub use folder::{LocalClusters, LocalRecord, LocalState};
-pub use guard::{KeptCluster, LocalCluster, LocalEnd};
+pub use guard::{LocalCluster, LocalEnd};
+pub use kept::KeptCluster;
 pub use node::LocalNode;
 pub use wish::LocalWish;

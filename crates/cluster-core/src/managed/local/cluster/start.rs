@@ -1,23 +1,13 @@
 //! The start of a cluster, or a hold on the one that runs.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::super::account::{self, Account};
-use super::super::builder::{ATTEMPTS, LocalServerBuilder};
-use super::super::engine::{self, Installation, Peers, Recipe, Wish};
-use super::super::home::{self, Home};
-use super::super::supervisor::{self, Commands, Supervisor};
-use super::super::urls::Urls;
-use super::super::{log, port};
+use super::super::{account, engine, home, port};
 use super::guard::LocalCluster;
 use super::hold::Hold;
-use super::keeper;
+use super::launch::{Start, nodes};
 use super::lock::Lock;
-use super::node::LocalNode;
 use super::place::Place;
 use super::stored::{self, Run, Stored};
 use super::wish::LocalWish;
@@ -33,7 +23,10 @@ pub(super) async fn named(path: &Path, name: &str, wish: Option<&LocalWish>) -> 
     let place = Place::at(path)?;
     let known = Stored::read(&place)?;
     // Before anything is made, what can be known to be missing is said.
-    let stored = look_up(known, wish, name, &label)?;
+    let mut stored = look_up(known, wish, name, &label)?;
+    if let Some(wish) = wish {
+        stored.update(wish);
+    }
     let builder = stored.builder(wish);
     let deadline = builder.deadline();
     let recipe = engine::recipe(stored.engine)?;
@@ -44,8 +37,13 @@ pub(super) async fn named(path: &Path, name: &str, wish: Option<&LocalWish>) -> 
             .with_hint("give another name, or another folder for local clusters"));
     }
     home::check_way(&place.node(0), account.as_ref())?;
-    place.create(account.as_ref())?;
-    let lock = Lock::acquire(&place, &label, deadline).await?;
+    let lock = loop {
+        place.create(account.as_ref())?;
+        // It may be deleted while it is waited for, and is made anew then.
+        if let Some(lock) = Lock::acquire(&place, &label, deadline).await? {
+            break lock;
+        }
+    };
     // Meanwhile it may have been made or deleted.
     let mut stored = look_up(Stored::read(&place)?, wish, name, &label)?;
     if let Some(mut cluster) = attach(&place, &stored, &label).await? {
@@ -97,8 +95,7 @@ pub(super) async fn running(path: &Path, name: &str) -> Result<Option<LocalClust
     let place = Place::at(path)?;
     let Some(stored) = Stored::read(&place)? else { return Err(not_found(name)) };
     let deadline = stored.builder(None).deadline();
-    // Without a look at the FIFO first, this would wait for a start that may fail.
-    let _lock = Lock::acquire(&place, &label, deadline).await?;
+    let Some(_lock) = Lock::acquire(&place, &label, deadline).await? else { return Err(not_found(name)) };
     let Some(mut cluster) = attach(&place, &stored, &label).await? else { return Ok(None) };
     match cluster.become_ready(deadline).await {
         Ok(()) => Ok(Some(cluster)),
@@ -158,164 +155,4 @@ async fn until_gone(place: &Place, nodes: usize, label: &str, deadline: Instant)
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())
-}
-
-fn nodes(
-    place: &Place,
-    ports: &[Vec<u16>],
-    recipe: &'static dyn Recipe,
-    builder: &LocalServerBuilder,
-    password: Option<&Secret>,
-) -> Vec<LocalNode> {
-    let database = builder.database.as_deref().unwrap_or_else(|| recipe.database());
-    let node = |(index, ports): (usize, &Vec<u16>)| LocalNode {
-        index,
-        ports: ports.clone(),
-        urls: Urls::new(
-            recipe.url(ports.first().copied().unwrap_or_default(), password),
-            database,
-            recipe.maintenance(),
-        ),
-        directory: place.node(index),
-    };
-    ports.iter().enumerate().map(node).collect()
-}
-
-/// What a start goes by.
-struct Start {
-    recipe: &'static dyn Recipe,
-    installation: Installation,
-    account: Option<Account>,
-    builder: LocalServerBuilder,
-    label: String,
-}
-
-impl Start {
-    /// Starts the servers, on other ports where somebody took the chosen ones, and waits until they are ready.
-    async fn until_ready(
-        &self,
-        mut place: Place,
-        stored: &Stored,
-        deadline: Instant,
-        mut choose: impl FnMut(usize) -> io::Result<Vec<u16>> + Send,
-    ) -> Result<LocalCluster> {
-        let mut attempt = 1;
-        loop {
-            let width = self.recipe.ports();
-            let mut ports = choose(width * stored.nodes).map_err(|error| Error::caused("find a free port", error))?;
-            if let (Some(first), Some(port)) = (ports.first_mut(), self.builder.port) {
-                *first = port;
-            }
-            let mut cluster = self.launch(place, stored, ports.chunks(width).map(<[u16]>::to_vec).collect())?;
-            let Err(obstacle) = cluster.become_ready(deadline).await else { return Ok(cluster) };
-            // Whoever listens there when our servers are gone is somebody else.
-            let again = Place::at(cluster.place.path())?;
-            let is_temporary = cluster.place.is_temporary();
-            let (error, log) = cluster.discard(obstacle).await;
-            match port::taken(&ports) {
-                Some(port) if self.builder.port == Some(port) => {
-                    return Err(Error::caused(format!("port {port} is taken"), error)
-                        .with_hint("end who listens there, or give another port"));
-                }
-                Some(_) if attempt < ATTEMPTS && Instant::now() < deadline => {
-                    attempt += 1;
-                    log.into_iter().for_each(|log| drop(std::fs::remove_file(log)));
-                    let account = self.account.as_ref();
-                    place = if is_temporary { Place::temporary(self.recipe.slug(), account)? } else { again };
-                }
-                _ => return Err(error),
-            }
-        }
-    }
-
-    /// From the keeper on there are processes; they are in the guard at once.
-    fn launch(&self, place: Place, stored: &Stored, ports: Vec<Vec<u16>>) -> Result<LocalCluster> {
-        let Self { recipe, builder, .. } = self;
-        let account = self.account.as_ref();
-        let scratch = place.is_temporary();
-        place.make_for("holders", account, true)?;
-        let repo = place.file("repo");
-        if recipe.forms_clusters() {
-            place.make_for("repo", account, false)?;
-        }
-        let homes: Vec<Home> = (0..ports.len())
-            .map(|index| Home::at(&place.node(index), self.account.clone(), scratch))
-            .collect::<Result<_>>()?;
-        let password = match homes.first() {
-            Some(home) if recipe.takes_password() => builder.password_for(home)?,
-            _ => None,
-        };
-        let transports = ports.iter().map(|ports| ports.last().copied().unwrap_or_default()).collect();
-        let mut peers =
-            Peers { cluster: stored.cluster_name.clone(), node: 0, transports, repo, founding: !stored.founded };
-        let grace = builder.grace.unwrap_or_else(|| recipe.grace(scratch));
-        let mut servers = Vec::new();
-        for (index, (home, ports)) in homes.iter().zip(&ports).enumerate() {
-            peers.node = index;
-            let wish = Wish {
-                home,
-                ports,
-                database: builder.database.as_deref().unwrap_or_else(|| recipe.database()),
-                password: password.as_ref(),
-                durable: builder.durable,
-                settings: &builder.settings,
-                peers: Some(&peers),
-            };
-            let commands = builder.commands(*recipe, &self.installation, &wish)?;
-            home.forget("ended")?;
-            log::rotate(&home.log());
-            let log = home.open_log()?;
-            log.try_lock().map_err(|error| Error::io("lock", home.log(), error.into()))?;
-            recipe.tidy(home)?;
-            servers.push(Server { home, commands, log });
-        }
-        let patience = servers.iter().map(|server| supervisor::patience(&server.commands, grace)).max();
-        let run = Run::new(ports, patience.unwrap_or_default() + Duration::from_secs(1));
-        run.write(&place)?;
-        tracing::debug!(label = self.label, place = %place.path().display(), ports = ?run.ports, "starting");
-
-        let (owner, writer) = keeper::make_fifo(&place, account)?;
-        let mut cluster = LocalCluster {
-            label: self.label.clone(),
-            recipe: *recipe,
-            nodes: nodes(&place, &run.ports, *recipe, builder, password.as_ref()),
-            run: run.id,
-            patience: run.patience(),
-            found_running: false,
-            hold: Some(Hold::with(&place, writer)?),
-            children: Vec::new(),
-            place,
-        };
-        self.spawn(&mut cluster, owner, servers, grace)?;
-        Ok(cluster)
-    }
-
-    /// Starts the keeper and then the servers; where one can't be started, the guard ends the others.
-    fn spawn(
-        &self,
-        cluster: &mut LocalCluster,
-        owner: OwnedFd,
-        servers: Vec<Server<'_>>,
-        grace: Duration,
-    ) -> Result<()> {
-        let (place, account) = (&cluster.place, self.account.as_ref());
-        let pipe = |error| Error::caused("make a pipe", error);
-        let (reader, watched) = io::pipe().map_err(pipe)?;
-        cluster.children.push(keeper::spawn(place, account, owner, watched, servers.len(), cluster.patience)?);
-        for Server { home, commands, log } in servers {
-            let owner = reader.try_clone().map_err(pipe)?;
-            let news = place.fifo();
-            let child = Supervisor::spawn_for(home, &commands, grace, owner.into(), log, Some(&news))?;
-            cluster.children.push(child);
-        }
-        Ok(())
-    }
-}
-
-/// A server that can be started.
-struct Server<'a> {
-    home: &'a Home,
-    commands: Commands,
-    /// Locked until the last process that inherits it has ended.
-    log: File,
 }
