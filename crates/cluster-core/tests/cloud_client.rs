@@ -6,6 +6,8 @@
 mod calls;
 #[path = "cloud_client/changes.rs"]
 mod changes;
+#[path = "cloud_client/data.rs"]
+mod data;
 #[path = "cloud_client/faults.rs"]
 mod faults;
 #[path = "cloud_client/predecessor.rs"]

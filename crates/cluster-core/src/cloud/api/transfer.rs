@@ -21,7 +21,7 @@ use url::Url;
 use super::super::answer::{self, refusal};
 use super::super::loopback::is_loopback;
 use super::super::transport::{Failed, jitter, unanswered};
-use super::super::{CloudClient, CloudError, CloudErrorKind, CloudFile};
+use super::super::{CloudClient, CloudError, CloudErrorKind, CloudFile, SignedUrl};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 
@@ -53,7 +53,7 @@ impl CloudClient {
     /// As for [`upload`](Self::upload).
     pub async fn upload_with(&self, file: &CloudFile, path: &Path, events: &Events) -> Result<()> {
         let operation = format!("upload `{}`", path.display());
-        let url = self.store(&operation, file.upload_url.as_deref())?;
+        let url = self.store(&operation, file.upload_url.as_ref())?;
         let size = tokio::fs::metadata(path).await.map_err(|cause| Error::io("read", path, cause))?.len();
         if size > LARGEST {
             return Err(Error::input(format!("`{}` is larger than {} GiB", path.display(), LARGEST >> 30))
@@ -134,7 +134,7 @@ impl CloudClient {
     /// As for [`download`](Self::download).
     pub async fn download_with(&self, file: &CloudFile, path: &Path, events: &Events) -> Result<u64> {
         let operation = format!("download `{}`", path.display());
-        let url = self.store(&operation, file.download_url.as_deref())?;
+        let url = self.store(&operation, file.download_url.as_ref())?;
         if tokio::fs::symlink_metadata(path).await.is_ok() {
             return Err(Error::input(format!("`{}` is there already", path.display())).with_hint("give another name"));
         }
@@ -187,12 +187,12 @@ impl CloudClient {
     }
 
     /// The URL of the store, where content may go there.
-    fn store(&self, operation: &str, url: Option<&str>) -> Result<Url> {
+    fn store(&self, operation: &str, url: Option<&SignedUrl>) -> Result<Url> {
         let failed = |message: &str| -> Error {
             CloudError::new(operation, CloudErrorKind::Nonsense).with_message(message).into()
         };
         let url = url.ok_or_else(|| failed("the service says no URL for it"))?;
-        let url = Url::parse(url).map_err(|_| failed("the service says no usable URL for it"))?;
+        let url = Url::parse(url.expose()).map_err(|_| failed("the service says no usable URL for it"))?;
         let within = is_loopback(&url) && is_loopback(&self.0.endpoint);
         match url.scheme() {
             "https" if url.has_host() => Ok(url),

@@ -18,7 +18,7 @@ mod user;
 mod words;
 
 pub use cluster::{AllowedCidr, Cluster, HardwareSpecs, Health, LastOperation};
-pub use file::{CloudFile, CloudSecret};
+pub use file::{CloudFile, CloudSecret, SignedUrl};
 pub use job::{
     ExportDestination, ExportJob, ExportSource, FileProgress, ImportDestination, ImportJob, ImportProgress, Progress,
 };
