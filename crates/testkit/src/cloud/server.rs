@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::Answer;
 use super::backing;
+use super::api::members;
 use super::api::{Access, Route, routes};
 use super::call::Call;
 use super::credentials;
@@ -213,7 +214,11 @@ async fn handle(
         now,
         endpoint: Arc::clone(&shared.endpoint),
     };
+    let entry = members::entry(&world, route, &call);
     let answer = (route.handler)(&mut world, &call).unwrap_or_else(|refusal| refusal);
+    if answer.status < 300 {
+        world.audit.extend(entry);
+    }
     backing::open_all(&mut world, shared);
     errands::send_all(&mut world, shared);
     answer

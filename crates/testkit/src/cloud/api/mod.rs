@@ -7,7 +7,9 @@ pub(super) mod deploy;
 pub(super) mod files;
 pub(super) mod jobs;
 pub(super) mod me;
+pub(super) mod members;
 pub(super) mod meta;
+pub(super) mod money;
 pub(super) mod offers;
 pub(super) mod operations;
 pub(super) mod organizations;
@@ -62,7 +64,9 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         files::ROUTES,
         jobs::ROUTES,
         me::ROUTES,
+        members::ROUTES,
         meta::ROUTES,
+        money::ROUTES,
         offers::ROUTES,
         operations::ROUTES,
         organizations::ROUTES,

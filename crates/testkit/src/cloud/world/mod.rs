@@ -14,10 +14,13 @@ use std::io;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::api::members::Entry;
+use super::api::money::Credit;
 use super::backing::{self, Port};
 use super::call::Call;
 use super::errands::Errand;
@@ -42,6 +45,10 @@ pub(super) struct World {
     pub(super) jobs: Vec<Job>,
     pub(super) files: Vec<File>,
     pub(super) secrets: Vec<StoredSecret>,
+    pub(super) audit: Vec<Entry>,
+    pub(super) credits: Vec<Credit>,
+    /// Who is billed for an organization.
+    pub(super) customers: Vec<(Uuid, Value)>,
     /// Work for real databases that nobody has taken up yet.
     pub(super) errands: Vec<Errand>,
     /// What the next jobs fail with.
@@ -79,6 +86,9 @@ impl World {
             jobs: Vec::new(),
             files: Vec::new(),
             secrets: Vec::new(),
+            audit: Vec::new(),
+            credits: Vec::new(),
+            customers: Vec::new(),
             errands: Vec::new(),
             job_failures: Vec::new(),
             operation_time,
