@@ -29,8 +29,9 @@ async fn what_was_created_is_suspended_in_the_end_and_taken_up_again() {
 async fn a_project_that_is_there_is_used() {
     let world = World::new();
     let project = world.cloud.add_project(world.cloud.organization(), "fresh");
-    let cluster = deploying(&world, "fresh").start().await.unwrap();
-    assert_eq!(world.cloud.clusters()[0]["project_id"], project.to_string());
+    let deploy = Deploy::new().product("cr1").admin("admin", PASSWORD);
+    let cluster = world.builder("fresh").deploy(deploy).start().await.unwrap();
+    assert_eq!(world.cloud.clusters()[0]["project_id"], project.to_string(), "and its region with it");
     cluster.stop().await.unwrap();
     let projects = world.settings().client().unwrap().projects().await.unwrap();
     assert_eq!(projects.iter().filter(|project| project.name == "fresh").count(), 1);

@@ -91,14 +91,15 @@ impl Deploy {
         if let Some(version) = self.version.as_ref().filter(|version| *version != "nightly") {
             return Ok(version.clone());
         }
-        let newest = client.cratedb_versions().await?;
-        let newest = match channel {
+        // The names by which they can be deployed, which for builds of the night hold the date.
+        let newest = client.meta().await?.crate_versions;
+        let newest = newest.and_then(|newest| match channel {
             Channel::Stable => newest.stable,
             Channel::Testing => newest.testing,
             Channel::Nightly => newest.nightly,
             Channel::Other(_) => None,
-        };
-        newest.and_then(|newest| newest.version).ok_or_else(|| {
+        });
+        newest.ok_or_else(|| {
             Error::input(format!("channel {channel} has no newest version"))
                 .with_hint("the channels are stable, testing and nightly; or say the version itself")
         })

@@ -61,7 +61,11 @@ async fn run(client: &CloudClient, guard: &CloudUndo, holding: &Holding) -> Resu
     let wait = holding.wait();
     let mut notes = Vec::new();
     // What somebody else is doing to it comes first: it may be on its way up or down.
-    let mut found = client.wait_until_idle(guard.id()?, &wait).await?;
+    let mut found = if guard.is_new() {
+        client.wait_until_created(guard.id()?, &wait).await?
+    } else {
+        client.wait_until_idle(guard.id()?, &wait).await?
+    };
     if found.is_suspended() {
         found = resume(client, guard, holding.suspend).await?;
     }

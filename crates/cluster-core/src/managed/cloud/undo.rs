@@ -27,6 +27,8 @@ pub(super) struct CloudUndo {
     wait: Wait,
     stop_timeout: Duration,
     drop_timeout: Duration,
+    /// Whether the cluster was created for this guard.
+    is_new: bool,
     /// Whether something that makes the cluster run was sent and not answered: it may yet be done.
     asking: AtomicBool,
     /// Gone when there is nothing left to do.
@@ -44,6 +46,7 @@ impl CloudUndo {
             wait: holding.wait().timeout(BACKGROUND),
             stop_timeout: holding.limit(),
             drop_timeout: holding.drop_timeout,
+            is_new: false,
             asking: AtomicBool::new(false),
             hold: Some(hold),
         }
@@ -52,6 +55,11 @@ impl CloudUndo {
     /// The cluster, once it is there.
     pub(super) fn id(&self) -> Result<Uuid> {
         self.which.id().ok_or_else(|| Error::failed(format!("cluster {} is not created yet", self.name)))
+    }
+
+    /// Whether the cluster was created for this guard.
+    pub(super) const fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Something that makes the cluster run is being sent, or was answered.
@@ -82,7 +90,7 @@ impl CloudUndo {
 
     /// The cluster is there now, under an id; `hold` is the hold on that.
     pub(super) fn created(&mut self, id: Uuid, hold: Hold) -> Result<()> {
-        self.which = Which::Id(id);
+        (self.which, self.is_new) = (Which::Id(id), true);
         let Some(mut intent) = self.hold.replace(hold) else { return Ok(()) };
         intent.release()?;
         intent.leave()?;

@@ -326,6 +326,10 @@ mod tests {
             let error = start.await.unwrap_err().to_string();
             assert!(error.contains("ended with exit status: 1"), "{error}");
             assert_eq!(chosen, tried);
+            // One log for the last try alone.
+            let log = error.split('`').nth(1).unwrap();
+            assert!(log.contains("clusterkeep-postgres-"), "{error}");
+            std::fs::remove_file(log).unwrap();
         }
     }
 }
