@@ -1,7 +1,7 @@
 //! Tables of one database copied into another, by plan and apply.
 //!
 //! [`TableCopy`] streams rows: any engine into any other where the tables are there already, empty and with the same columns;
-//! from CrateDB to CrateDB the tables are made as they are at the source. `Replication` lets CrateDB do it: it goes on
+//! from CrateDB to CrateDB the tables are made as they are at the source. [`Replication`] lets CrateDB do it: it goes on
 //! for as long as its subscription stands.
 //!
 //! # What holds
@@ -17,7 +17,7 @@
 //!
 //! CrateDB has no transactions: what is written to a source table meanwhile may or may not be in the copy. Where rows
 //! came or went the counts differ, and that table fails with both counts; an update alone does not show. Stop writing, or
-//! use `Replication`. On the other engines a table is read as of one instant, but not all tables as of the same.
+//! use [`Replication`]. On the other engines a table is read as of one instant, but not all tables as of the same.
 //!
 //! Views, users, rights, functions, analyzers and the values of sequences are not copied.
 
@@ -30,7 +30,7 @@ mod inventory;
 mod job;
 mod model;
 mod plan;
-// pub mod replicate;
+pub mod replicate;
 mod stream;
 mod text;
 mod types;
@@ -41,4 +41,5 @@ pub use inventory::{Column, Inventory, Kind, Place, Source, Target, Verified};
 pub use job::{Planned, TableCopy};
 pub use model::{Request, Tables};
 pub use plan::plan;
+pub use replicate::Replication;
 pub use text::HEADINGS;
