@@ -6,7 +6,7 @@ use clusterkeep_core::Error;
 use clusterkeep_core::managed::local::{LocalEnd, LocalState};
 use clusterkeep_core::sql::Engine;
 
-use super::process::{ENDED, Folder, Holder, eventually, is_there, postgres, read, write};
+use super::process::{ENDED, Folder, Holder, engines, eventually, is_there, postgres, read, write};
 
 #[tokio::test]
 async fn of_one_process() {
@@ -79,6 +79,19 @@ fn that_are_killed() {
     let mut third = Holder::new(&folder);
     assert!(third.ask("start").starts_with("false"), "the data survives that");
     assert_eq!(third.ask("stop"), "Ended");
+}
+
+#[test]
+fn of_every_engine_that_are_killed() {
+    for engine in engines() {
+        let folder = Folder::new();
+        let mut holder = Holder::of(&folder, engine);
+        let answer = holder.ask("start");
+        assert!(answer.starts_with("false"), "{answer}");
+        holder.kill();
+        folder.is_quiet();
+        assert_eq!(folder.state("dev"), LocalState::Stopped, "{engine}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use clusterkeep_core::managed::local::{LocalCluster, LocalClusters, LocalEnd, Lo
 use clusterkeep_core::sql::{Engine, sql};
 
 const FOLDER: &str = "CLUSTERKEEP_TEST_FOLDER";
+const ENGINE: &str = "CLUSTERKEEP_TEST_ENGINE";
 
 /// What should happen gets this long.
 pub(super) const SOON: Duration = Duration::from_secs(15);
@@ -100,9 +101,14 @@ pub(super) struct Holder {
 
 impl Holder {
     pub(super) fn new(folder: &Folder) -> Self {
+        Self::of(folder, Engine::Postgres)
+    }
+
+    pub(super) fn of(folder: &Folder, engine: Engine) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "process::plays_its_role", "--nocapture"])
             .env(FOLDER, folder.path())
+            .env(ENGINE, serde_json::to_string(&engine).unwrap())
             .env("TMPDIR", folder.tmp())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -151,11 +157,13 @@ impl Drop for Holder {
 fn plays_its_role() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let clusters = LocalClusters::at(folder);
+    let engine = serde_json::from_str(&std::env::var(ENGINE).unwrap()).unwrap();
+    let wish = if engine == Engine::Postgres { postgres() } else { LocalWish::new(engine) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut cluster: Option<LocalCluster> = None;
     for word in std::io::stdin().lines() {
         let answer = match word.unwrap().as_str() {
-            "start" => runtime.block_on(clusters.start("dev", &postgres())).map(|new| {
+            "start" => runtime.block_on(clusters.start("dev", &wish)).map(|new| {
                 let text = format!("{} {}", new.found_running(), new.url());
                 cluster = Some(new);
                 text
