@@ -1,5 +1,5 @@
 //! The client against the local Cloud, which checks requests as strictly as the real one.
-#![cfg(feature = "cloud")]
+#![cfg(all(feature = "cloud", feature = "local"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 #[path = "cloud_client/calls.rs"]
@@ -8,6 +8,8 @@ mod calls;
 mod changes;
 #[path = "cloud_client/data.rs"]
 mod data;
+#[path = "cloud_client/database.rs"]
+mod database;
 #[path = "cloud_client/faults.rs"]
 mod faults;
 #[path = "cloud_client/predecessor.rs"]
