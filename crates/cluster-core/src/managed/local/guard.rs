@@ -169,7 +169,13 @@ impl LocalServer {
         };
         let error = obstacle.into_error(self.recipe.product(), &path, &tail);
         let aside = Some(path).filter(|path| *path != self.home.log());
-        drop(tokio::task::spawn_blocking(move || self.end()).await);
+        let end = move || {
+            // Why it ended is known already.
+            let mut supervisor = self.supervisor.take();
+            supervisor.as_mut().map(Supervisor::end);
+            self.home.remove()
+        };
+        drop(tokio::task::spawn_blocking(end).await);
         (error, aside)
     }
 

@@ -235,7 +235,8 @@ impl LocalCluster {
         };
         let tail = self.nodes.get(index).map_or_else(String::new, |node| log::tail(&node.log()));
         let error = obstacle.into_error(&self.product(), &path, &tail);
-        drop(tokio::task::spawn_blocking(move || self.end()).await);
+        // Why it ended is known already.
+        drop(tokio::task::spawn_blocking(move || self.let_go(None)).await);
         (error, aside)
     }
 
@@ -270,12 +271,19 @@ impl LocalCluster {
 
     /// Lets go; there is nothing to let go of the second time. Needs no runtime, and its waiting is bounded.
     pub(crate) fn end(&mut self) -> Result<LocalEnd> {
-        let Some(hold) = self.hold.take() else { return Ok(LocalEnd::Ended) };
+        if self.hold.is_none() {
+            return Ok(LocalEnd::Ended);
+        }
         let failure = self.failed_node().map(|(node, status)| {
             let what = format!("{} had ended with {status}", self.name_of(node));
             ready::with_log(what, &self.log(node.index).0, &log::tail(&node.log()))
         });
-        drop(hold);
+        self.let_go(failure)
+    }
+
+    /// Lets go of what has failed in that way, if it has.
+    fn let_go(&mut self, failure: Option<Error>) -> Result<LocalEnd> {
+        drop(self.hold.take());
         let (end, in_order) = self.wait();
         keeper::look_after(std::mem::take(&mut self.children));
         if end == LocalEnd::Ended {
