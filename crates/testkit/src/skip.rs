@@ -12,7 +12,8 @@ use clusterkeep_core::sql::Engine;
 /// The environment variable with the file that collects what was skipped, a line each.
 pub const SKIPPED: &str = "CLUSTERKEEP_SKIPPED";
 
-/// The environment variable with the servers that must be there, joined by commas: `postgres`, `mariadb`, `cratedb`.
+/// The environment variable with the servers that must be there, joined by commas: `postgres`, `mariadb`, `cratedb`,
+/// `croud`.
 pub const REQUIRE: &str = "CLUSTERKEEP_REQUIRE";
 
 /// Says that a test is skipped, since `engine` is not to be had.
@@ -20,9 +21,17 @@ pub const REQUIRE: &str = "CLUSTERKEEP_REQUIRE";
 /// # Panics
 ///
 /// The server is required.
-#[expect(clippy::panic, reason = "it is how a test fails")]
 pub fn skip(engine: Engine, why: &str) {
-    let name = name(engine);
+    skip_without(name(engine), why);
+}
+
+/// Says that a test is skipped, since the program `name` is not to be had.
+///
+/// # Panics
+///
+/// The program is required.
+#[expect(clippy::panic, reason = "it is how a test fails")]
+pub fn skip_without(name: &str, why: &str) {
     let required = std::env::var(REQUIRE).unwrap_or_default();
     if is_listed(&required, name) {
         panic!("{name} is required by {REQUIRE}: {why}");

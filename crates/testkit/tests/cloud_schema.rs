@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+#[expect(dead_code, reason = "the other tests of the Cloud use the rest")]
 #[path = "cloud/caller.rs"]
 mod caller;
 #[path = "cloud_schema/document.rs"]
@@ -52,8 +53,7 @@ async fn every_answer_is_as_the_document_says() {
     let left: Vec<_> = LocalCloud::endpoints().filter(|endpoint| !driven.contains(endpoint)).collect();
     assert_eq!(left, [], "endpoints that no answer was seen of");
     let document = Document::read();
-    let beyond: Vec<_> =
-        LocalCloud::endpoints().filter(|(method, path)| !document.has(method, path)).collect();
+    let beyond: Vec<_> = LocalCloud::endpoints().filter(|(method, path)| !document.has(method, path)).collect();
     assert_eq!(beyond.iter().collect::<BTreeSet<_>>(), BEYOND.iter().collect(), "endpoints that the document lacks");
 }
 
@@ -116,7 +116,8 @@ async fn catalogue(drive: &mut Drive, cloud: &LocalCloud) {
     let price = "product_name=cr1&product_tier=default&product_unit=2&region=aks1.westeurope.azure";
     let price = drive.ok("GET", &format!("/products/clusters/price?{price}"), Value::Null).await;
     assert!(price["total_price"]["price_per_hour"].as_f64().unwrap() > 0.0);
-    for path in ["/meta/", "/meta/cratedb-versions/", "/meta/ip-address/", "/meta/jwk/", "/features/status/", "/roles/"] {
+    for path in ["/meta/", "/meta/cratedb-versions/", "/meta/ip-address/", "/meta/jwk/", "/features/status/", "/roles/"]
+    {
         drive.ok("GET", path, Value::Null).await;
     }
 }
@@ -208,7 +209,8 @@ async fn data(drive: &mut Drive, cloud: &LocalCloud, cluster: Uuid, source: Uuid
     assert_eq!(drive.download(file["download_url"].as_str().unwrap()).await, "a,b\n1,2\n3,4\n");
     drive.ok("GET", &format!("{organization}/files/"), Value::Null).await;
     let data = json!({"aws_secret": {"access_key": "a", "secret_key": "b"}});
-    let secret = drive.ok("POST", &format!("{organization}/secrets/"), json!({"name": "s3", "type": "AWS", "data": data})).await;
+    let secret =
+        drive.ok("POST", &format!("{organization}/secrets/"), json!({"name": "s3", "type": "AWS", "data": data})).await;
     let secret = secret["id"].as_str().unwrap();
 
     let path = format!("/clusters/{cluster}");
@@ -287,7 +289,9 @@ async fn refusals(drive: &mut Drive, cloud: &LocalCloud, cluster: Uuid) {
     drive.refused("PATCH", &path, json!({"password": "short"}), 400).await;
     drive.refused("GET", &format!("/clusters/{}/", Uuid::new_v4()), Value::Null, 404).await;
     drive.refused("GET", "/clusters/no-id/", Value::Null, 404).await;
-    drive.refused("POST", "/subscriptions/", json!({"type": "contract", "organization_id": cloud.organization()}), 403).await;
+    drive
+        .refused("POST", "/subscriptions/", json!({"type": "contract", "organization_id": cloud.organization()}), 403)
+        .await;
     drive.refused("GET", &format!("{path}metrics/crate_colour/"), Value::Null, 404).await;
     drive.refused("DELETE", &format!("{path}nodes/7"), Value::Null, 404).await;
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::cloud::{CloudClient, CloudSettings, Credentials};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -98,6 +99,21 @@ impl LocalCloud {
         &self.keys.session
     }
 
+    /// What a client needs to find it, and to be let in.
+    #[must_use]
+    pub fn settings(&self) -> CloudSettings {
+        CloudSettings::new(self.endpoint(), Credentials::key(self.key(), self.secret()))
+    }
+
+    /// A client of it, with the first user's key.
+    ///
+    /// # Errors
+    ///
+    /// The machine can't make one.
+    pub fn client(&self) -> clusterkeep_core::Result<CloudClient> {
+        self.settings().client()
+    }
+
     /// The organization that is there from the beginning.
     #[must_use]
     pub const fn organization(&self) -> Uuid {
@@ -160,7 +176,9 @@ impl LocalCloud {
     pub fn operations(&self, cluster: Uuid) -> Vec<Value> {
         let world = self.shared.world();
         let found = world.clusters.iter().find(|known| known.id == cluster);
-        found.map(|cluster| cluster.operations.iter().rev().map(|one| one.view(self.now())).collect()).unwrap_or_default()
+        found
+            .map(|cluster| cluster.operations.iter().rev().map(|one| one.view(self.now())).collect())
+            .unwrap_or_default()
     }
 
     /// Adds an organization of which the first user is an administrator.
@@ -262,7 +280,7 @@ impl LocalCloud {
     pub fn stop(mut self) {
         self.signal();
         // Either it says so, or its thread is gone.
-        drop(self.ended.recv_timeout(Duration::from_secs(5)));
+        let (Ok(()) | Err(_)) = self.ended.recv_timeout(Duration::from_secs(5));
     }
 
     fn signal(&mut self) {

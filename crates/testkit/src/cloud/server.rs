@@ -17,9 +17,9 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::Answer;
-use super::backing;
 use super::api::members;
 use super::api::{Access, Route, routes};
+use super::backing;
 use super::call::Call;
 use super::credentials;
 use super::errands;
@@ -178,11 +178,9 @@ fn router(shared: &Arc<Shared>) -> Router {
         };
         router = router.route(route.path, on(filter, handler));
     }
-    router
-        .fallback(|| async { Answer::not_found().into_response() })
-        .method_not_allowed_fallback(|| async {
-            Answer::refusal(405, "The method is not allowed for the requested URL.").into_response()
-        })
+    router.fallback(|| async { Answer::not_found().into_response() }).method_not_allowed_fallback(|| async {
+        Answer::refusal(405, "The method is not allowed for the requested URL.").into_response()
+    })
 }
 
 async fn handle(

@@ -54,7 +54,8 @@ async fn query(cloud: &LocalCloud, id: Uuid, token: &str) -> reqwest::Result<req
 async fn a_token_opens_its_cluster_until_it_expires() {
     let clock = SimulatedClock::at("2026-07-10T10:00:00Z".parse().unwrap());
     let cloud = LocalCloud::builder().clock(Arc::new(clock.clone())).backed_by(&echo().await).start().await.unwrap();
-    let (id, other) = (cloud.add_cluster(Fixture::named("one")).unwrap(), cloud.add_cluster(Fixture::named("two")).unwrap());
+    let (id, other) =
+        (cloud.add_cluster(Fixture::named("one")).unwrap(), cloud.add_cluster(Fixture::named("two")).unwrap());
     let issued = token(&cloud, id).await;
     assert_eq!(issued["expiry"], "2026-07-10T11:00:00.000000+00:00");
     let text = issued["token"].as_str().unwrap();

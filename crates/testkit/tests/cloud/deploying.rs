@@ -37,10 +37,7 @@ async fn a_cluster_is_there_at_once_and_up_later() {
     let cloud = builder.start().await.unwrap();
     let (status, created) = create(&cloud, wanted(&cloud)).await;
     assert_eq!(status, 201, "{created}");
-    assert_eq!(
-        created["health"],
-        json!({"status": "UNREACHABLE", "running_operation": "CREATE", "last_seen": ""})
-    );
+    assert_eq!(created["health"], json!({"status": "UNREACHABLE", "running_operation": "CREATE", "last_seen": ""}));
     assert!(created.get("password").is_none());
     assert_eq!(created["fqdn"], "staging.aks1.westeurope.azure.cratedb.test.");
     clock.advance(TimeDelta::minutes(30));

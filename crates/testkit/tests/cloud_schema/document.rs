@@ -48,7 +48,8 @@ impl Document {
         }
         let mut hidden = Vec::new();
         if let Some(Value::Object(properties)) = map.get("properties") {
-            hidden = properties.iter().filter(|(_, one)| one["writeOnly"] == true).map(|(name, _)| name.clone()).collect();
+            hidden =
+                properties.iter().filter(|(_, one)| one["writeOnly"] == true).map(|(name, _)| name.clone()).collect();
             let shown = properties.iter().filter(|(name, _)| !hidden.contains(name));
             out["properties"] = shown.map(|(name, one)| (name.clone(), self.translate(one))).collect();
             if !map.contains_key("additionalProperties") {
@@ -79,7 +80,10 @@ fn amend(path: &str, schema: &mut Value) {
         region(properties);
     }
     // "List all the products that the specified cluster can be updated to", it says beside the schema of one.
-    if path.ends_with("/available-products/") && schema["type"] == "object" && schema["properties"]["scaling"].is_object() {
+    if path.ends_with("/available-products/")
+        && schema["type"] == "object"
+        && schema["properties"]["scaling"].is_object()
+    {
         *schema = json!({"type": "array", "items": schema});
     }
     // Beside the error of a region that is not empty.

@@ -102,8 +102,10 @@ fn pattern(method: &str, path: &str) -> String {
         let (one, other): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
         one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| one.starts_with('{') || one == other)
     };
-    let mut found: Vec<&str> =
-        LocalCloud::endpoints().filter(|(of, pattern)| *of == method && fits(pattern)).map(|(_, pattern)| pattern).collect();
+    let mut found: Vec<&str> = LocalCloud::endpoints()
+        .filter(|(of, pattern)| *of == method && fits(pattern))
+        .map(|(_, pattern)| pattern)
+        .collect();
     found.sort_by_key(|pattern| pattern.matches('{').count());
     (*found.first().unwrap_or_else(|| panic!("no endpoint for {method} {path}"))).to_owned()
 }

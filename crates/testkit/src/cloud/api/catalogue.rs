@@ -95,7 +95,9 @@ fn products(world: &mut World, call: &Call) -> Answered {
         .flat_map(|region| world.products.iter().map(|product| product.view(&region.name)))
         .filter(|view| kind.is_empty() || view["kind"] == kind)
         .filter(|view| {
-            ["tier", "name", "plan", "offer"].iter().all(|key| call.query(key).is_none_or(|wanted| view[*key] == wanted))
+            ["tier", "name", "plan", "offer"]
+                .iter()
+                .all(|key| call.query(key).is_none_or(|wanted| view[*key] == wanted))
         })
         .collect();
     Answer::ok(&views)
@@ -117,7 +119,8 @@ fn price(world: &mut World, call: &Call) -> Answered {
     let bytes: i64 = text("storage_bytes").parse().unwrap_or(product.disk);
     let rounded = |price: f64| (price * 10_000.0).round() / 10_000.0;
     // A month has 730 hours to the vendor.
-    let price = |per_hour: f64| json!({"price_per_hour": rounded(per_hour), "price_per_month": rounded(per_hour * 730.0)});
+    let price =
+        |per_hour: f64| json!({"price_per_hour": rounded(per_hour), "price_per_month": rounded(per_hour * 730.0)});
     #[expect(clippy::cast_precision_loss, reason = "prices and disks are far below 2^53")]
     let (compute, gib) = (product.price_per_minute as f64 * 60.0 / 1e6, bytes as f64 / 1024f64.powi(3));
     let compute = compute * f64::from(unit + 1);

@@ -148,13 +148,7 @@ pub(in crate::cloud) fn check_password(password: &str, errors: &mut Errors) {
     }
 }
 
-fn subscription(
-    world: &World,
-    organization: Uuid,
-    fields: &Fields,
-    product: &str,
-    errors: &mut Errors,
-) -> String {
+fn subscription(world: &World, organization: Uuid, fields: &Fields, product: &str, errors: &mut Errors) -> String {
     let id = fields.required("subscription_id", errors);
     if id.is_empty() {
         return id;
@@ -190,7 +184,9 @@ fn project(
     let wanted = fields.object("project", &["name", "region", "backup_location"])?;
     match (fields.id("project_id", errors), wanted) {
         (Some(_), Some(_)) => errors.add("project_id", "Only one of project_id and project can be given."),
-        (None, None) if !fields.has("project_id") => errors.add("project_id", "One of project_id and project is required."),
+        (None, None) if !fields.has("project_id") => {
+            errors.add("project_id", "One of project_id and project is required.")
+        }
         (None, None) => {}
         (Some(id), None) => {
             let known = world.projects.iter().find(|project| project.id == id && project.organization == organization);

@@ -96,7 +96,8 @@ fn progress(world: &mut World, call: &Call) -> Answered {
     file["status"] = progress.status.word().into();
     file["message"] = progress.message.clone().into();
     let mut numbers = progress.numbers();
-    let offset: usize = call.query("offset").unwrap_or("0").parse().map_err(|_| Answer::field("offset", "Not a valid integer."))?;
+    let offset: usize =
+        call.query("offset").unwrap_or("0").parse().map_err(|_| Answer::field("offset", "Not a valid integer."))?;
     numbers["files"] = if offset == 0 { json!([file]) } else { json!([]) };
     numbers["total_files"] = 1.into();
     numbers["processed_files"] = i32::from(job.ends() <= call.now).into();
@@ -106,7 +107,8 @@ fn progress(world: &mut World, call: &Call) -> Answered {
 
 /// What the source calls its file.
 fn source_name(request: &Value) -> String {
-    let places = ["/url/url", "/s3/file_path", "/azureblob/blob_name", "/file/name", "/file/id", "/dynamodb/table_name"];
+    let places =
+        ["/url/url", "/s3/file_path", "/azureblob/blob_name", "/file/name", "/file/id", "/dynamodb/table_name"];
     places.iter().find_map(|place| request.pointer(place)?.as_str()).unwrap_or_default().to_owned()
 }
 
@@ -186,7 +188,8 @@ fn source(world: &World, kind: &str, fields: &Fields, errors: &mut Errors) -> Re
         }
     }
     let is = |id: Uuid, name: &str| view[name].as_str().and_then(|text| text.parse().ok()) == Some(id);
-    if kind == "file" && source.has("id") && !world.files.iter().any(|file| is(file.id, "id") && file.content.is_some()) {
+    if kind == "file" && source.has("id") && !world.files.iter().any(|file| is(file.id, "id") && file.content.is_some())
+    {
         errors.add("file", "The file does not exist or was not uploaded.");
     }
     if source.has("secret_id") && !world.secrets.iter().any(|secret| is(secret.id, "secret_id")) {
@@ -203,7 +206,8 @@ fn export(world: &mut World, call: &Call) -> Answered {
     let mut errors = Errors::default();
     let compression = compression(&fields, &mut errors);
     let source = fields.object("source", &["table"])?.ok_or_else(|| Answer::field("source", MISSING))?;
-    let destination = fields.object("destination", &["format"])?.ok_or_else(|| Answer::field("destination", MISSING))?;
+    let destination =
+        fields.object("destination", &["format"])?.ok_or_else(|| Answer::field("destination", MISSING))?;
     let (table, format) = (source.required("table", &mut errors), destination.required("format", &mut errors));
     one_of("format", &format, &["csv", "json", "parquet"], &destination, &mut errors);
     errors.none()?;
@@ -217,8 +221,7 @@ fn export(world: &mut World, call: &Call) -> Answered {
         file.content = Some(content.as_bytes().to_vec());
         Outcome::Done { records: 3, failed: 0, bytes: content.len() as u64 }
     };
-    let request =
-        json!({"source": {"table": table}, "destination": {"format": format}, "compression": compression});
+    let request = json!({"source": {"table": table}, "destination": {"format": format}, "compression": compression});
     let file_id = file.id;
     world.files.push(file);
     begin(world, call, id, Direction::Export, request, outcome, Some(file_id))

@@ -85,7 +85,8 @@ fn add_to_organization(world: &mut World, call: &Call) -> Answered {
     user.roles.retain(|(id, _)| *id != organization);
     user.roles.push((organization, if role == "org_admin" { Role::Admin } else { Role::Member }));
     let id = user.id.to_string();
-    let body = json!({"organization_id": organization, "user_id": id, "role_fqn": role, "added": added, "invited": false});
+    let body =
+        json!({"organization_id": organization, "user_id": id, "role_fqn": role, "added": added, "invited": false});
     Ok(Answer::json(if added { 201 } else { 200 }, &body))
 }
 
@@ -164,7 +165,8 @@ fn audit(world: &mut World, call: &Call) -> Answered {
     let (from, to) = (call.instant("from")?, call.instant("to")?);
     let (action, cluster) = (call.query("action"), call.query("cluster_id"));
     let limit = call.query("limit").and_then(|limit| limit.parse().ok()).unwrap_or(PAGE);
-    let mut entries: Vec<&Entry> = world.audit.iter().rev().filter(|entry| entry.organization == organization).collect();
+    let mut entries: Vec<&Entry> =
+        world.audit.iter().rev().filter(|entry| entry.organization == organization).collect();
     if let Some(last) = call.query("last") {
         let at = entries.iter().position(|entry| entry.id.to_string() == last);
         entries = entries.split_off(at.map_or(entries.len(), |at| at + 1));

@@ -73,8 +73,7 @@ fn restore(world: &mut World, call: &Call) -> Answered {
     let target = world.cluster_mut(call)?;
     target.is_awake()?;
     let id = target.id;
-    let fields =
-        call.fields(&["repository", "snapshot", "type", "tables", "sections", "source_cluster_id"])?;
+    let fields = call.fields(&["repository", "snapshot", "type", "tables", "sections", "source_cluster_id"])?;
     let mut errors = Errors::default();
     let (repository_name, snapshot) =
         (fields.required("repository", &mut errors), fields.required("snapshot", &mut errors));

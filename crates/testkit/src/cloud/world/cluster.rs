@@ -188,7 +188,8 @@ fn script(cluster: &Cluster, effect: &Effect) -> (Kind, Vec<String>, Value) {
             (Kind::Suspend, std::iter::once("Suspending cluster.".to_owned()).chain(waits).collect(), json!({}))
         }
         Effect::Suspended(false) => {
-            let text = format!("Starting cluster. Scaling back up to {nodes} nodes. Waiting for node(s) to be present.");
+            let text =
+                format!("Starting cluster. Scaling back up to {nodes} nodes. Waiting for node(s) to be present.");
             (Kind::Suspend, vec![text], json!({}))
         }
         Effect::Unit(unit) => {

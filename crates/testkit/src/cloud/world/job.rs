@@ -37,7 +37,11 @@ pub(in crate::cloud) struct Job {
 pub(in crate::cloud) enum Outcome {
     /// A real database is at it.
     Working,
-    Done { records: u64, failed: u64, bytes: u64 },
+    Done {
+        records: u64,
+        failed: u64,
+        bytes: u64,
+    },
     Failed(String),
 }
 

@@ -5,10 +5,10 @@
 pub(super) mod catalogue;
 pub(super) mod cluster;
 pub(super) mod job;
-pub(super) mod view;
 pub(super) mod operation;
 pub(super) mod people;
 pub(super) mod versions;
+pub(super) mod view;
 
 use std::io;
 use std::time::Duration;

@@ -38,7 +38,15 @@ pub(in crate::cloud) struct Organization {
 impl Organization {
     pub(in crate::cloud) fn new(name: &str, now: DateTime<Utc>) -> Self {
         let email = "admin@example.org".to_owned();
-        Self { id: Uuid::new_v4(), name: name.to_owned(), plan: 3, email, notifications: true, created: now, modified: now }
+        Self {
+            id: Uuid::new_v4(),
+            name: name.to_owned(),
+            plan: 3,
+            email,
+            notifications: true,
+            created: now,
+            modified: now,
+        }
     }
 
     pub(in crate::cloud) fn view(&self, projects: usize, role: Role) -> Value {

@@ -34,7 +34,8 @@ impl Version {
     /// `6.4.3`, and nothing else.
     pub(in crate::cloud) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| part.parse::<u32>().ok().filter(|_| !part.starts_with('+')));
-        let (Some(major), Some(minor), Some(hotfix), None) = (parts.next()?, parts.next()?, parts.next()?, parts.next())
+        let (Some(major), Some(minor), Some(hotfix), None) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next())
         else {
             return None;
         };
