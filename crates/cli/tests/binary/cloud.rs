@@ -69,6 +69,7 @@ macro_rules! sky_snapshot {
             (r"\b[0-9a-f]{4}\.\.[0-9a-f]{2}\b", "[ID.]"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
             (r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[NOW]                  "),
+            (r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", "[NOW]"),
             (r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "[NOW]"),
             (r"\d+ (s|min|h|d) ago", "[AGO]"),
             (r"just now", "[AGO]"),

@@ -8,6 +8,7 @@ mod bad_input;
 mod cloud;
 mod cluster_change;
 mod cluster_look;
+mod cluster_power;
 mod cluster_servers;
 mod cluster_shell;
 mod ctk_failures;

@@ -1,5 +1,6 @@
 //! `cluster create` and `cluster restore`: changes that have more to say than which cluster.
 
+use clusterkeep_core::address::SecretRef;
 use clusterkeep_core::change::Change;
 use clusterkeep_core::cloud::{CloudClient, CloudRef, CloudSettings, Restore, RestoreWhat, Snapshot, SnapshotRange};
 use clusterkeep_core::cloud::{check_cluster_name, check_password};
@@ -22,7 +23,7 @@ pub(super) async fn create(args: CreateArgs, context: &Context) -> Result<ExitCo
     planned::can_be_approved(&args.approval, &again, &context.printer)?;
     let settings = CloudSettings::from_env()?;
     let client = settings.client()?;
-    let deploy = context.interruptible(deploy(&args, &settings, &client, password)).await?;
+    let deploy = context.interruptible(deploy(&args, &settings, &client, &password)).await?;
     let mut chosen = context.interruptible(deploy.choose(&args.name, &client)).await?;
     if let Some(size) = args.storage {
         chosen.cluster = chosen.cluster.storage_bytes(size.0);
@@ -32,16 +33,23 @@ pub(super) async fn create(args: CreateArgs, context: &Context) -> Result<ExitCo
 }
 
 /// The administrator's password, from where it is.
-fn password(place: Option<&SecretPlace>) -> Result<Option<Secret>> {
+fn password(place: Option<&SecretPlace>) -> Result<Secret> {
     let password = match place {
-        Some(SecretPlace::Known(place)) => Some(place.load(&env::named)?),
+        Some(SecretPlace::Known(SecretRef::Env(name))) => env::named(name).map(Secret::new).ok_or_else(|| {
+            Error::input(format!("there is no password in environment variable {name}"))
+                .with_hint(format!("export {name}, or say --password file:PATH"))
+        })?,
+        Some(SecretPlace::Known(place)) => place.load(&env::named)?,
         Some(SecretPlace::Literal) => {
             return Err(Error::input("--password says where the password is, not what it is")
                 .with_hint("write --password env:NAME or file:PATH: others can read the arguments of a process"));
         }
-        None => env::CRATEDB_PASSWORD.read()?.map(Secret::new),
+        None => env::CRATEDB_PASSWORD.read()?.map(Secret::new).ok_or_else(|| {
+            Error::input("the administrator of a new cluster needs a password")
+                .with_hint(format!("24 characters or more, in {}, or --password env:NAME", env::CRATEDB_PASSWORD.name))
+        })?,
     };
-    password.iter().try_for_each(check_password)?;
+    check_password(&password)?;
     Ok(password)
 }
 
@@ -49,7 +57,7 @@ async fn deploy(
     args: &CreateArgs,
     settings: &CloudSettings,
     client: &CloudClient,
-    password: Option<Secret>,
+    password: &Secret,
 ) -> Result<Deploy> {
     let defaults = &settings.deploy;
     let said = |flag: &Option<String>, default: &Option<String>| flag.clone().or_else(|| default.clone());
@@ -85,14 +93,11 @@ async fn deploy(
     } else if let Some(subscription) = said(&args.subscription, &settings.subscription) {
         deploy = deploy.subscription(subscription);
     }
-    if let Some(password) = password {
-        let username = match &args.username {
-            Some(username) => Some(username.clone()),
-            None => env::CRATEDB_USERNAME.read()?,
-        };
-        deploy = deploy.admin(username.as_deref().unwrap_or("admin"), password.expose());
-    }
-    Ok(deploy)
+    let username = match &args.username {
+        Some(username) => Some(username.clone()),
+        None => env::CRATEDB_USERNAME.read()?,
+    };
+    Ok(deploy.admin(username.as_deref().unwrap_or("admin"), password.expose()))
 }
 
 fn again(args: &CreateArgs) -> Again {
