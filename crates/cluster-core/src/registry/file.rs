@@ -112,6 +112,20 @@ impl FileLock {
     }
 }
 
+/// Whether somebody has the lock at `path`. Those who ask at once do not take one another for who has it.
+pub(crate) fn is_locked(path: &Path) -> Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io("open", path, error)),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(error) if error == rustix::io::Errno::WOULDBLOCK => Ok(true),
+        Err(error) => Err(Error::io("lock", path, error.into())),
+    }
+}
+
 /// Whether `file` is the one that `path` leads to.
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

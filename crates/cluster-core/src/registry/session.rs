@@ -52,13 +52,11 @@ impl Drop for Session {
 /// Whether the process of session `id` still runs. The file of one that does not is removed.
 pub(super) fn is_alive(folder: &Path, id: Uuid) -> bool {
     let path = path(folder, id);
-    if !path.exists() {
-        return false;
-    }
-    match FileLock::try_take(&path) {
-        Ok(None) => true,
-        Ok(Some(lock)) => {
-            drop(lock.discard());
+    match file::is_locked(&path) {
+        Ok(true) => true,
+        Ok(false) => {
+            // Who is gone never comes back under this name, and somebody else may have removed it already.
+            drop(file::remove(&path));
             false
         }
         Err(error) => {
@@ -71,4 +69,40 @@ pub(super) fn is_alive(folder: &Path, id: Uuid) -> bool {
 
 fn path(folder: &Path, id: Uuid) -> PathBuf {
     folder.join(format!("{id}.lock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn a_dead_session_is_dead_for_all_who_look_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let barrier = Barrier::new(4);
+        for _ in 0..200 {
+            let id = Uuid::new_v4();
+            std::fs::write(path(folder.path(), id), "").unwrap();
+            let look = || {
+                barrier.wait();
+                is_alive(folder.path(), id)
+            };
+            let alive = std::thread::scope(|scope| {
+                let lookers: Vec<_> = (0..4).map(|_| scope.spawn(look)).collect();
+                lookers.into_iter().any(|looker| looker.join().unwrap())
+            });
+            assert!(!alive, "somebody took another one's look for a living process");
+        }
+    }
+
+    #[test]
+    fn a_living_session_is_alive_however_many_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let session = Session::of_this_process(folder.path()).unwrap();
+        assert!(is_alive(folder.path(), session.id) && is_alive(folder.path(), session.id));
+        let id = session.id;
+        drop(session);
+        assert!(!is_alive(folder.path(), id));
+    }
 }
