@@ -4,7 +4,7 @@
 //! runtime of its own, and waits for a bounded time. Nothing here panics, and nothing here waits for ever.
 
 use std::pin::Pin;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,10 +22,13 @@ static WORKER: Mutex<Option<UnboundedSender<Work>>> = Mutex::new(None);
 pub(super) struct Answer<T>(mpsc::SyncSender<T>);
 
 impl<T> Answer<T> {
-    /// Says it; what is said first counts.
-    pub(super) fn say(&self, what: T) {
-        // Nobody listens any more where the wait is over.
-        drop(self.0.try_send(what));
+    /// Says it; what is said first counts. What nobody hears any more comes back.
+    #[must_use]
+    pub(super) fn say(&self, what: T) -> Option<T> {
+        match self.0.try_send(what) {
+            Ok(()) => None,
+            Err(TrySendError::Full(what) | TrySendError::Disconnected(what)) => Some(what),
+        }
     }
 }
 
@@ -93,7 +96,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn work<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-        run(LONG, LONG, async |answer| answer.say(work.await)).unwrap()
+        run(LONG, LONG, async |answer| drop(answer.say(work.await))).unwrap()
     }
 
     #[test]
@@ -119,7 +122,7 @@ mod tests {
     fn an_early_answer_ends_the_wait_and_not_the_job() {
         let (sender, receiver) = mpsc::channel();
         let job = async move |answer: Answer<u8>| {
-            answer.say(1);
+            drop(answer.say(1));
             tokio::time::sleep(Duration::from_millis(20)).await;
             drop(sender.send(2));
         };

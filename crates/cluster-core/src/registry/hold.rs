@@ -94,6 +94,33 @@ impl Hold {
         })
     }
 
+    /// Records that the suspension that was accepted has failed: it is owed as before.
+    ///
+    /// # Errors
+    ///
+    /// The record can't be written.
+    pub fn failed(&self) -> Result<()> {
+        self.registry.change(&self.cluster, |record| {
+            for owed in record.obligations.iter_mut().filter(|owed| self.seeing_to.contains(&owed.id)) {
+                owed.accepted = None;
+            }
+        })
+    }
+
+    /// Lets go of the cluster and has it run on: nobody owes it anything. Either both are on record, or neither is.
+    ///
+    /// # Errors
+    ///
+    /// The record can't be written; the hold stays then.
+    pub fn keep(&mut self) -> Result<()> {
+        self.registry.change(&self.cluster, |record| {
+            record.obligations.clear();
+            record.holders.retain(|other| other.id != self.holder.id);
+        })?;
+        self.let_go = true;
+        Ok(())
+    }
+
     /// Leaves, and says what is left to do.
     ///
     /// # Errors

@@ -102,8 +102,16 @@ pub(super) async fn down(
 /// Has a cluster suspended that `hold` is the last one out of, and records how that went.
 pub(in super::super) async fn held(client: &CloudClient, id: Uuid, hold: Hold, wait: &Wait) -> Result<Left> {
     let left = down(client, &Which::Id(id), looks(false), wait, || note(&hold)).await;
-    hold.left(left.is_ok())?;
+    over(hold, &left)?;
     left
+}
+
+/// Records how a suspension went: what could not be done is left to the sweep, and what has failed is owed as before.
+pub(super) fn over(hold: Hold, left: &Result<Left>) -> Result<()> {
+    if left.as_ref().is_err_and(|error| is(error, CloudErrorKind::OperationFailed)) {
+        hold.failed()?;
+    }
+    hold.left(left.is_ok())
 }
 
 /// Records that the suspension was accepted.

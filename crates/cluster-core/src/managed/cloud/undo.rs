@@ -17,6 +17,8 @@ use crate::registry::{Cause, Departure, Hold};
 
 /// The most that the suspension by a dropped guard may take in the background, for as long as the process lives.
 const BACKGROUND: Duration = Duration::from_secs(15 * 60);
+/// How much later it is cut off, where it does not end by itself then and say so.
+const GRACE: Duration = Duration::from_secs(2 * 60);
 
 /// The hold on a cluster, and what is to be done when it ends.
 #[derive(Debug)]
@@ -110,8 +112,7 @@ impl CloudUndo {
                 let looks = suspend::looks(self.asking.load(Ordering::Relaxed));
                 let left = suspend::down(&self.client, &self.which, looks, &self.wait, || suspend::note(hold)).await;
                 let Some(hold) = self.hold.take() else { return left };
-                // What could not be done is left to the sweep.
-                let recorded = hold.left(left.is_ok());
+                let recorded = suspend::over(hold, &left);
                 let left = left?;
                 recorded?;
                 Ok(left)
@@ -132,10 +133,10 @@ impl Undo for CloudUndo {
     }
 
     fn keep(mut self: Box<Self>) -> Result<String> {
-        self.release()?;
-        if let Some(mut hold) = self.hold.take() {
-            hold.leave()?;
+        if let Some(hold) = self.hold.as_mut() {
+            hold.keep()?;
         }
+        self.hold = None;
         Ok(command(&self.which, &self.name))
     }
 }
@@ -146,6 +147,17 @@ fn command(which: &Which, name: &str) -> String {
         || format!("clusterkeep cluster stop --cluster {name}"),
         |id| format!("clusterkeep cluster stop --cluster {id}"),
     )
+}
+
+/// Tells what became of the cluster of a dropped guard, and what suspends it by hand.
+fn tell((cluster, by_hand): &(String, String), end: &Result<Left>) {
+    match end {
+        Ok(Left::CannotSuspend) => tracing::warn!(cluster, "a dropped guard's cluster can't be suspended: it runs on"),
+        Ok(left) => tracing::info!(cluster, "a dropped guard has left its cluster: {left}"),
+        Err(error) => {
+            tracing::error!(cluster, %error, "a dropped guard could not suspend its cluster; by hand: {by_hand}");
+        }
+    }
 }
 
 impl Drop for CloudUndo {
@@ -165,24 +177,25 @@ impl Drop for CloudUndo {
         }
         let (client, which, wait) = (self.client.clone(), self.which.clone(), self.wait.clone());
         let looks = suspend::looks(self.asking.load(Ordering::Relaxed));
-        let job = async move |answer: worker::Answer<Result<()>>| {
+        let (dropped, later) = ((cluster.clone(), by_hand.clone()), (cluster.clone(), by_hand.clone()));
+        let job = async move |answer: worker::Answer<Result<Left>>| {
             let accepted = || {
                 suspend::note(&hold);
-                answer.say(Ok(()));
+                drop(answer.say(Ok(Left::Suspended)));
             };
             // Connections of the client belong to a runtime that may be gone.
             let left = match client.fresh() {
                 Ok(client) => suspend::down(&client, &which, looks, &wait, accepted).await,
                 Err(error) => Err(error),
             };
-            let recorded = hold.left(left.is_ok());
-            answer.say(left.and(recorded));
-        };
-        match worker::run(self.drop_timeout, BACKGROUND, job) {
-            Ok(Some(Ok(()))) => tracing::info!(cluster, "a dropped guard has its cluster suspended"),
-            Ok(Some(Err(error))) => {
-                tracing::error!(cluster, %error, "a dropped guard could not suspend its cluster; by hand: {by_hand}");
+            let recorded = suspend::over(hold, &left);
+            // Whoever dropped the guard heard only that it was accepted, or nothing: then it is told from here.
+            if let Some(end) = answer.say(left.and_then(|left| recorded.map(|()| left))) {
+                tell(&later, &end);
             }
+        };
+        match worker::run(self.drop_timeout, BACKGROUND + GRACE, job) {
+            Ok(Some(end)) => tell(&dropped, &end),
             Ok(None) => {
                 tracing::error!(
                     cluster,
