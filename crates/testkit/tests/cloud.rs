@@ -10,7 +10,11 @@ mod databases;
 mod deploying;
 #[path = "cloud/faults.rs"]
 mod faults;
+#[path = "cloud/importing.rs"]
+mod importing;
 #[path = "cloud/letting_in.rs"]
 mod letting_in;
+#[path = "cloud/many.rs"]
+mod many;
 #[path = "cloud/operating.rs"]
 mod operating;

@@ -14,6 +14,9 @@ use super::server::{Shared, lock};
 use super::world::World;
 use super::world::job::{Direction, Job, Outcome};
 
+/// A table is made with a column, and this one goes when the data has brought others.
+const PLACEHOLDER: &str = "clusterkeep_placeholder";
+
 /// A job that a real database is to do.
 #[derive(Debug)]
 pub(super) struct Errand {
@@ -87,6 +90,7 @@ async fn import(errand: &Errand, target: &Url, shared: &Shared) -> Result<Outcom
     let request = &errand.request;
     let text = |place: &str| request.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
     let table = quoted(&text("/destination/table"));
+    let mut has_placeholder = false;
     let (source, bytes) = {
         let world = lock(&shared.world);
         match world.files.iter().find(|file| Some(file.id) == errand.file) {
@@ -106,9 +110,13 @@ async fn import(errand: &Errand, target: &Url, shared: &Shared) -> Result<Outcom
                     .collect();
                 format!("CREATE TABLE IF NOT EXISTS {table} ({})", columns.join(", "))
             }
-            None => format!("CREATE TABLE IF NOT EXISTS {table} () WITH (column_policy = 'dynamic')"),
+            None => format!("CREATE TABLE {table} ({PLACEHOLDER} BOOLEAN) WITH (column_policy = 'dynamic')"),
         };
-        statement(target, &create, json!([])).await?;
+        match statement(target, &create, json!([])).await {
+            Ok(_) => has_placeholder = create.contains(PLACEHOLDER),
+            Err(error) if error.contains("RelationAlreadyExists") => {}
+            Err(error) => return Err(error),
+        }
     }
     let (format, compression) = (text("/format"), text("/compression"));
     let mut copy = format!("COPY {table} FROM ? WITH (format = '{format}', wait_for_completion = true");
@@ -118,6 +126,13 @@ async fn import(errand: &Errand, target: &Url, shared: &Shared) -> Result<Outcom
     copy.push_str(") RETURN SUMMARY");
     let summary = statement(target, &copy, json!([source])).await?;
     statement(target, &format!("REFRESH TABLE {table}"), json!([])).await?;
+    if has_placeholder
+        && let Err(error) =
+            statement(target, &format!("ALTER TABLE {table} DROP COLUMN {PLACEHOLDER}"), json!([])).await
+    {
+        // It stays where nothing was imported: a table has at least one column.
+        tracing::debug!(error, "the placeholder of an imported table stays");
+    }
     let column = |name: &str| summary["cols"].as_array().and_then(|cols| cols.iter().position(|col| col == name));
     let sum = |name: &str| {
         let at = column(name);
