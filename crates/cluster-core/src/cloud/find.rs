@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 ///
 /// ```
 /// use clusterkeep_core::cloud::CloudRef;
-/// assert_eq!("staging".parse(), Ok(CloudRef::Name("staging".into())));
+/// assert_eq!(CloudRef::from("staging"), CloudRef::Name("staging".into()));
+/// let id = "3f2e1b9c-0d4a-4c55-9a57-0c1b6ad0f191";
+/// assert_eq!(id.parse(), Ok(CloudRef::Id(id.parse().unwrap())));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CloudRef {
@@ -26,7 +28,13 @@ impl FromStr for CloudRef {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        Ok(text.parse().map_or_else(|_| Self::Name(text.into()), Self::Id))
+        Ok(text.into())
+    }
+}
+
+impl From<&str> for CloudRef {
+    fn from(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Name(text.into()), Self::Id)
     }
 }
 

@@ -11,7 +11,7 @@
 //! for cluster in cloud.clusters(&ClusterFilter::default()).await? {
 //!     println!("{} {}", cluster.id, cluster.name);
 //! }
-//! let staging = cloud.find_cluster(&"staging".parse()?).await?;
+//! let staging = cloud.find_cluster(&"staging".into()).await?;
 //! cloud.resume(staging.id, &Wait::default()).await?;
 //! # Ok(()) }
 //! ```

@@ -11,18 +11,18 @@ use clusterkeep_testkit::cloud::LocalCloud;
 use uuid::Uuid;
 
 /// A client of `cloud`, as its owner.
-pub fn client(cloud: &LocalCloud) -> CloudClient {
+pub(super) fn client(cloud: &LocalCloud) -> CloudClient {
     let credentials = Credentials::key(cloud.key(), cloud.secret());
     CloudClient::builder().endpoint(cloud.endpoint()).credentials(credentials).build().unwrap()
 }
 
 /// A wait in milliseconds, as the operations of the local Cloud are.
-pub fn soon() -> Wait {
+pub(super) fn soon() -> Wait {
     Wait::default().pauses(Duration::from_millis(10), Duration::from_millis(50)).timeout(Duration::from_secs(20))
 }
 
 /// The same wait, and what is heard of operations meanwhile.
-pub fn listening() -> (Wait, Arc<Mutex<Vec<String>>>) {
+pub(super) fn listening() -> (Wait, Arc<Mutex<Vec<String>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = Arc::clone(&heard);
     let events = Events::to(move |event| {
@@ -33,24 +33,24 @@ pub fn listening() -> (Wait, Arc<Mutex<Vec<String>>>) {
     (soon().events(events), heard)
 }
 
-pub fn password() -> Secret {
+pub(super) fn password() -> Secret {
     Secret::new("correct horse battery staple")
 }
 
 /// A cluster that the local Cloud takes.
-pub fn new_cluster(cloud: &LocalCloud, name: &str) -> NewCluster {
+pub(super) fn new_cluster(cloud: &LocalCloud, name: &str) -> NewCluster {
     NewCluster::new(name, "admin", password(), "6.1.2")
         .project(cloud.project())
         .subscription(cloud.subscription().to_string())
 }
 
 /// How many operations of this kind a cluster has seen.
-pub fn operations(cloud: &LocalCloud, cluster: Uuid, kind: &str) -> usize {
+pub(super) fn operations(cloud: &LocalCloud, cluster: Uuid, kind: &str) -> usize {
     cloud.operations(cluster).iter().filter(|operation| operation["type"] == kind).count()
 }
 
 /// The Cloud's own error.
-pub fn cloud_error(error: Error) -> CloudError {
+pub(super) fn cloud_error(error: Error) -> CloudError {
     match error {
         Error::Cloud(error) => *error,
         other => panic!("{other:?}"),
