@@ -55,10 +55,11 @@ impl<'a> Apply<'a> {
                 let created = cloud.create_once(*organization, cluster, wait).await?;
                 *self.created.lock().await = Some(created.id);
                 let id = created.id;
-                cloud.wait_until_created(id, wait).await.map_err(|error| {
-                    // It may be there, and billed, all the same.
-                    tracing::warn!(cluster = %id, "the creation of a cluster did not end well");
-                    error
+                let waited = cloud.wait_until_created(id, wait).await;
+                waited.map_err(|error| {
+                    let name = &cluster.name;
+                    let what = format!("create {name}, which may be there as {id} and be billed all the same");
+                    Error::caused(what, error)
                 })?
             }
             Change::Delete { cluster } => {

@@ -33,7 +33,7 @@ impl<'a> Apply<'a> {
     }
 
     /// Copies into a table of another name, which gets its own when it is verified.
-    async fn into_staging(&self, job: &Job<'_>, recorder: &Recorder<'_, Domain>) -> Result<u64> {
+    async fn by_staging(&self, job: &Job<'_>, recorder: &Recorder<'_, Domain>) -> Result<u64> {
         let lost = || Error::failed(format!("`{}` was planned without a way to make it", job.table.into));
         let half = staging(&job.table.into).ok_or_else(lost)?;
         let definition = made_of(job.table, job.way).ok_or_else(lost)?;
@@ -72,7 +72,7 @@ impl<'a> Apply<'a> {
     }
 
     /// Fills a table that is there in one transaction.
-    async fn in_transaction(&self, job: &Job<'_>, recorder: &Recorder<'_, Domain>) -> Result<u64> {
+    async fn by_transaction(&self, job: &Job<'_>, recorder: &Recorder<'_, Domain>) -> Result<u64> {
         let into = &job.table.into;
         let (mut source, mut target) = (self.copy.source.session().await?, self.copy.target.session().await?);
         target.begin().await?;
@@ -196,8 +196,8 @@ impl Executor<Domain> for Apply<'_> {
         let source = inventory.tables.iter().find(|seen| seen.table == *table).ok_or_else(|| gone(table))?;
         let job = Job { inventory, table: source, way: *way };
         let rows = match way {
-            Way::Create | Way::Replace => self.into_staging(&job, recorder).await?,
-            Way::Fill => self.in_transaction(&job, recorder).await?,
+            Way::Create | Way::Replace => self.by_staging(&job, recorder).await?,
+            Way::Fill => self.by_transaction(&job, recorder).await?,
         };
         self.copied.lock().await.insert(source.into.clone(), rows);
         Ok(Ran::Done(serde_json::json!({ "rows": rows })))

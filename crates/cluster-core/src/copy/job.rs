@@ -88,7 +88,7 @@ impl TableCopy {
         self
     }
 
-    /// The most rows that go in one statement; 2,000 by default.
+    /// The most rows that go in one statement; 5,000 by default.
     #[must_use]
     pub const fn batch(mut self, rows: usize) -> Self {
         self.request.batch = rows;

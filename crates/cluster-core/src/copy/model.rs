@@ -36,7 +36,7 @@ pub struct Request {
 }
 
 const fn default_batch() -> usize {
-    2_000
+    5_000
 }
 
 const fn default_parallel() -> usize {

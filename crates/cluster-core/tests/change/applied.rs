@@ -246,3 +246,25 @@ async fn without_waiting_it_ends_when_it_is_accepted() {
         (1.into(), "SCALE".into())
     );
 }
+
+#[tokio::test]
+async fn a_creation_that_fails_names_the_cluster_that_may_be_billed() {
+    let world = World::new().await;
+    world.cloud.fail_next_operation(Kind::Create, Some("no room in the zone"));
+    let planned = world.plan(&world.new_cluster("fresh")).await;
+    let report = world.apply(&planned).await.unwrap();
+    assert_eq!(report.exit_code(), ExitCode::Failed);
+    let message = report.outcomes[0].message.clone().unwrap();
+    let id = world.cloud.clusters()[1]["id"].as_str().unwrap().to_owned();
+    assert!(message.contains("no room in the zone") && message.contains(&id), "{message}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_makes_no_second_cluster() {
+    let world = World::new().await;
+    world.cloud.inject(Fault::on("POST", "/organizations/*/clusters/").lose_answer().times(1));
+    let planned = world.plan(&world.new_cluster("fresh")).await;
+    let report = world.apply(&planned).await.unwrap();
+    assert_eq!(report.exit_code(), ExitCode::Done, "{report:?}");
+    assert_eq!(world.cloud.clusters().len(), 2);
+}

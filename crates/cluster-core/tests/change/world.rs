@@ -13,38 +13,38 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// The password of clusters that are made; it must never be seen again.
-pub const PASSWORD: &str = "correct horse battery staple";
-pub const GIB: u64 = 1 << 30;
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const GIB: u64 = 1 << 30;
 
-pub struct World {
-    pub cloud: LocalCloud,
-    pub folder: TempDir,
-    pub id: Uuid,
+pub(crate) struct World {
+    pub(crate) cloud: LocalCloud,
+    pub(crate) folder: TempDir,
+    pub(crate) id: Uuid,
 }
 
 impl World {
-    pub async fn with(fixture: Fixture) -> Self {
+    pub(crate) async fn with(fixture: Fixture) -> Self {
         let cloud = LocalCloud::start().await.unwrap();
         let id = cloud.add_cluster(fixture).unwrap();
         Self { cloud, folder: tempfile::tempdir().unwrap(), id }
     }
 
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Fixture::named("staging")).await
     }
 
-    pub fn client(&self) -> CloudClient {
+    pub(crate) fn client(&self) -> CloudClient {
         let credentials = Credentials::key(self.cloud.key(), self.cloud.secret());
         CloudClient::builder().endpoint(self.cloud.endpoint()).credentials(credentials).build().unwrap()
     }
 
-    pub fn changes(&self) -> Changes {
+    pub(crate) fn changes(&self) -> Changes {
         let wait = Wait::default().pauses(Duration::from_millis(10), Duration::from_millis(50));
         Changes::new(self.client(), self.folder.path()).wait(wait.timeout(Duration::from_secs(20)))
     }
 
     /// Plans, and sees that nothing but looking was done.
-    pub async fn plan(&self, change: &Change) -> Planned {
+    pub(crate) async fn plan(&self, change: &Change) -> Planned {
         self.cloud.clear_requests();
         let planned = self.changes().plan(change, Utc::now()).await.unwrap();
         for request in self.cloud.requests() {
@@ -54,12 +54,12 @@ impl World {
         planned
     }
 
-    pub async fn apply(&self, planned: &Planned) -> Result<Report<ClusterChange>> {
+    pub(crate) async fn apply(&self, planned: &Planned) -> Result<Report<ClusterChange>> {
         self.changes().apply(planned, planned.hash.into()).await
     }
 
     /// The reason for which a change is refused.
-    pub async fn refused(&self, change: &Change) -> Reason {
+    pub(crate) async fn refused(&self, change: &Change) -> Reason {
         let planned = self.plan(change).await;
         assert!(planned.is_empty(), "{planned}");
         let mut refused = planned.refused();
@@ -68,16 +68,16 @@ impl World {
         reason
     }
 
-    pub fn field(&self, name: &str) -> serde_json::Value {
+    pub(crate) fn field(&self, name: &str) -> serde_json::Value {
         self.cloud.cluster(self.id)[name].clone()
     }
 
     /// The audit, as text.
-    pub fn audit(&self) -> String {
+    pub(crate) fn audit(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("changes.jsonl")).unwrap_or_default()
     }
 
-    pub fn new_cluster(&self, name: &str) -> Change {
+    pub(crate) fn new_cluster(&self, name: &str) -> Change {
         let cluster = NewCluster::new(name, "admin", Secret::new(PASSWORD), "6.1.2")
             .project(self.cloud.project())
             .subscription(self.cloud.subscription().to_string());
@@ -85,6 +85,6 @@ impl World {
     }
 }
 
-pub fn is_drifted(error: &Error) -> bool {
+pub(crate) fn is_drifted(error: &Error) -> bool {
     matches!(error, Error::Drifted { .. })
 }
