@@ -1,7 +1,6 @@
 //! Bringing a cluster of CrateDB Cloud up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -9,11 +8,11 @@ use tokio::time::{Instant, sleep};
 use super::super::builder::{Holding, Started, Suspend};
 use super::super::cluster::Cluster;
 use super::backend::CloudBackend;
-use super::suspend::Which;
+use super::suspend::{Which, is_refusal};
 use super::undo::CloudUndo;
 use super::{Access, create, find};
 use crate::address::ClusterAddress;
-use crate::cloud::{self, Changing, CloudClient, CloudErrorKind, OperationKind};
+use crate::cloud::{self, Changing, CloudClient, OperationKind};
 use crate::error::{Error, Result};
 use crate::registry::{Cause, ClusterKey, Hold, Registry};
 
@@ -86,29 +85,31 @@ async fn run(client: &CloudClient, guard: &CloudUndo, holding: &Holding) -> Resu
     }
     let cluster = Cluster::new(Arc::new(CloudBackend::new(client.clone(), &found, holding)));
     until_ready(&cluster).await?;
+    guard.asking(false);
+    if holding.suspend == Suspend::Never {
+        // Neither do others who are here, or were, have it suspended any more: somebody wants it to run on.
+        guard.release()?;
+    }
     Ok((cluster, notes))
 }
 
-/// Resumes the cluster; owes it a suspension only where it was this call that did it.
+/// Resumes the cluster; owes it a suspension only from when that is asked for, and not where it was refused.
 async fn resume(client: &CloudClient, guard: &CloudUndo, suspend: Suspend) -> Result<cloud::Cluster> {
-    let (id, ours) = (guard.id()?, AtomicBool::new(false));
-    let owed = if suspend == Suspend::Never { None } else { guard.oblige(Cause::Resumed)? };
+    let id = guard.id()?;
     let call = async || {
-        guard.asking(true);
+        let owed = if suspend == Suspend::Never { None } else { guard.oblige(Cause::Resumed)? };
+        let before = guard.asking(true);
         let answer = client.set_suspended(id, false).await;
-        guard.asking(false);
-        // Another one's operation is in the way of ours only where the Cloud says so; what was lost may have been heard.
-        let refused = matches!(&answer, Err(Error::Cloud(error)) if error.kind == CloudErrorKind::Conflict);
-        ours.fetch_or(!refused, Ordering::Relaxed);
+        // What was lost may have been heard, or be heard yet.
+        if answer.as_ref().is_err_and(is_refusal) {
+            guard.withdraw(owed)?;
+            guard.asking(before);
+        }
         answer
     };
     let changing = Changing::new(id, OperationKind::Suspend, "resume");
     let running = |cluster: &cloud::Cluster| cluster.suspended == Some(false);
-    let resumed = client.change(&changing, running, call, guard.wait()).await?;
-    if !ours.load(Ordering::Relaxed) {
-        guard.withdraw(owed)?;
-    }
-    Ok(resumed)
+    client.change(&changing, running, call, guard.wait()).await
 }
 
 fn product(cluster: &cloud::Cluster) -> String {

@@ -122,6 +122,20 @@ pub(super) fn note(hold: &Hold) {
     }
 }
 
+/// Whether what failed with `error` was refused or never sent: then nothing was done, and nothing will be.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    use CloudErrorKind as Kind;
+    match error {
+        Error::Cloud(error) => {
+            matches!(
+                error.kind,
+                Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Invalid | Kind::Conflict
+            )
+        }
+        error => matches!(error, Error::Input { .. }),
+    }
+}
+
 /// Whether `error` is the Cloud's, of this kind.
 fn is(error: &Error, kind: CloudErrorKind) -> bool {
     matches!(error, Error::Cloud(error) if error.kind == kind)

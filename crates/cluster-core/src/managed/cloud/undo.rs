@@ -64,9 +64,9 @@ impl CloudUndo {
         self.is_new
     }
 
-    /// Something that makes the cluster run is being sent, or was answered.
-    pub(super) fn asking(&self, asking: bool) {
-        self.asking.store(asking, Ordering::Relaxed);
+    /// Something that makes the cluster run is being sent, or what became of that is known; returns what was before.
+    pub(super) fn asking(&self, asking: bool) -> bool {
+        self.asking.swap(asking, Ordering::Relaxed)
     }
 
     /// How its operations are waited for.
