@@ -71,11 +71,11 @@ async fn a_server_that_does_not_answer_is_ended_in_time() {
     program(programs.path(), "postgres", &words);
     let begun = Instant::now();
     let builder = LocalServer::postgres().binaries(programs.path());
-    let error = builder.timeout(Duration::from_millis(500)).grace(Duration::from_secs(1)).start().await.unwrap_err();
+    let error = builder.timeout(Duration::from_secs(3)).grace(Duration::from_secs(1)).start().await.unwrap_err();
     assert!(error.to_string().contains("did not answer in time"), "{error}");
     assert!(error.to_string().ends_with("still thinking"), "{error}");
     forget_log(&error.to_string());
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let pid = fs::read_to_string(&file).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "process {pid} is still there");
 }
