@@ -155,3 +155,35 @@ async fn one_engine_into_another() {
     };
     assert_eq!(row(file).await, row(postgres).await);
 }
+
+#[tokio::test]
+async fn what_foreign_keys_refer_to_comes_first() {
+    let (Some(one), Some(two), Some(mariadb)) =
+        (servers::postgres().await, servers::postgres().await, servers::mariadb().await)
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let source = one.connect().await;
+    for db in [source.clone(), two.connect().await, mariadb.connect().await, sqlite(&folder, "keys.db").await] {
+        run(&db, "CREATE TABLE z_parent (id BIGINT PRIMARY KEY)").await;
+        run(&db, "CREATE TABLE m_child (id BIGINT PRIMARY KEY, parent BIGINT, FOREIGN KEY (parent) REFERENCES z_parent (id))").await;
+        run(&db, "CREATE TABLE a_grandchild (id BIGINT, parent BIGINT, FOREIGN KEY (parent) REFERENCES m_child (id))")
+            .await;
+        if db.same_as(&source) {
+            for table in ["z_parent (id)", "m_child (id, parent)", "a_grandchild (id, parent)"] {
+                let values = if table.contains("parent)") { "SELECT g, g" } else { "SELECT g" };
+                run(&db, &format!("INSERT INTO {table} {values} FROM generate_series(1, 300) g")).await;
+            }
+            continue;
+        }
+        let copy = TableCopy::new(source.clone(), db).state_folder(folder.path().join("state"));
+        let plan = copy.plan(Utc::now()).await.unwrap();
+        let order: Vec<_> =
+            plan.steps.iter().map(|step| (step.objects[0].0.name.to_string(), step.needs.len())).collect();
+        let step = |name: &str, needs| (name.to_owned(), needs);
+        assert_eq!(order, [step("z_parent", 0), step("m_child", 1), step("a_grandchild", 1)], "{plan}");
+        let report = copy.apply(&plan, plan.hash.into()).await.unwrap();
+        assert_eq!(report.exit_code(), ExitCode::Done, "{report:?}");
+    }
+}

@@ -8,7 +8,8 @@ use tokio::sync::{Mutex, RwLock};
 
 use super::domain::{Action, Domain, Object, Way};
 use super::inventory::{Inventory, Source};
-use super::job::{TableCopy, gone};
+use super::job::TableCopy;
+use super::observe::gone;
 use super::plan::{made_of, staging};
 use super::stream::Route;
 use super::{catalogue, plan as planner};

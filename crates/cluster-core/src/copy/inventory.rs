@@ -72,6 +72,8 @@ pub struct Target {
     pub granted: bool,
     /// The storage engine that knows no transactions, where it is of one.
     pub without_transactions: Option<String>,
+    /// The tables that its foreign keys refer to: their rows come first.
+    pub references: Vec<TableName>,
 }
 
 /// What an earlier run recorded of a table that it copied.

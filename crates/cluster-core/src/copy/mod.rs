@@ -19,6 +19,9 @@
 //! came or went the counts differ, and that table fails with both counts; an update alone does not show. Stop writing, or
 //! use [`Replication`]. On the other engines a table is read as of one instant, but not all tables as of the same.
 //!
+//! Foreign keys at the target decide the order of tables, and its triggers fire. Within a table a row may refer to one that
+//! comes later: such a table fails where the engine looks at once.
+//!
 //! Views, users, rights, functions, analyzers and the values of sequences are not copied.
 
 mod apply;
@@ -29,6 +32,7 @@ mod history;
 mod inventory;
 mod job;
 mod model;
+mod observe;
 mod plan;
 pub mod replicate;
 mod stream;

@@ -27,22 +27,49 @@ pub fn plan(request: &Request, inventory: &Inventory, now: DateTime<Utc>) -> Res
     for place in [&inventory.source, &inventory.target] {
         hasher.text(&place.address).text(&place.engine.to_string());
     }
-    let (mut verdicts, mut steps) = (Vec::with_capacity(tables.len()), Vec::new());
+    let (mut verdicts, mut copied) = (Vec::with_capacity(tables.len()), Vec::new());
     for table in tables {
         let (decision, reason) = decide(inventory, table);
         let object = Object(table.table.clone());
-        if let Some((way, again)) = way(inventory, table).filter(|_| decision == Decision::Copy) {
-            let id = StepId(u32::try_from(steps.len()).unwrap_or(u32::MAX).saturating_add(1));
-            let action = Action::Copy { table: table.table.clone(), into: table.into.clone(), way, again };
-            feed(&mut hasher, table, &action);
-            let sql = made_of(table, way).map(|definition| definition.create(&table.into).text().to_owned());
-            steps.push(Step { id, action, objects: vec![object.clone()], needs: Vec::new(), sql });
+        if decision == Decision::Copy {
+            copied.push(table);
         }
         let target_rows = table.target.as_ref().map(|target| target.rows);
         let detail = Detail { into: table.into.clone(), rows: table.rows, target_rows };
         verdicts.push(Verdict { object, verdict: decision, reason, detail });
     }
+    let mut steps: Vec<Step<Domain>> = Vec::with_capacity(copied.len());
+    let mut ids: Vec<(&Source, StepId)> = Vec::with_capacity(copied.len());
+    for table in parents_first(copied) {
+        let Some((way, again)) = way(inventory, table) else { continue };
+        let id = StepId(u32::try_from(steps.len()).unwrap_or(u32::MAX).saturating_add(1));
+        let action = Action::Copy { table: table.table.clone(), into: table.into.clone(), way, again };
+        feed(&mut hasher, table, &action);
+        let sql = made_of(table, way).map(|definition| definition.create(&table.into).text().to_owned());
+        let needs = ids.iter().filter(|(parent, _)| refers(table, parent)).map(|(_, id)| *id).collect();
+        steps.push(Step { id, action, objects: vec![Object(table.table.clone())], needs, sql });
+        ids.push((table, id));
+    }
     Ok(Plan { kind: "copy", as_of: now, zone: chrono_tz::Tz::UTC, hash: hasher.finish(), verdicts, steps })
+}
+
+/// The tables in an order in which foreign keys find what they refer to; those in a ring stay in the order of names.
+fn parents_first(mut tables: Vec<&Source>) -> Vec<&Source> {
+    let mut ordered = Vec::with_capacity(tables.len());
+    while !tables.is_empty() {
+        let free = |table: &&Source| !tables.iter().any(|other| other.table != table.table && refers(table, other));
+        let at = tables.iter().position(free).unwrap_or(0);
+        ordered.push(tables.remove(at));
+    }
+    ordered
+}
+
+/// Whether a foreign key of `table` refers to `parent`, both at the target.
+fn refers(table: &Source, parent: &Source) -> bool {
+    let references = table.target.iter().flat_map(|target| &target.references);
+    let mut named = references.filter(|one| one.name == parent.into.name);
+    // Where the name says no schema it is the one that all of them are in.
+    named.any(|one| parent.into.schema.is_none() || one.schema.is_none() || one.schema == parent.into.schema)
 }
 
 /// What the copy is made by, where it is made.

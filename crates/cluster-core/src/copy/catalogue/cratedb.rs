@@ -68,7 +68,7 @@ pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Re
         Kind::Other(_) => None,
     };
     let granted = granted(session, schema, name).await?;
-    Ok(Some(Described { kind, columns, definition, granted, without_transactions: None }))
+    Ok(Some(Described { kind, columns, definition, granted, without_transactions: None, references: Vec::new() }))
 }
 
 async fn definition(session: &mut dyn Session, table: &TableName) -> Result<Definition> {

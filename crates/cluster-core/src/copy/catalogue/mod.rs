@@ -29,6 +29,7 @@ pub(super) struct Described {
     pub(super) definition: Option<Definition>,
     pub(super) granted: bool,
     pub(super) without_transactions: Option<String>,
+    pub(super) references: Vec<TableName>,
 }
 
 /// The end of the name that a copy has in CrateDB until it is verified.

@@ -61,5 +61,23 @@ pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Re
     let transactions: Option<String> = row.get("transactions")?;
     let without_transactions = storage.filter(|_| transactions.as_deref() != Some("YES"));
     let kind = kind(&row.get::<String>("kind")?);
-    Ok(Some(Described { kind, columns, definition: None, granted: false, without_transactions }))
+    let references = references(session, table).await?;
+    Ok(Some(Described { kind, columns, definition: None, granted: false, without_transactions, references }))
+}
+
+async fn references(session: &mut dyn Session, table: &TableName) -> Result<Vec<TableName>> {
+    let found = session
+        .query(
+            &sql("SELECT DISTINCT referenced_table_schema AS `schema`, referenced_table_name AS name \
+                  FROM information_schema.key_column_usage WHERE table_schema = COALESCE(?, DATABASE()) \
+                  AND table_name = ? AND referenced_table_name IS NOT NULL ORDER BY 1, 2")
+            .bind(table.schema.as_ref().map(Ident::as_str))
+            .bind(table.name.as_str()),
+        )
+        .await?;
+    let table = |row: &crate::sql::Row| {
+        let database = Ident::new(row.get::<String>("schema")?)?;
+        Ok(TableName::within(database, Ident::new(row.get::<String>("name")?)?))
+    };
+    found.rows().map(table).collect()
 }

@@ -68,5 +68,22 @@ pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Re
         })
         .collect::<Result<_>>()?;
     let kind = kind(&row.get::<String>("kind")?);
-    Ok(Some(Described { kind, columns, definition: None, granted: false, without_transactions: None }))
+    let references = references(session, row.get("oid")?).await?;
+    Ok(Some(Described { kind, columns, definition: None, granted: false, without_transactions: None, references }))
+}
+
+async fn references(session: &mut dyn Session, oid: i64) -> Result<Vec<TableName>> {
+    let found = session
+        .query(
+            &sql("SELECT DISTINCT n.nspname AS schema, c.relname AS name FROM pg_constraint k \
+                  JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+                  WHERE k.contype = 'f' AND k.conrelid = ?::bigint::oid ORDER BY 1, 2")
+            .bind(oid),
+        )
+        .await?;
+    let table = |row: &crate::sql::Row| {
+        let schema = Ident::new(row.get::<String>("schema")?)?;
+        Ok(TableName::within(schema, Ident::new(row.get::<String>("name")?)?))
+    };
+    found.rows().map(table).collect()
 }

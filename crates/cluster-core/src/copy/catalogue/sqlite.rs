@@ -59,5 +59,14 @@ pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Re
         })
         .collect::<Result<_>>()?;
     let kind = kind(row.get("type")?);
-    Ok(Some(Described { kind, columns, definition: None, granted: false, without_transactions: None }))
+    let references = session
+        .query(
+            &sql("SELECT DISTINCT \"table\" AS name FROM pragma_foreign_key_list(?, ?) ORDER BY 1")
+                .bind(table.name.as_str())
+                .bind(schema),
+        )
+        .await?;
+    let references = references.rows().map(|row| Ok(TableName::bare(Ident::new(row.get::<String>("name")?)?)));
+    let references = references.collect::<Result<_>>()?;
+    Ok(Some(Described { kind, columns, definition: None, granted: false, without_transactions: None, references }))
 }
