@@ -77,3 +77,20 @@ async fn two_clusters_at_once_never_mix_their_tokens() {
         assert!(a.is_ok() && b.is_ok());
     }
 }
+
+#[tokio::test]
+async fn a_token_behind_a_link_or_without_sense_is_not_used() {
+    let (world, _) = World::with(Fixture::named("staging"));
+    drop(world.builder("staging").start().await.unwrap());
+    let file = &files(&world)[0];
+    let elsewhere = world.folder.path().join("elsewhere");
+    std::fs::rename(file, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, file).unwrap();
+    drop(world.builder("staging").start().await.unwrap());
+    assert_eq!(asked(&world), 2, "a link may lead to what somebody else wrote");
+    assert!(!std::fs::symlink_metadata(file).unwrap().is_symlink(), "and is replaced");
+    let mut kept: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    kept["expiry"] = "-262143-01-01T00:00:00Z".into();
+    std::fs::write(file, kept.to_string()).unwrap();
+    drop(world.builder("staging").start().await.unwrap());
+}

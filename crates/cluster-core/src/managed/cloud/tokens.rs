@@ -3,13 +3,14 @@
 //! A token lasts for minutes to hours and opens one cluster. It is renewed before it expires, and kept in a file that only
 //! its owner can read, so that a command that runs each minute does not ask for a new one each minute.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -66,7 +67,7 @@ impl Tokens {
     }
 
     fn is_fresh(&self, held: &Held) -> bool {
-        held.expiry - MARGIN > self.clock.now()
+        held.expiry.signed_duration_since(self.clock.now()) > MARGIN
     }
 
     /// A new token: by the refresh token of the old one where there is one, else for the asking.
@@ -94,13 +95,17 @@ impl Tokens {
 
 /// The token in the file at `path`, unless somebody else could have read or written it.
 fn remembered(path: &Path) -> Option<Held> {
-    let facts = fs::symlink_metadata(path).ok()?;
+    // What is looked at is what is read, and a link is not followed.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    let facts = file.metadata().ok()?;
     let private = facts.is_file() && facts.mode() & 0o077 == 0 && facts.uid() == rustix::process::geteuid().as_raw();
     if !private {
         tracing::warn!(path = %path.display(), "others can read this token: it is not used");
         return None;
     }
-    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+    serde_json::from_str(&std::io::read_to_string(file).ok()?).ok()
 }
 
 #[async_trait]
