@@ -1,6 +1,6 @@
 //! Where files of this user's are kept between commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::env;
 use crate::error::{Error, Result};
@@ -26,4 +26,17 @@ pub fn state() -> Result<PathBuf> {
         ))
     })?;
     Ok(PathBuf::from(home).join(".local/state/clusterkeep"))
+}
+
+/// The folder of the database servers of this machine that have a name, beside the state folder `state`.
+///
+/// Servers never run as root, and nobody else gets into root's own folder: where this process is root and `state` is
+/// there, it is `/var/lib/clusterkeep/local`.
+#[must_use]
+pub fn servers(state: &Path) -> PathBuf {
+    #[cfg(feature = "managed")]
+    if rustix::process::geteuid().is_root() && state.starts_with("/root") {
+        return PathBuf::from("/var/lib/clusterkeep/local");
+    }
+    state.join("local")
 }

@@ -17,7 +17,7 @@ use crate::sql::{ConnectOptions, Db, Engine};
 
 /// The named clusters below the state folder `folder`.
 pub(super) fn clusters(folder: &Path) -> LocalClusters {
-    LocalClusters::at(folder.join("local"))
+    LocalClusters::at(crate::folder::servers(folder))
 }
 
 /// What is there under `name`, and what it is doing.

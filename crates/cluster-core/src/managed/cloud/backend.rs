@@ -119,7 +119,8 @@ impl Backend for CloudBackend {
 
 /// What a question to a suspended cluster gets.
 fn suspended(cluster: &cloud::Cluster) -> Error {
-    let mut error = CloudError::new(format!("cluster {} is suspended", cluster.name), CloudErrorKind::Suspended);
-    error.attempts = 0;
+    let operation = format!("connect to the database of cluster {}", cluster.name);
+    let mut error = CloudError::new(operation, CloudErrorKind::Suspended);
+    (error.attempts, error.cluster) = (0, Some(cluster.name.clone()));
     Error::Cloud(Box::new(error))
 }

@@ -1,18 +1,21 @@
 //! Creating a cluster that a guard is to hold.
 
-use chrono::Utc;
+use tokio::time::sleep;
 
 use super::super::builder::{Holding, Suspend};
-use super::start::hold;
-use super::suspend::Which;
+use super::start::{LEAVING_POLL, existing, hold};
+use super::suspend::{Which, is_refusal};
 use super::undo::CloudUndo;
+use super::{endpoint, find};
 use crate::address::ClusterAddress;
 use crate::cloud::CloudClient;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::registry::{Cause, ClusterKey, Registry};
+use crate::registry::{Cause, ClusterKey, Hold, Registry, Turn};
 
 /// Has the cluster at `address` created; what is returned undoes it, and is there before the request is sent.
+///
+/// Where another guard of this machine has just created it, it is only held.
 pub(super) async fn create(
     client: &CloudClient,
     address: &ClusterAddress,
@@ -24,14 +27,15 @@ pub(super) async fn create(
         return Err(Error::input(format!("cluster not found: `{address}`"))
             .with_hint("a cluster is created by its name; an id is given to it then"));
     };
-    let chosen = deploy.choose(name, client).await?;
-    let intent = ClusterKey { endpoint: client.endpoint().to_owned(), id: None, name: name.clone() };
-    let intent = hold(registry, &intent).await?;
-    let obliged = holding.suspend != Suspend::Never;
-    if obliged {
-        intent.oblige(Cause::Created)?;
+    let intent = ClusterKey { endpoint: endpoint(client), id: None, name: name.clone() };
+    let (_turn, intent) = turn(registry, &intent).await?;
+    // Whoever had the turn before may have created it just now.
+    if let Some(cluster) = find(client, address).await? {
+        return existing(client, &cluster, registry, holding).await;
     }
-    let asked = Which::Asked { name: name.clone(), organization: chosen.organization, since: Utc::now() };
+    let chosen = deploy.choose(name, client).await?;
+    let owed = if holding.suspend == Suspend::Never { None } else { Some(intent.oblige(Cause::Created)?) };
+    let asked = Which::Asked { name: name.clone(), organization: chosen.organization };
     let mut guard = CloudUndo::new(client.clone(), asked, intent, holding);
     tracing::info!(cluster = name, product = chosen.cluster.product, region = chosen.region, "creating a cluster");
     holding.events.emit(Event::Operation {
@@ -41,14 +45,37 @@ pub(super) async fn create(
         message: Some(format!("{} in {}, CrateDB {}", chosen.cluster.product, chosen.region, chosen.cluster.version)),
     });
     guard.asking(true);
-    let created = client.create_once(chosen.organization, &chosen.cluster, &holding.wait()).await?;
+    let created = match client.create_once(chosen.organization, &chosen.cluster, &holding.wait()).await {
+        Ok(created) => created,
+        Err(error) => {
+            if is_refusal(&error) {
+                // One of the name that may be there now is somebody else's.
+                guard.withdraw(owed)?;
+            }
+            guard.give_up().await;
+            return Err(error);
+        }
+    };
     let held = hold(registry, &super::start::key(client, &created)).await?;
-    if obliged {
+    if owed.is_some() {
         held.oblige(Cause::Created)?;
     }
     guard.created(created.id, held)?;
     guard.asking(false);
     Ok(guard)
+}
+
+/// Waits until nobody else on this machine is creating a cluster, so that nothing of it is made twice, and until who asked
+/// for one of the name is done with that.
+async fn turn(registry: &Registry, intent: &ClusterKey) -> Result<(Turn, Hold)> {
+    loop {
+        if let Some(turn) = registry.turn()?
+            && let Some(hold) = registry.hold(intent)?
+        {
+            return Ok((turn, hold));
+        }
+        sleep(LEAVING_POLL).await;
+    }
 }
 
 /// Why there is nothing to start: the client knows near names.

@@ -10,9 +10,11 @@ mod undo;
 
 use std::sync::Arc;
 
+use url::Url;
+
 pub use self::choose::Chosen;
 pub(super) use self::start::start;
-pub(super) use self::suspend::{SKEW, held as suspend_held};
+pub(super) use self::suspend::{held as suspend_held, runs_anew, was_created_at};
 
 use self::backend::CloudBackend;
 use super::builder::Holding;
@@ -58,6 +60,12 @@ impl Access {
         }
         builder.build()
     }
+}
+
+/// Where the API is, in the one way that the registry writes it, however it was spelled.
+pub(super) fn endpoint(client: &CloudClient) -> String {
+    let text = client.endpoint();
+    Url::parse(text).map_or_else(|_| text.to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// The cluster at `address`, whatever it is doing.

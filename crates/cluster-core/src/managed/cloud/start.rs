@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::super::builder::{Holding, Started, Suspend};
 use super::super::cluster::Cluster;
 use super::backend::CloudBackend;
-use super::suspend::{Which, is_refusal};
+use super::suspend::{Which, is_refusal, was_created_at};
 use super::undo::CloudUndo;
-use super::{Access, create, find};
+use super::{Access, create, endpoint, find};
 use crate::address::ClusterAddress;
 use crate::cloud::{self, Changing, CloudClient, OperationKind};
 use crate::error::{Error, Result};
+use crate::event::{Event, Events};
 use crate::registry::{Cause, ClusterKey, Hold, Registry};
 
 /// How often a registry that says "somebody is suspending it" is looked at again.
-const LEAVING_POLL: Duration = Duration::from_millis(100);
+pub(super) const LEAVING_POLL: Duration = Duration::from_millis(100);
 /// How often a database that should run is asked whether it does.
 const READY_POLL: Duration = Duration::from_millis(500);
 
@@ -35,24 +36,31 @@ pub(in super::super) async fn start(access: &Access, address: &ClusterAddress, h
 
 async fn bring_up(access: &Access, address: &ClusterAddress, holding: Holding) -> Result<Started> {
     let client = access.client()?;
-    let registry = Registry::open(&holding.folder.join("registry"))?;
+    let registry = Registry::open(&holding.folder.join("registry"))?.on_behalf_of(client.identity());
     let mut guard = match find(&client, address).await? {
-        Some(cluster) => {
-            let hold = hold(&registry, &key(&client, &cluster)).await?;
-            CloudUndo::new(client.clone(), Which::Id(cluster.id), hold, &holding)
-        }
+        Some(cluster) => existing(&client, &cluster, &registry, &holding).await?,
         None => create::create(&client, address, &registry, &holding).await?,
     };
     match run(&client, &guard, &holding).await {
         Ok((cluster, notes)) => Ok(Started { cluster, undo: Box::new(guard), notes }),
         Err(error) => {
-            // Undone here rather than by dropping it: this may wait without blocking the runtime.
-            if let Err(left) = guard.leave().await {
-                tracing::warn!(error = %left, "what a failed start began is not undone");
-            }
+            guard.give_up().await;
             Err(error)
         }
     }
+}
+
+/// The guard of a cluster that is there.
+pub(super) async fn existing(
+    client: &CloudClient,
+    cluster: &cloud::Cluster,
+    registry: &Registry,
+    holding: &Holding,
+) -> Result<CloudUndo> {
+    let hold = hold(registry, &key(client, cluster)).await?;
+    let asked = ClusterKey { id: None, ..key(client, cluster) };
+    hold.adopt(&asked, |owed| was_created_at(cluster, owed.since))?;
+    Ok(CloudUndo::new(client.clone(), Which::Id(cluster.id), hold, holding))
 }
 
 /// Makes the cluster that is held run.
@@ -67,6 +75,8 @@ async fn run(client: &CloudClient, guard: &CloudUndo, holding: &Holding) -> Resu
     };
     if found.is_suspended() {
         found = resume(client, guard, holding.suspend).await?;
+    } else if !guard.is_new() {
+        guard.forget_earlier_run(found.id).await?;
     }
     let can_suspend = found.allow_suspend != Some(false);
     match holding.suspend {
@@ -84,7 +94,7 @@ async fn run(client: &CloudClient, guard: &CloudUndo, holding: &Holding) -> Resu
         ));
     }
     let cluster = Cluster::new(Arc::new(CloudBackend::new(client.clone(), &found, holding)));
-    until_ready(&cluster).await?;
+    until_ready(&cluster, &holding.events).await?;
     guard.asking(false);
     if holding.suspend == Suspend::Never {
         // Neither do others who are here, or were, have it suspended any more: somebody wants it to run on.
@@ -117,10 +127,17 @@ fn product(cluster: &cloud::Cluster) -> String {
 }
 
 /// Waits until the database answers; the caller's deadline bounds it.
-async fn until_ready(cluster: &Cluster) -> Result<()> {
-    let begun = Instant::now();
+async fn until_ready(cluster: &Cluster, events: &Events) -> Result<()> {
+    let mut said = false;
     while !cluster.ready().await {
-        tracing::debug!(cluster = cluster.name(), waited = ?begun.elapsed(), "the database does not answer yet");
+        if !std::mem::replace(&mut said, true) {
+            events.emit(Event::Operation {
+                cluster: cluster.name().to_owned(),
+                what: "start".into(),
+                status: "in progress".into(),
+                message: Some("The Cloud says that it runs. Waiting until its database answers.".into()),
+            });
+        }
         sleep(READY_POLL).await;
     }
     Ok(())
@@ -137,5 +154,5 @@ pub(super) async fn hold(registry: &Registry, key: &ClusterKey) -> Result<Hold> 
 }
 
 pub(super) fn key(client: &CloudClient, cluster: &cloud::Cluster) -> ClusterKey {
-    ClusterKey { endpoint: client.endpoint().to_owned(), id: Some(cluster.id), name: cluster.name.clone() }
+    ClusterKey { endpoint: endpoint(client), id: Some(cluster.id), name: cluster.name.clone() }
 }

@@ -4,12 +4,23 @@ use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use super::super::info::Left;
-use crate::cloud::{Changing, CloudClient, CloudErrorKind, Cluster, ClusterFilter, OperationKind, Wait};
+use crate::cloud::{
+    Changing, CloudClient, CloudErrorKind, Cluster, ClusterFilter, OperationFilter, OperationKind, OperationStatus,
+    Wait,
+};
 use crate::error::{Error, Result};
-use crate::registry::Hold;
+use crate::registry::{Cause, Hold, Obligation};
 
 /// How far the clocks of this machine and of the Cloud may be apart.
-pub(in super::super) const SKEW: Duration = Duration::minutes(5);
+const SKEW: Duration = Duration::minutes(5);
+/// How long a request to create a cluster may be under way.
+const UNDER_WAY: Duration = Duration::minutes(5);
+
+/// Whether `cluster` was created when that was asked for, as far as the two clocks tell.
+pub(in super::super) fn was_created_at(cluster: &Cluster, asked: DateTime<Utc>) -> bool {
+    let created = cluster.dc.as_ref().and_then(|dc| dc.created);
+    created.map(|created| created.signed_duration_since(asked)).is_some_and(|by| -SKEW <= by && by <= UNDER_WAY + SKEW)
+}
 
 /// Which cluster is meant.
 #[derive(Debug, Clone)]
@@ -20,10 +31,8 @@ pub(super) enum Which {
     Asked {
         /// By what name.
         name: String,
-        /// In which organization.
+        /// In which organization. There was none of the name before.
         organization: Uuid,
-        /// When.
-        since: DateTime<Utc>,
     },
 }
 
@@ -43,17 +52,30 @@ impl Which {
                 Err(error) if is(&error, CloudErrorKind::NotFound) => Ok(None),
                 Err(error) => Err(error),
             },
-            Self::Asked { name, organization, since } => {
+            Self::Asked { name, organization } => {
                 let filter = ClusterFilter { organization: Some(*organization), ..ClusterFilter::default() };
                 let all = client.clusters(&filter).await?;
-                let ours = |cluster: &Cluster| {
-                    let created = cluster.dc.as_ref().and_then(|dc| dc.created);
-                    cluster.name == *name && created.is_some_and(|created| created >= *since - SKEW)
-                };
-                Ok(all.into_iter().find(ours))
+                Ok(all.into_iter().find(|cluster| cluster.name == *name))
             }
         }
     }
+}
+
+/// Whether a cluster that runs was suspended and resumed by others since all that is `owed` to it was taken on.
+///
+/// Each suspension and each resumption is an operation of the same kind. Where the Cloud does not say enough, it was not.
+pub(in super::super) async fn runs_anew(client: &CloudClient, id: Uuid, owed: &[Obligation]) -> Result<bool> {
+    let Some(last) = owed.iter().max_by_key(|owed| owed.since) else { return Ok(false) };
+    let filter = OperationFilter { kind: Some(OperationKind::Suspend), limit: Some(10), ..OperationFilter::default() };
+    let since = client.operations(id, &filter).await?.into_iter().filter(|operation| {
+        let began = operation.dc.as_ref().and_then(|dc| dc.created);
+        operation.r#type == Some(OperationKind::Suspend)
+            && operation.status == Some(OperationStatus::Succeeded)
+            && began.is_some_and(|began| began > last.since)
+    });
+    // The first of them resumed it for whoever owes it.
+    let own = usize::from(last.cause == Cause::Resumed);
+    Ok(since.count() >= own + 2)
 }
 
 /// How often a cluster is looked at before it counts as not running: more than once where something that makes it run
@@ -127,10 +149,7 @@ pub(super) fn is_refusal(error: &Error) -> bool {
     use CloudErrorKind as Kind;
     match error {
         Error::Cloud(error) => {
-            matches!(
-                error.kind,
-                Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Invalid | Kind::Conflict
-            )
+            matches!(error.kind, Kind::Unauthorized | Kind::Forbidden | Kind::NotFound | Kind::Invalid | Kind::Conflict)
         }
         error => matches!(error, Error::Input { .. }),
     }

@@ -85,6 +85,20 @@ impl CloudUndo {
         pair.map_or(Ok(()), |(hold, obligation)| hold.withdraw(obligation))
     }
 
+    /// Forgets what earlier processes owed to the cluster `id`, which runs, where it is not their run any more.
+    pub(super) async fn forget_earlier_run(&self, id: Uuid) -> Result<()> {
+        let Some(hold) = &self.hold else { return Ok(()) };
+        let owed = hold.left_over()?;
+        if !owed.is_empty() && suspend::runs_anew(&self.client, id, &owed).await? {
+            tracing::info!(
+                cluster = self.name,
+                "somebody has suspended and resumed a cluster that a process left running"
+            );
+            owed.iter().try_for_each(|owed| hold.withdraw(owed.id))?;
+        }
+        Ok(())
+    }
+
     /// Owes the cluster nothing any more.
     pub(super) fn release(&self) -> Result<()> {
         self.hold.as_ref().map_or(Ok(()), Hold::release)
@@ -93,10 +107,15 @@ impl CloudUndo {
     /// The cluster is there now, under an id; `hold` is the hold on that.
     pub(super) fn created(&mut self, id: Uuid, hold: Hold) -> Result<()> {
         (self.which, self.is_new) = (Which::Id(id), true);
-        let Some(mut intent) = self.hold.replace(hold) else { return Ok(()) };
-        intent.release()?;
-        intent.leave()?;
-        Ok(())
+        // Whoever asked for one of the name before is gone, and there was none.
+        self.hold.replace(hold).map_or(Ok(()), |mut intent| intent.keep())
+    }
+
+    /// Leaves after a start that failed, here rather than by dropping it: this waits without blocking the runtime.
+    pub(super) async fn give_up(&mut self) {
+        if let Err(left) = self.leave().await {
+            tracing::warn!(cluster = self.name, error = %left, "what a failed start began is not undone");
+        }
     }
 
     /// Leaves, and waits until what that asks for is done.

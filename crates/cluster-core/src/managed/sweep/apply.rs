@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::super::cloud::suspend_held;
 use super::Sweep;
@@ -10,7 +11,7 @@ use super::observe::{self, Standing};
 use crate::error::{Error, Result};
 use crate::plan::{self as kernel, Lock, Outcome, Plan, Ran, Recorder, Step};
 use crate::registry::file::FileLock;
-use crate::registry::{Departure, Hold};
+use crate::registry::{ClusterKey, Departure, Hold};
 
 pub(super) struct Executor<'a> {
     pub(super) sweep: &'a Sweep,
@@ -57,7 +58,7 @@ impl kernel::Executor<Sweeping> for Executor<'_> {
                 Ok(Ran::Done(serde_json::Value::Null))
             }
             Action::Suspend { id, .. } => {
-                let hold = self.hold(leak)?;
+                let hold = self.hold(leak, *id)?;
                 let left = suspend_held(&self.sweep.client, *id, hold, &self.sweep.wait()).await?;
                 Ok(Ran::Done(serde_json::json!({ "left": left })))
             }
@@ -82,12 +83,18 @@ impl kernel::Executor<Sweeping> for Executor<'_> {
 
 impl Executor<'_> {
     /// The hold by which the sweep is the last one out; a guard that has come in the meantime goes before it.
-    fn hold(&self, leak: &Leak) -> Result<Hold> {
+    fn hold(&self, leak: &Leak, id: Uuid) -> Result<Hold> {
         let drifted = || Error::Drifted {
             what: format!("{leak} is held by a guard that lives"),
             hint: Some("sweep again when it has left".into()),
         };
-        let mut hold = self.sweep.registry.hold(&leak.key())?.ok_or_else(drifted)?;
+        let registry = &self.sweep.registry;
+        let key = ClusterKey { id: Some(id), ..leak.key() };
+        let mut hold = registry.hold(&key)?.ok_or_else(drifted)?;
+        if leak.id.is_none() {
+            // From here on it is owed under the id, by which guards hold it: one of them sees to it otherwise.
+            hold.adopt(&leak.key(), |_| true)?;
+        }
         match hold.leave()? {
             Departure::Suspend { .. } => Ok(hold),
             Departure::Stays { .. } => Err(drifted()),

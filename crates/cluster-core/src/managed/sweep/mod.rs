@@ -59,8 +59,8 @@ impl Sweep {
     /// The folder can't be written to.
     pub fn open(client: CloudClient, folder: &Path) -> Result<Self> {
         Ok(Self {
+            registry: Registry::open(&folder.join("registry"))?.on_behalf_of(client.identity()),
             client,
-            registry: Registry::open(&folder.join("registry"))?,
             folder: folder.to_owned(),
             actor: "a program".into(),
             clock: Arc::new(SystemClock),

@@ -118,6 +118,15 @@ pub enum Reason {
     OwedNothing,
     /// Its product can't be suspended.
     CannotSuspend,
+    /// Clusters have the name of one whose creation was never answered, and which of them it is can't be told.
+    Uncertain {
+        /// How many.
+        clusters: usize,
+    },
+    /// It was suspended and resumed since: somebody else wants it to run.
+    ResumedSince,
+    /// Whoever asks may not see it, and it was somebody else who made it run.
+    NotSeen,
     /// Another API keeps it than the one that is asked.
     OtherEndpoint,
 }
@@ -138,6 +147,11 @@ impl fmt::Display for Reason {
             Self::Held { guards } => write!(f, "held by {guards} guards that live"),
             Self::OwedNothing => f.write_str("nobody has to suspend it"),
             Self::CannotSuspend => f.write_str("its product can't be suspended"),
+            Self::Uncertain { clusters } => {
+                write!(f, "which of {clusters} with its name was created can't be told: suspend it by hand")
+            }
+            Self::ResumedSince => f.write_str("was suspended and resumed since"),
+            Self::NotSeen => f.write_str("can't be seen with this API key: use the one that started it"),
             Self::OtherEndpoint => f.write_str("kept by another API than the one that is asked"),
         }
     }

@@ -39,9 +39,8 @@ pub(super) fn plan(seen: &[Seen], now: DateTime<Utc>) -> Plan<Sweeping> {
 }
 
 fn decide(seen: &Seen) -> (Decision, Reason) {
-    let guards = seen.record.holders.len() + usize::from(seen.record.leaving.is_some());
-    if guards > 0 {
-        return (Decision::Keep, Reason::Held { guards });
+    if seen.guards > 0 {
+        return (Decision::Keep, Reason::Held { guards: seen.guards });
     }
     let accepted = match seen.record.open() {
         Some(owed) => Err(owed.cause),
@@ -56,6 +55,9 @@ fn decide(seen: &Seen) -> (Decision, Reason) {
         (Standing::Changing(what), _) => (Decision::Keep, Reason::Changing { what: what.clone() }),
         (Standing::Suspended, _) => (Decision::Forget, Reason::AlreadySuspended),
         (Standing::Fixed, _) => (Decision::Forget, Reason::CannotSuspend),
+        (Standing::Uncertain(clusters), _) => (Decision::Keep, Reason::Uncertain { clusters: *clusters }),
+        (Standing::Unseen, _) => (Decision::Keep, Reason::NotSeen),
+        (Standing::Renewed, _) => (Decision::Forget, Reason::ResumedSince),
         // It may be somebody else's by now: this is said, and not acted on.
         (Standing::Running, Ok(Some(accepted))) => (Decision::Forget, Reason::RunsAfterSuspension { accepted }),
         (Standing::Running, Ok(None)) => (Decision::Keep, Reason::OwedNothing),
@@ -84,6 +86,7 @@ mod tests {
                         since: now,
                         session: id,
                         accepted: accepted.then_some(now),
+                        caller: String::new(),
                     })
                     .into_iter()
                     .collect(),
@@ -91,6 +94,7 @@ mod tests {
                 leaving: None,
             },
             id: Some(id),
+            guards: holders,
             standing,
         }
     }
@@ -106,6 +110,9 @@ mod tests {
             (seen(Standing::Gone, true, false, 0), Decision::Forget),
             (seen(Standing::Elsewhere, true, false, 0), Decision::Keep),
             (seen(Standing::Fixed, true, false, 0), Decision::Forget),
+            (seen(Standing::Uncertain(2), true, false, 0), Decision::Keep),
+            (seen(Standing::Unseen, true, false, 0), Decision::Keep),
+            (seen(Standing::Renewed, true, false, 0), Decision::Forget),
             (seen(Standing::Changing("scale".into()), true, false, 0), Decision::Keep),
         ] {
             let plan = plan(std::slice::from_ref(&case), DateTime::UNIX_EPOCH);
