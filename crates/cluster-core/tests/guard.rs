@@ -10,6 +10,10 @@ mod child;
 mod deploy;
 #[path = "guard/leaving.rs"]
 mod leaving;
+#[path = "guard/named.rs"]
+mod named;
+#[path = "guard/owed.rs"]
+mod owed;
 #[path = "guard/processes.rs"]
 mod processes;
 #[path = "guard/runtimes.rs"]

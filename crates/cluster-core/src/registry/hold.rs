@@ -54,13 +54,48 @@ impl Hold {
     /// The record can't be written: nothing may be started then.
     pub fn oblige(&self, cause: Cause) -> Result<Uuid> {
         let (id, session) = (Uuid::new_v4(), self.holder.session);
-        let owed = Obligation { id, cause, since: Utc::now(), session, accepted: None };
+        let caller = self.registry.caller.clone();
+        let owed = Obligation { id, cause, since: Utc::now(), session, accepted: None, caller };
         self.registry.change(&self.cluster, |record| {
             // What was asked for before has either happened or is somebody else's affair by now.
             record.obligations.retain(|old| old.accepted.is_none());
             record.obligations.push(owed);
         })?;
         Ok(id)
+    }
+
+    /// What earlier processes have left to do, where nobody else holds the cluster.
+    ///
+    /// # Errors
+    ///
+    /// The record can't be read.
+    pub fn left_over(&self) -> Result<Vec<Obligation>> {
+        self.registry.change(&self.cluster, |record| {
+            let others = record.holders.iter().any(|other| other.id != self.holder.id);
+            if others { Vec::new() } else { record.obligations.clone() }
+        })
+    }
+
+    /// Takes over what is owed to a cluster whose creation was asked for under a name and never answered, where nobody
+    /// waits for that any more. Interrupted, it is owed under both.
+    ///
+    /// # Errors
+    ///
+    /// A record can't be read or written.
+    pub fn adopt(&self, asked: &ClusterKey, is_it: impl Fn(&Obligation) -> bool) -> Result<()> {
+        let owed: Vec<_> = self.registry.change(asked, |record| {
+            let waiting = !record.holders.is_empty() || record.leaving.is_some();
+            record.obligations.iter().filter(|owed| !waiting && is_it(owed)).cloned().collect()
+        })?;
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = owed.iter().map(|owed| owed.id).collect();
+        self.registry.change(&self.cluster, |record| {
+            record.obligations.retain(|known| !ids.contains(&known.id));
+            record.obligations.extend(owed);
+        })?;
+        self.registry.settle(asked, &ids)
     }
 
     /// Takes one's own obligation `id` back: somebody else made the cluster run.

@@ -42,6 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Registry {
     folder: PathBuf,
     session: Arc<Session>,
+    /// On whose behalf it is written.
+    caller: String,
 }
 
 impl Registry {
@@ -54,7 +56,14 @@ impl Registry {
         file::private_folder(folder)?;
         let session = Session::of_this_process(&folder.join("sessions"))?;
         file::private_folder(&folder.join("clusters"))?;
-        Ok(Self { folder: folder.to_owned(), session })
+        Ok(Self { folder: folder.to_owned(), session, caller: String::new() })
+    }
+
+    /// Says on whose behalf records are written: a digest of the caller of the API, and no secret.
+    #[must_use]
+    pub fn on_behalf_of(mut self, caller: impl Into<String>) -> Self {
+        self.caller = caller.into();
+        self
     }
 
     /// Begins to hold `cluster`; none while a living process is suspending it, and the caller asks again later.
@@ -72,6 +81,15 @@ impl Registry {
             true
         })?;
         Ok(held.then(|| Hold::new(self.clone(), cluster.clone(), holder)))
+    }
+
+    /// The turn to create a cluster, of which there is one at a time; none while somebody else has it.
+    ///
+    /// # Errors
+    ///
+    /// The folder can't be written to.
+    pub(crate) fn turn(&self) -> Result<Option<Turn>> {
+        Ok(FileLock::try_take(&self.folder.join("creating.lock"))?.map(Turn))
     }
 
     /// Every record, in the order of names, without the processes that are gone.
@@ -134,6 +152,11 @@ impl Registry {
         self.folder.join("clusters").join(format!("{name}-{digest}.json"))
     }
 }
+
+/// That a guard of this process is the only one on this machine to create a cluster just now.
+#[derive(Debug)]
+#[must_use = "dropping it lets others have their turn"]
+pub(crate) struct Turn(#[expect(dead_code, reason = "it is there to be dropped")] FileLock);
 
 fn read(path: &Path) -> Result<Option<Record>> {
     let Some(text) = file::read(path)? else { return Ok(None) };

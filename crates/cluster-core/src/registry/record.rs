@@ -54,6 +54,9 @@ pub struct Obligation {
     pub session: Uuid,
     /// When the suspension that it asks for was accepted; from then on only its success is to be seen to.
     pub accepted: Option<DateTime<Utc>>,
+    /// A digest of who did it, by which callers of one API are told apart.
+    #[serde(default)]
+    pub caller: String,
 }
 
 /// That a guard of a process relies on the cluster.
