@@ -229,7 +229,7 @@ impl fmt::Display for Reason {
             Self::TooLarge { most } => write!(f, "its product's disks go up to {}", size(*most)),
             Self::OpensToAll => f.write_str("opens the cluster to everyone"),
             Self::Restricts { locks_out: Some(own) } => {
-                write!(f, "shuts you out: {own}, where you are seen, is in none of the list")
+                write!(f, "only these networks may reach it, and you are seen at {own}, which is in none of them")
             }
             Self::Restricts { locks_out: None } => f.write_str("only these networks may reach it"),
             Self::LetIn => f.write_str("may reach it from then on"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clusterkeep_core::audit::{JsonlAudit, Sink};
 use clusterkeep_core::change::{Change, Decision, Reason};
+use clusterkeep_core::cloud::{Restore, RestoreWhat, SnapshotRange};
 use clusterkeep_core::plan::Outcome;
 use clusterkeep_core::{Error, ExitCode};
 use clusterkeep_testkit::cloud::{Fault, Fixture, Kind};
@@ -267,4 +268,65 @@ async fn a_lost_answer_makes_no_second_cluster() {
     let report = world.apply(&planned).await.unwrap();
     assert_eq!(report.exit_code(), ExitCode::Done, "{report:?}");
     assert_eq!(world.cloud.clusters().len(), 2);
+}
+
+#[tokio::test]
+async fn restore_table_by_table_of_the_same_and_of_another_cluster() {
+    let world = World::with(Fixture::named("staging").tables(&["doc.a", "doc.b"])).await;
+    let newest = world.client().snapshots(world.id, &SnapshotRange::default()).await.unwrap().remove(0);
+    let restore = Restore::new(newest.repository.unwrap(), newest.snapshot.unwrap());
+    let change = |cluster, restore| Change::Restore { cluster, restore };
+    let planned = world.plan(&change(world.id, restore.clone())).await;
+    let objects: Vec<_> = planned.verdicts.iter().map(|verdict| verdict.object.to_string()).collect();
+    assert_eq!(objects, ["cluster staging", "table doc.a", "table doc.b"]);
+    let report = world.apply(&planned).await.unwrap();
+    assert_eq!((report.exit_code(), report.outcomes.len()), (ExitCode::Done, 3), "{report:?}");
+
+    let some = restore.clone().what(RestoreWhat::Tables(vec!["doc.a".into(), "doc.z".into()]));
+    assert_eq!(world.refused(&change(world.id, some)).await, Reason::NotInSnapshot);
+
+    // Into another cluster of the same project, and into one of another organization.
+    let other = world.cloud.add_cluster(Fixture::named("copy")).unwrap();
+    let of = restore.of_cluster(world.id);
+    let planned = world.plan(&change(other, of.clone())).await;
+    assert_eq!(world.apply(&planned).await.unwrap().exit_code(), ExitCode::Done);
+    let organization = world.cloud.add_organization("elsewhere");
+    let project = world.cloud.add_project(organization, "elsewhere");
+    let far = world.cloud.add_cluster(Fixture::named("far").project(project)).unwrap();
+    assert_eq!(world.refused(&change(far, of)).await, Reason::Elsewhere);
+}
+
+#[tokio::test]
+async fn the_end_of_a_cluster_is_told_with_its_backups() {
+    let world = World::with(Fixture::named("staging").nodes(3).tables(&["doc.a", "doc.b"])).await;
+    let planned = world.plan(&Change::Delete { cluster: world.id }).await;
+    let Reason::DeletesAll { bytes, backups, newest, tables } = planned.verdicts[0].reason.clone() else {
+        panic!("{planned}");
+    };
+    assert_eq!((bytes, tables), (Some(3 * 32 * GIB), Some(2)));
+    assert!(backups > 0 && newest.is_some(), "{planned}");
+    assert!(
+        planned.to_string().contains("all data goes (2 tables in the newest backup), disks of 96.0 GiB"),
+        "{planned}"
+    );
+}
+
+/// What people see; the id, the instant and the hash are others each time.
+#[tokio::test]
+async fn plans_read_well() {
+    let id = uuid::Uuid::from_u128(0x3f2e_1b9c_0d4a_4c55_9a57_0c1b_6ad0_f191);
+    let world = World::with(Fixture::named("staging").id(id).allow(&["10.0.0.0/8"])).await;
+    let at = "2026-11-21T06:00:00Z".parse().unwrap();
+    let mut shown = String::new();
+    for change in [
+        Change::Scale { cluster: id, unit: 2 },
+        Change::Allow { cluster: id, networks: vec!["192.0.2.0/24".parse().unwrap()] },
+        Change::Protect { cluster: id, on: true },
+        Change::Upgrade { cluster: id, version: "7.0.0".into() },
+    ] {
+        let planned = world.changes().plan(&change, at).await.unwrap();
+        shown.push_str(&planned.to_string().replace(&planned.hash.short(), "HASH"));
+        shown.push('\n');
+    }
+    insta::assert_snapshot!(shown);
 }
