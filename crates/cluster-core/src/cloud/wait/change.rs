@@ -100,10 +100,7 @@ impl Watch<'_> {
             let Error::Cloud(cause) = &error else { return Err(error) };
             let cluster = if cause.kind == CloudErrorKind::Conflict {
                 calls -= 1;
-                let cluster = self.idle(pace).await?;
-                // What was waited for is over: it is not the operation that is to come.
-                self.remember(&self.operations().await.unwrap_or_default(), &cluster);
-                cluster
+                self.idle(pace).await?
             } else if cause.is_ambiguous() && calls < CALLS {
                 if !pace.pause().await {
                     return Err(error);

@@ -56,7 +56,11 @@ impl Watch<'_> {
                 continue;
             }
             match self.cluster().await {
-                Ok(cluster) if cluster.running_operation().is_none() => return Ok(cluster),
+                Ok(cluster) if cluster.running_operation().is_none() => {
+                    // What was waited for is over: it is not the operation that is to come.
+                    self.remember(&operations, &cluster);
+                    return Ok(cluster);
+                }
                 Ok(cluster) => {
                     let kind = cluster.running_operation().map_or_else(String::new, words);
                     self.say(&kind, &OperationStatus::InProgress, None);
