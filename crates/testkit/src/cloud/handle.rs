@@ -1,7 +1,7 @@
 //! The Cloud in the hands of a test.
 
 use std::io;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,7 +28,7 @@ pub struct LocalCloud {
     pub(super) keys: Keys,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) stop: Option<oneshot::Sender<()>>,
-    pub(super) ended: mpsc::Receiver<()>,
+    pub(super) ended: Mutex<mpsc::Receiver<()>>,
 }
 
 /// What is there from the beginning.
@@ -280,7 +280,7 @@ impl LocalCloud {
     pub fn stop(mut self) {
         self.signal();
         // Either it says so, or its thread is gone.
-        let (Ok(()) | Err(_)) = self.ended.recv_timeout(Duration::from_secs(5));
+        let (Ok(()) | Err(_)) = lock(&self.ended).recv_timeout(Duration::from_secs(5));
     }
 
     fn signal(&mut self) {

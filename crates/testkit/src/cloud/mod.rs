@@ -26,7 +26,9 @@
 //!   refused as well; deletion protection is set at once.
 //! - To suspend what is suspended is an operation that changes nothing, and so is to resume what runs.
 //! - What needs running nodes is refused while the cluster is suspended.
-//! - Unknown fields in a request are refused.
+//! - Unknown fields in a request are refused; what is wrong is said by the name of the field, without its path.
+//! - A cluster's name is taken once in a region. `available-products` is a list.
+//! - Clusters have addresses under `cratedb.test`, where nobody answers, unless a real database is behind them.
 //! - A session that has expired is sent to `/?rd=<path>`; no credentials, or wrong ones, get 401.
 
 mod answer;

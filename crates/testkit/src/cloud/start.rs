@@ -126,6 +126,6 @@ impl Builder {
             // Nobody may be waiting for it.
             let (Ok(()) | Err(_)) = ended_sender.send(());
         })?;
-        Ok(LocalCloud { shared, keys, runtime: handle, stop: Some(stop), ended })
+        Ok(LocalCloud { shared, keys, runtime: handle, stop: Some(stop), ended: Mutex::new(ended) })
     }
 }

@@ -67,6 +67,12 @@ async fn requests_are_on_record_without_credentials() {
     assert!(request.headers.iter().all(|(name, _)| name != "authorization"));
 }
 
+#[test]
+fn it_is_shared_among_threads() {
+    fn can<T: Send + Sync>() {}
+    can::<LocalCloud>();
+}
+
 #[tokio::test]
 async fn its_port_is_free_when_it_has_stopped() {
     let cloud = LocalCloud::start().await.unwrap();

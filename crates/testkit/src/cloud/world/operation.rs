@@ -142,7 +142,10 @@ impl Operation {
 
     /// Status, message, and since when.
     pub(in crate::cloud) fn state(&self, now: DateTime<Utc>) -> (Status, Option<String>, DateTime<Utc>) {
-        let noun = self.kind.noun();
+        let noun = match self.effect {
+            Effect::Suspended(false) => "resumption",
+            _ => self.kind.noun(),
+        };
         if self.has_ended(now) {
             return match &self.failure {
                 Some(message) => (Status::Failed, message.clone(), self.ends()),
