@@ -1,6 +1,7 @@
 //! Who is asking: a key with its secret, or a session's cookie.
 
-use axum::http::{HeaderMap, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Response, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::fault::login;
 use super::world::World;
+use super::world::people::random;
 
 /// The user that the headers speak for. A session that is not known, since it has expired, is sent to log in; the rest
 /// is refused.
@@ -22,6 +24,17 @@ pub(super) fn user(world: &mut World, headers: &HeaderMap, path: &str, now: Date
     let known = known.ok_or_else(Answer::unauthorized)?;
     known.last_used = Some(now);
     Ok(known.user)
+}
+
+/// Replaces all sessions by one of the same user, and says so in the response.
+pub(super) fn rotate(world: &mut World, mut response: Response<Body>) -> Response<Body> {
+    let Some((_, user)) = world.sessions.first() else { return response };
+    let (token, user) = (random(48), *user);
+    world.sessions = vec![(token.clone(), user)];
+    if let Ok(cookie) = HeaderValue::from_str(&format!("session={token}; Path=/; HttpOnly")) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Name and password of basic authentication.

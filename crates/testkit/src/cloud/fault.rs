@@ -51,6 +51,8 @@ pub(super) enum Act {
     Truncate,
     /// The request is done, and the answer's list of operations is empty.
     NoOperations,
+    /// The request is done, and its session is replaced by another one, which comes as a cookie.
+    RotateSession,
     /// The request is done, and no instant in the answer says its offset.
     NoOffsets,
 }
@@ -200,6 +202,12 @@ impl Fault {
     #[must_use]
     pub fn no_offsets(self) -> Self {
         self.act(Act::NoOffsets)
+    }
+
+    /// All sessions end, and the answer brings a cookie with a new one, as the real service does at times.
+    #[must_use]
+    pub fn rotate_session(self) -> Self {
+        self.act(Act::RotateSession)
     }
 
     fn act(mut self, act: Act) -> Self {

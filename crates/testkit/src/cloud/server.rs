@@ -151,6 +151,7 @@ async fn answer(
     let response = match act {
         Act::LoseAnswer => return Err(Broken),
         Act::HangAfter => std::future::pending().await,
+        Act::RotateSession => credentials::rotate(&mut lock(&shared.world), response),
         Act::Truncate | Act::NoOperations | Act::NoOffsets => spoil::spoil(response, &act).await,
         _ => response,
     };

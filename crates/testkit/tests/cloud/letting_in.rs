@@ -1,6 +1,6 @@
 //! Who is let in, who is not, and who is sent to log in.
 
-use clusterkeep_testkit::cloud::{Fixture, LocalCloud};
+use clusterkeep_testkit::cloud::{Fault, Fixture, LocalCloud};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -28,6 +28,20 @@ async fn a_session_is_let_in_until_it_expires() {
     let answer = caller.anonymous("/projects/").header("cookie", &cookie).send().await.unwrap();
     assert_eq!(answer.status(), 302);
     assert_eq!(answer.headers()["location"], "/?rd=/api/v2/projects/");
+}
+
+#[tokio::test]
+async fn a_session_may_be_replaced_by_another() {
+    let cloud = LocalCloud::start().await.unwrap();
+    cloud.inject(Fault::on("GET", "/projects/").rotate_session());
+    let caller = Caller::of(&cloud);
+    let with = |cookie: &str| caller.anonymous("/projects/").header("cookie", cookie).send();
+    let old = format!("session={}", cloud.session());
+    let answer = with(&old).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let new = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    assert_eq!(with(&old).await.unwrap().status(), 302);
+    assert_eq!(with(&new).await.unwrap().status(), 200);
 }
 
 #[tokio::test]
