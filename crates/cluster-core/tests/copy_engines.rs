@@ -39,7 +39,10 @@ const ALL: &str = "SELECT count(*), sum(id), sum(weight), count(DISTINCT name), 
 async fn sqlite_into_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let (source, target) = two_files(&folder).await;
-    let copy = TableCopy::new(source.clone(), target.clone()).state_folder(folder.path().join("state")).batch(300);
+    let url = clusterkeep_core::address::DatabaseUrl::sqlite(folder.path().join("source.db"));
+    let read_only = clusterkeep_core::sql::ConnectOptions::default().read_only();
+    let read_only = Db::connect_with(&url, read_only).await.unwrap();
+    let copy = TableCopy::new(read_only, target.clone()).state_folder(folder.path().join("state")).batch(300);
     let plan = copy.plan(Utc::now()).await.unwrap();
     assert_eq!(plan.verdicts[0].reason, Reason::Empty { again: false });
     let report = copy.apply(&plan, plan.hash.into()).await.unwrap();
@@ -117,6 +120,13 @@ async fn one_engine_into_another() {
     else {
         return;
     };
+    // A source is only read.
+    let read_only = || clusterkeep_core::sql::ConnectOptions::default().read_only();
+    let (from_postgres, from_mariadb, from_cratedb) = (
+        postgres.connect_with(read_only()).await,
+        mariadb.connect_with(read_only()).await,
+        cratedb.connect_with(read_only()).await,
+    );
     let (postgres, mariadb, cratedb) = (postgres.connect().await, mariadb.connect().await, cratedb.connect().await);
     let folder = tempfile::tempdir().unwrap();
     let file = sqlite(&folder, "a.db").await;
@@ -130,7 +140,7 @@ async fn one_engine_into_another() {
         run(db, create).await;
     }
     run(&postgres, "INSERT INTO m SELECT g, 'row ' || g, g / 4.0, g % 2 = 0 FROM generate_series(1, 2500) g").await;
-    for (source, target) in [(&postgres, &cratedb), (&cratedb, &mariadb), (&mariadb, &file)] {
+    for (source, target) in [(&from_postgres, &cratedb), (&from_cratedb, &mariadb), (&from_mariadb, &file)] {
         let copy = TableCopy::new(source.clone(), target.clone())
             .tables(["m".parse().unwrap()])
             .state_folder(folder.path().join("s"));
