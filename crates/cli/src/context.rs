@@ -8,6 +8,7 @@ use clusterkeep_core::cloud::{self, CloudClient, CloudRef, CloudSettings};
 use clusterkeep_core::managed::Opener;
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, Result, env};
+use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +67,12 @@ impl Context {
         self.interrupt.notified().await;
     }
 
+    /// Forgets a Ctrl-C that nobody has waited for.
+    pub(crate) fn forget_interrupts(&self) {
+        // Waiting takes up the one that is there; where there is none, nothing happens.
+        drop(self.interrupt.notified().now_or_never());
+    }
+
     /// Waits until the command is asked to stop.
     pub(crate) async fn stopped(&self) {
         self.stop.cancelled().await;
@@ -82,7 +89,7 @@ impl Context {
         let mut signals = Signals::listen()?;
         let signals = async {
             while signals.next().await? == Sent::Interrupt && self.takes_interrupts.load(Ordering::Relaxed) {
-                self.interrupt.notify_waiters();
+                self.interrupt.notify_one();
             }
             self.stop.cancel();
             if self.has_steps.load(Ordering::Relaxed) {
@@ -100,11 +107,16 @@ impl Context {
         }
     }
 
-    /// Runs what has no steps to end after: it ends when the first signal comes.
+    /// Runs what has no steps to end after and changes nothing: it ends when the first signal comes.
     pub(crate) async fn interruptible<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.leaving("nothing was changed", work).await
+    }
+
+    /// Runs what others may go on with when the first signal has ended it here; `what` says so.
+    pub(crate) async fn leaving<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(Error::Interrupted { what: "nothing was changed".into() }),
+            () = self.stop.cancelled() => Err(Error::Interrupted { what: what.into() }),
             done = work => done,
         }
     }

@@ -54,10 +54,12 @@ fn with_runtime(cli: Cli, printer: &Printer) -> Result<ExitCode> {
         commands::Next::Needs(command) => command,
     };
     output::logs(&cli.output)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::caused("start the runtime", error))?;
+    // What only asks and waits is done before further threads would be there.
+    let mut builder = match command.only_asks() {
+        true => tokio::runtime::Builder::new_current_thread(),
+        false => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build().map_err(|error| Error::caused("start the runtime", error))?;
     let code = runtime.block_on(async {
         let context = Context::new(printer.clone());
         context.until_interrupted(commands::run(command, &context)).await

@@ -5,6 +5,7 @@
 use clap::ValueEnum;
 use clusterkeep_core::audit::Record;
 use clusterkeep_core::change::ClusterChange;
+use clusterkeep_core::copy::replicate;
 use clusterkeep_core::managed::sweep::Sweeping;
 use clusterkeep_core::managed::{Loaded, Saved};
 use clusterkeep_core::plan::{Plan, Report};
@@ -57,6 +58,10 @@ pub enum Kind {
     ClusterReport,
     /// What `cluster copy --plan --format json` prints
     CopyPlan,
+    /// What `cluster copy --replicate --plan --format json` prints
+    ReplicationPlan,
+    /// What `cluster copy --replicate --lag --format json` prints, for each table
+    ReplicationLag,
     /// What `cluster sweep --plan --format json` prints
     SweepPlan,
 }
@@ -97,6 +102,8 @@ impl Kind {
             Self::ClusterPlan => schema_for!(Plan<ClusterChange>),
             Self::ClusterReport => schema_for!(Report<ClusterChange>),
             Self::CopyPlan => schema_for!(Plan<copy::Domain>),
+            Self::ReplicationPlan => schema_for!(Plan<replicate::Domain>),
+            Self::ReplicationLag => schema_for!(replicate::Lag),
             Self::SweepPlan => schema_for!(Plan<Sweeping>),
         }
     }

@@ -14,9 +14,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 pub use audit::{AuditCommand, AuditSource, ListArgs, VerifyArgs};
 pub use cluster::{
     AllowArgs, ApprovalArgs, ClusterCommand, Compression, CopyArgs, CreateArgs, DataFormat, DeleteArgs, ExportArgs,
-    HealthArgs, ImportArgs, InfoArgs, JobsArgs, ListClustersArgs, OperationsArgs, PingArgs, ProtectArgs, Protection,
-    RestoreArgs, ScaleArgs, SecretPlace, ShellArgs, Size, SnapshotsArgs, StartArgs, StopArgs, StorageArgs, SweepArgs, UpgradeArgs,
-    WaitArgs,
+    HealthArgs, ImportArgs, InfoArgs, JobsArgs, ListClustersArgs, LocalEngine, OperationsArgs, PingArgs, ProtectArgs,
+    Protection, RestoreArgs, ScaleArgs, SecretPlace, ShellArgs, Size, SnapshotsArgs, StartArgs, StopArgs, StorageArgs,
+    SweepArgs, UpgradeArgs, WaitArgs,
 };
 pub use demo::DemoArgs;
 pub use dev::{DevCloudArgs, DevCommand};

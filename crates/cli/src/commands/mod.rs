@@ -42,6 +42,24 @@ pub(crate) enum Work {
     Audit(AuditCommand),
 }
 
+impl Work {
+    /// Whether one thread is enough: a few questions, and waiting for their answers.
+    pub(crate) fn only_asks(&self) -> bool {
+        use ClusterCommand as Asked;
+        let Self::Cluster(command) = self else { return false };
+        matches!(
+            **command,
+            Asked::List(_)
+                | Asked::Info(_)
+                | Asked::Health(_)
+                | Asked::Ping(_)
+                | Asked::Jobs(_)
+                | Asked::Operations(_)
+                | Asked::Snapshots(_)
+        )
+    }
+}
+
 /// Does what needs no runtime.
 pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
     match command {

@@ -30,7 +30,9 @@ fn addresses() {
         place.run(&["query", "--cluster", "postgres://u@h/db?password=env:NOT_SET", "SELECT 1"]),
     ];
     snapshot!("bad_addresses", all(&runs));
-    assert!(runs[1..10].iter().all(|ran| ran.code == Some(2)));
+    // `staging` is the name of a cluster, and nobody has said who asks for it.
+    let codes: Vec<_> = runs[1..10].iter().map(|ran| ran.code.unwrap()).collect();
+    assert_eq!(codes, [2, 2, 2, 2, 2, 2, 2, 2, 1]);
 }
 
 #[test]

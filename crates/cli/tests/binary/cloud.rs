@@ -56,7 +56,7 @@ impl Sky {
     /// What changed something, as method and path, apart from what only asks.
     pub(crate) fn changes(&self) -> Vec<String> {
         let requests = self.cloud.requests();
-        let changing = requests.iter().filter(|request| request.method.to_string() != "GET");
+        let changing = requests.iter().filter(|request| request.method != "GET");
         changing.map(|request| format!("{} {}", request.method, request.path)).collect()
     }
 }

@@ -61,6 +61,9 @@ fn a_pipe() {
     assert_eq!(piped(&place, &["--format", "csv"], "\\q\nSELECT 1;").done().stdout, "");
 }
 
+/// What a line editor says to the terminal when it gives a line to be run.
+const LEFT_THE_EDITOR: &str = "\u{1b}[?2004l";
+
 /// Somebody at a terminal.
 struct Typist {
     near: std::fs::File,
@@ -96,10 +99,14 @@ impl Typist {
         self.near.write_all(text.as_bytes()).unwrap();
     }
 
+    fn count(&self, text: &str) -> usize {
+        self.shown.lock().unwrap().matches(text).count()
+    }
+
     /// Waits until this has been shown so often.
     fn sees(&self, text: &str, times: usize) {
         let until = Instant::now() + Duration::from_secs(20);
-        while self.shown.lock().unwrap().matches(text).count() < times {
+        while self.count(text) < times {
             assert!(Instant::now() < until, "{text} {times} times: {:?}", self.shown.lock().unwrap());
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -127,8 +134,9 @@ fn a_prompt() {
     typist.sees("(0 rows changed, ", 1);
     // Ctrl-C throws a line away, and stops a statement that runs.
     typist.type_in("SELECT thrown away\u{3}");
+    let before = typist.count(LEFT_THE_EDITOR);
     typist.type_in("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;\n");
-    std::thread::sleep(Duration::from_millis(700));
+    typist.sees(LEFT_THE_EDITOR, before + 1);
     typist.type_in("\u{3}");
     typist.sees("interrupted: the statement was stopped", 1);
     typist.type_in("SELECT 'still ' || 'here' AS it;\n");

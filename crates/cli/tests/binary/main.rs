@@ -7,6 +7,8 @@ mod audit;
 mod bad_input;
 mod cloud;
 mod cluster_change;
+mod cluster_data;
+mod cluster_local;
 mod cluster_look;
 mod cluster_power;
 mod cluster_servers;

@@ -7,18 +7,40 @@ use clusterkeep_core::sql::TableName;
 use super::{ApprovalArgs, Size, WaitArgs};
 use crate::args::ClusterArgs;
 
+/// A database that this machine can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LocalEngine {
+    /// PostgreSQL
+    Postgres,
+    /// MariaDB
+    Mariadb,
+    /// CrateDB
+    Cratedb,
+}
+
 /// What to create.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The password is never part of the command line: say where it is, or set CRATEDB_PASSWORD.
+A cluster of this machine costs nothing, needs no approval, and is created running.
 
 Examples:
   clusterkeep cluster create staging --product crfree --region eks1.eu-west-1.aws --free --plan
-  clusterkeep cluster create staging --project weather --product cr1 --password env:PASSWORD --plan
-  clusterkeep cluster create staging --product cr1 --password file:password --expect-plan 5f1c9ad2")]
+  clusterkeep cluster create staging --product cr1 --password file:password --expect-plan 5f1c9ad2
+  clusterkeep cluster create local:scratch --engine cratedb --nodes 3")]
 pub struct CreateArgs {
-    /// The name: 3 to 63 lower-case letters, digits and hyphens
-    pub name: String,
+    /// The name: 3 to 63 lower-case letters, digits and hyphens; or local:NAME for one of this machine
+    #[arg(required_unless_present = "cluster")]
+    pub name: Option<String>,
+    /// The same
+    #[arg(long, value_name = "NAME", conflicts_with = "name", hide = true)]
+    pub cluster: Option<String>,
+    /// The database that a cluster of this machine runs
+    #[arg(long, value_enum, value_name = "ENGINE", help_heading = "On this machine")]
+    pub engine: Option<LocalEngine>,
+    /// How many nodes a cluster of this machine has; only CrateDB can have several
+    #[arg(long, value_name = "N", requires = "engine", help_heading = "On this machine")]
+    pub nodes: Option<usize>,
     /// The project, by its id or name; a project of the cluster's own name otherwise, created where it is missing
     #[arg(long, value_name = "ID|NAME")]
     pub project: Option<String>,

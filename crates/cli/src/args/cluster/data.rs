@@ -37,7 +37,7 @@ Records that the database refused are counted, and make it end with 7.
 Examples:
   clusterkeep cluster import https://example.org/weather.csv.gz --cluster staging
   clusterkeep cluster import weather.parquet --cluster staging --table doc.observations
-  clusterkeep cluster import export --cluster staging --table t --data-format json --compression gzip")]
+  clusterkeep cluster import export --cluster staging --table t --input-format json --compression gzip")]
 pub struct ImportArgs {
     /// A file of this machine, or the address of one: https://...
     pub source: String,
@@ -48,7 +48,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "TABLE")]
     pub table: Option<TableName>,
     /// How the data is written, where the name does not tell
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long = "input-format", value_enum, value_name = "FORMAT")]
     pub data_format: Option<DataFormat>,
     /// How the file is compressed, where the name does not tell
     #[arg(long, value_enum, value_name = "COMPRESSION")]
@@ -70,7 +70,7 @@ unless --overwrite is given. CrateDB Cloud exports at most 1 GiB at once.
 Examples:
   clusterkeep cluster export doc.observations observations.parquet --cluster staging
   clusterkeep cluster export observations observations.csv.gz --cluster staging
-  clusterkeep cluster export observations out --data-format json --compression none --overwrite")]
+  clusterkeep cluster export observations out --output-format json --compression none --overwrite")]
 pub struct ExportArgs {
     /// The table
     pub table: TableName,
@@ -80,7 +80,7 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
     /// How the data is written, where the name does not tell
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long = "output-format", alias = "input-format", value_enum, value_name = "FORMAT")]
     pub data_format: Option<DataFormat>,
     /// How the file is compressed, where the name does not tell
     #[arg(long, value_enum, value_name = "COMPRESSION")]
@@ -112,14 +112,17 @@ pub struct JobsArgs {
 /// What goes where.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Tables are streamed, and counted afterwards on both sides. With --replicate the target subscribes to the
-source instead and follows it from then on. A table that has rows in the target is refused.
+Tables are streamed, and counted afterwards on both sides. A table that has rows in the target is refused.
+With --replicate the target, a CrateDB like the source, subscribes to it instead and follows from then on;
+--lag shows how far it is behind, and --end ends it. Between two clusters of CrateDB Cloud in one region,
+`cluster restore latest --source ...` copies by snapshot.
 
 Examples:
   clusterkeep cluster copy --cluster staging --to local:scratch --plan
   clusterkeep cluster copy --cluster staging --to local:scratch --table doc.observations \\
       --expect-plan 5f1c9ad2
-  clusterkeep cluster copy --cluster production --to staging --replicate --plan")]
+  clusterkeep cluster copy --cluster crate://repl@db.example.org:4200?password=env:REPL \\
+      --to staging --replicate --plan")]
 pub struct CopyArgs {
     /// The cluster that is copied from.
     #[command(flatten)]
@@ -131,8 +134,20 @@ pub struct CopyArgs {
     #[arg(long, value_name = "TABLE")]
     pub table: Vec<TableName>,
     /// Follow the source by logical replication, instead of copying once
-    #[arg(long)]
+    #[arg(long, help_heading = "Replication")]
     pub replicate: bool,
+    /// The source as the target reaches it, where that is another way: crate://user@host?password=env:NAME
+    #[arg(long, value_name = "URL", requires = "replicate", help_heading = "Replication")]
+    pub upstream: Option<String>,
+    /// The port of the PostgreSQL protocol there
+    #[arg(long, value_name = "PORT", requires = "replicate", help_heading = "Replication")]
+    pub upstream_port: Option<u16>,
+    /// Show how far the target is behind; change nothing
+    #[arg(long, requires = "replicate", conflicts_with_all = ["end", "plan", "expect_plan"], help_heading = "Replication")]
+    pub lag: bool,
+    /// End the replication; the tables and their rows stay
+    #[arg(long, requires = "replicate", help_heading = "Replication")]
+    pub end: bool,
     /// How it is approved.
     #[command(flatten)]
     pub approval: ApprovalArgs,

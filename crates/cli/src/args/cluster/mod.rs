@@ -10,8 +10,8 @@ mod shell;
 use clap::Subcommand;
 
 pub use change::{
-    AllowArgs, CreateArgs, DeleteArgs, ProtectArgs, Protection, RestoreArgs, ScaleArgs, SecretPlace, StorageArgs,
-    SweepArgs, UpgradeArgs,
+    AllowArgs, CreateArgs, DeleteArgs, LocalEngine, ProtectArgs, Protection, RestoreArgs, ScaleArgs, SecretPlace,
+    StorageArgs, SweepArgs, UpgradeArgs,
 };
 pub use common::{ApprovalArgs, Size, WaitArgs};
 pub use data::{Compression, CopyArgs, DataFormat, ExportArgs, ImportArgs, JobsArgs};
@@ -35,7 +35,7 @@ pub enum ClusterCommand {
     /// Suspend a cluster; its data and its backups stay
     Stop(StopArgs),
     /// Create a cluster in CrateDB Cloud
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// Delete a cluster with its data and its backups
     Delete(DeleteArgs),
     /// Change the number of nodes of a cluster, or its product

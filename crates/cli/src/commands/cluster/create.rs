@@ -11,20 +11,28 @@ use uuid::Uuid;
 
 use super::change::{Asked, run};
 use super::planned::{self, Again};
-use super::{list, words};
+use super::{list, local, words};
 use crate::args::{CreateArgs, RestoreArgs, SecretPlace};
 use crate::context::Context;
 
 pub(super) async fn create(args: CreateArgs, context: &Context) -> Result<ExitCode> {
+    let name = args.name.clone().or_else(|| args.cluster.clone()).unwrap_or_default();
+    if let Some(local) = name.strip_prefix("local:") {
+        return context.interruptible(local::create(local, &args, context)).await;
+    }
+    if args.engine.is_some() {
+        return Err(Error::input(format!("--engine is for a cluster of this machine, and `{name}` is none"))
+            .with_hint(format!("write `local:{name}`; CrateDB Cloud runs CrateDB")));
+    }
     // What the API would refuse is refused before it is asked.
-    check_cluster_name(&args.name)?;
+    check_cluster_name(&name)?;
     let password = password(args.password.as_ref())?;
-    let again = again(&args);
+    let again = again(&name, &args);
     planned::can_be_approved(&args.approval, &again, &context.printer)?;
     let settings = CloudSettings::from_env()?;
     let client = settings.client()?;
     let deploy = context.interruptible(deploy(&args, &settings, &client, &password)).await?;
-    let mut chosen = context.interruptible(deploy.choose(&args.name, &client)).await?;
+    let mut chosen = context.interruptible(deploy.choose(&name, &client)).await?;
     if let Some(size) = args.storage {
         chosen.cluster = chosen.cluster.storage_bytes(size.0);
     }
@@ -100,14 +108,14 @@ async fn deploy(
     Ok(deploy.admin(username.as_deref().unwrap_or("admin"), password.expose()))
 }
 
-fn again(args: &CreateArgs) -> Again {
+fn again(name: &str, args: &CreateArgs) -> Again {
     let place = match &args.password {
         Some(SecretPlace::Known(place)) => Some(place),
         Some(SecretPlace::Literal) | None => None,
     };
     let unit = (args.unit > 0).then_some(args.unit);
     Again::of("create")
-        .word(&args.name)
+        .word(name)
         .flag("--project", args.project.as_ref())
         .flag("--organization", args.organization.as_ref())
         .flag("--subscription", args.subscription.as_ref())

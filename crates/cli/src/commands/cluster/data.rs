@@ -1,5 +1,7 @@
 //! `cluster import` and `cluster export`: data into a table and out of it, by the jobs of CrateDB Cloud.
 
+use std::path::Path;
+
 use clusterkeep_core::cloud::{self, ImportRequest, ImportSource};
 use clusterkeep_core::managed::{Load, Loaded, Save, Saved};
 use clusterkeep_core::sql::{Engine, TableName};
@@ -42,6 +44,10 @@ pub(super) async fn import(args: ImportArgs, context: &Context) -> Result<ExitCo
         load = load.compression(compression.into());
     }
     let table = load.table()?;
+    if !args.source.contains("://") && !Path::new(&args.source).is_file() {
+        return Err(Error::input(format!("there is no file `{}`", args.source.escape_debug()))
+            .with_hint("name a file of this machine, or the address of one: https://..."));
+    }
     if args.wait.no_wait {
         return send(&args, &table, context).await;
     }
@@ -87,7 +93,7 @@ async fn send(args: &ImportArgs, table: &TableName, context: &Context) -> Result
     let path = args.source.split(['?', '#']).next().unwrap_or_default();
     let known = cloud::DataFormat::of_name(path);
     let format = args.data_format.map(Into::into).or(known.map(|(format, _)| format)).ok_or_else(|| {
-        Error::input("the name of the source does not tell how the data is written").with_hint("say --data-format")
+        Error::input("the name of the source does not tell how the data is written").with_hint("say --input-format")
     })?;
     let compression =
         args.compression.map(Into::into).or(known.map(|(_, compression)| compression)).unwrap_or_default();
@@ -167,7 +173,7 @@ fn show(saved: Saved, context: &Context) -> Result<ExitCode> {
 }
 
 /// A name beside the file, for what is to replace it.
-fn beside(path: &std::path::Path) -> std::path::PathBuf {
+fn beside(path: &Path) -> std::path::PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.part", std::process::id()));
     path.with_file_name(name)

@@ -14,6 +14,7 @@ mod local;
 mod planned;
 mod power;
 mod remove;
+mod replicate;
 mod shell;
 mod sweep;
 mod words;
@@ -23,6 +24,10 @@ use clusterkeep_core::{ExitCode, Result};
 
 use crate::args::ClusterCommand;
 use crate::context::Context;
+
+/// What is told who leaves before the end.
+const GOES_ON: &str =
+    "what was asked for goes on; `clusterkeep cluster operations` and `cluster jobs` show how far it is";
 
 pub(super) async fn run(command: ClusterCommand, context: &Context) -> Result<ExitCode> {
     match command {
@@ -34,13 +39,13 @@ pub(super) async fn run(command: ClusterCommand, context: &Context) -> Result<Ex
         ClusterCommand::Operations(args) => context.interruptible(lists::operations(args, context)).await,
         ClusterCommand::Jobs(args) => context.interruptible(lists::jobs(args, context)).await,
         ClusterCommand::Snapshots(args) => context.interruptible(lists::snapshots(args, context)).await,
-        ClusterCommand::Start(args) => power::start(args, context).await,
-        ClusterCommand::Stop(args) => context.interruptible(power::stop(args, context)).await,
-        ClusterCommand::Import(args) => context.interruptible(data::import(args, context)).await,
-        ClusterCommand::Export(args) => context.interruptible(data::export(args, context)).await,
+        ClusterCommand::Start(args) => context.leaving(GOES_ON, power::start(args, context)).await,
+        ClusterCommand::Stop(args) => context.leaving(GOES_ON, power::stop(args, context)).await,
+        ClusterCommand::Import(args) => context.leaving(GOES_ON, data::import(args, context)).await,
+        ClusterCommand::Export(args) => context.leaving(GOES_ON, data::export(args, context)).await,
         ClusterCommand::Copy(args) => copy::run(args, context).await,
         ClusterCommand::Sweep(args) => sweep::run(args, context).await,
-        ClusterCommand::Create(args) => create::create(args, context).await,
+        ClusterCommand::Create(args) => create::create(*args, context).await,
         ClusterCommand::Delete(args) => change::delete(args, context).await,
         ClusterCommand::Scale(args) => change::scale(args, context).await,
         ClusterCommand::Upgrade(args) => change::upgrade(args, context).await,

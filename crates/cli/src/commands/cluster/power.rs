@@ -101,7 +101,7 @@ pub(super) fn waiting(timeout: Duration, events: Events) -> Wait {
 }
 
 /// One line for people, the document for programs.
-fn told(document: &ClusterDocument, context: &Context) -> Result<ExitCode> {
+pub(super) fn told(document: &ClusterDocument, context: &Context) -> Result<ExitCode> {
     if context.printer.format() != Format::Table {
         info::show(document, context)?;
         return Ok(ExitCode::Done);

@@ -42,7 +42,7 @@ pub(super) fn size(bytes: u64) -> String {
     let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let unit = units.into_iter().find(|(shift, _)| bytes >= 1 << shift);
     let Some((shift, unit)) = unit else { return format!("{bytes} B") };
-    let (whole, tenth) = (bytes >> shift, (bytes & ((1 << shift) - 1)) * 10 >> shift);
+    let (whole, tenth) = (bytes >> shift, ((bytes & ((1 << shift) - 1)) * 10) >> shift);
     if whole >= 10 || tenth == 0 { format!("{whole} {unit}") } else { format!("{whole}.{tenth} {unit}") }
 }
 

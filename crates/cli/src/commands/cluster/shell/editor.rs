@@ -45,6 +45,7 @@ pub(super) async fn run(runner: &mut Runner<'_>) -> Result<()> {
     let lines = start(runner.engine(), Arc::clone(&names));
     let prompt = format!("{}> ", runner.name());
     loop {
+        runner.context.forget_interrupts();
         let (answer, asked) = oneshot::channel();
         // The thread ends with the editor only, which answers first.
         lines.send((prompt.clone(), answer)).map_err(|error| Error::caused("ask for a line", error.to_string()))?;
