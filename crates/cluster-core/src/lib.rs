@@ -28,10 +28,11 @@ pub mod error;
 pub mod event;
 pub mod exit;
 pub mod folder;
+#[cfg(feature = "managed")]
 pub mod managed;
 pub mod manifest;
 pub mod plan;
-#[cfg(feature = "managed")]
+#[cfg(feature = "cloud")]
 pub mod registry;
 pub mod secret;
 pub mod sql;

@@ -48,6 +48,7 @@ enum Target {
 
 /// What is the same for every keeper.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "servers of this machine need less"))]
 pub(super) struct Holding {
     /// None where each keeper has its own idea.
     pub(super) timeout: Option<Duration>,
@@ -351,6 +352,7 @@ impl ManagedClusterBuilder {
 
     /// The target, where nothing is wrong with what was said.
     fn checked(&self) -> Result<&Target> {
+        #[cfg_attr(not(feature = "cloud"), expect(unused_mut, reason = "nothing else can be wrong"))]
         let mut problems = self.problems.clone();
         #[cfg(feature = "cloud")]
         if self.target.as_ref().is_none_or(Target::is_in_cloud)
