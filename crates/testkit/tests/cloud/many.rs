@@ -1,7 +1,8 @@
 //! A thousand clusters.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use clusterkeep_testkit::cloud::{Fixture, LocalCloud};
 
 use crate::caller::Caller;
@@ -14,11 +15,16 @@ async fn a_thousand_clusters_are_listed_quickly() {
     }
     let caller = Caller::of(&cloud);
     caller.get("/meta/").await;
-    let begun = Instant::now();
-    let body = caller.request("GET", "/clusters/").send().await.unwrap().bytes().await.unwrap();
-    let took = begun.elapsed();
+    let mut took = Duration::MAX;
+    let mut body = Bytes::new();
+    // The best of some: other programs are at work on this machine.
+    for _ in 0..5 {
+        let begun = Instant::now();
+        body = caller.request("GET", "/clusters/").send().await.unwrap().bytes().await.unwrap();
+        took = took.min(begun.elapsed());
+    }
     println!("{} bytes in {took:?}", body.len());
     assert_eq!(serde_json::from_slice::<Vec<serde_json::Value>>(&body).unwrap().len(), 1_000);
-    // Some 5 ms where it is optimised.
-    assert!(took.as_millis() < 2_000, "{took:?}");
+    // Without optimisation.
+    assert!(took.as_millis() < 1_000, "{took:?}");
 }

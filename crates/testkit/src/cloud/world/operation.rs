@@ -185,15 +185,4 @@ impl Operation {
             "non_sensitive_data": self.facts,
         })
     }
-
-    /// As the cluster has it.
-    pub(in crate::cloud) fn brief(&self, now: DateTime<Utc>) -> Value {
-        let (status, _, since) = self.state(now);
-        json!({
-            "id": self.id,
-            "type": self.kind.word(),
-            "status": status.word(),
-            "dc": time::dc(self.began, since),
-        })
-    }
 }

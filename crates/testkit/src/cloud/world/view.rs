@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::time;
+use super::super::time::{self, DublinCore};
 use super::cluster::Cluster;
 
 #[derive(Serialize)]
@@ -34,8 +34,8 @@ struct View<'a> {
     hardware_specs: HardwareView,
     health: HealthView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_async_operation: Option<Value>,
-    dc: Value,
+    last_async_operation: Option<OperationView>,
+    dc: DublinCore,
 }
 
 #[derive(Serialize)]
@@ -46,6 +46,15 @@ struct HardwareView {
     disks_per_node: i64,
     disk_type: &'static str,
     heap_size_bytes: i64,
+}
+
+/// An operation as its cluster has it.
+#[derive(Serialize)]
+struct OperationView {
+    id: uuid::Uuid,
+    r#type: &'static str,
+    status: &'static str,
+    dc: DublinCore,
 }
 
 #[derive(Serialize)]
@@ -106,8 +115,16 @@ impl Cluster {
                 running_operation: self.running().map_or("", |operation| operation.kind.word()),
                 last_seen,
             },
-            last_async_operation: self.operations.last().map(|operation| operation.brief(now)),
-            dc: time::dc(self.created, self.modified),
+            last_async_operation: self.operations.last().map(|operation| {
+                let (status, _, since) = operation.state(now);
+                OperationView {
+                    id: operation.id,
+                    r#type: operation.kind.word(),
+                    status: status.word(),
+                    dc: DublinCore::new(operation.began, since),
+                }
+            }),
+            dc: DublinCore::new(self.created, self.modified),
         }
     }
 
