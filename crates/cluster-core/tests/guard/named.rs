@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::ExitCode;
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::cloud::{NewCluster, Wait};
 use clusterkeep_core::managed::sweep::{Decision, Reason, Sweep};
 use clusterkeep_core::managed::{Deploy, Left, ManagedClusterBuilder};
+use clusterkeep_core::registry::{Cause, ClusterKey, Registry};
 use clusterkeep_core::secret::Secret;
 use clusterkeep_testkit::cloud::{Fault, LocalCloud};
 
@@ -146,4 +148,25 @@ async fn clocks_that_are_hours_apart_lose_no_cluster() {
     killed_while_creating(&world);
     let plan = sweep(&world).plan(Utc::now()).await.unwrap();
     assert_eq!(plan.verdicts[0].reason, Reason::Uncertain { clusters: 1 }, "{plan}");
+}
+
+/// A process that is killed between its two records leaves both.
+#[tokio::test]
+async fn what_is_on_record_twice_is_suspended_once() {
+    let world = World::new();
+    let mut holder = Holder::spawn_with(&world, world.folder.path(), "fresh", true);
+    assert_eq!(holder.says(), "started");
+    let known = world.records().remove(0).cluster;
+    {
+        let registry = Registry::open(&world.folder.path().join("registry")).unwrap();
+        let hold = registry.hold(&ClusterKey { id: None, ..known.clone() }).unwrap().unwrap();
+        hold.oblige(Cause::Created).unwrap();
+    }
+    holder.kill();
+    let plan = sweep(&world).plan(Utc::now()).await.unwrap();
+    assert_eq!(plan.steps.len(), 2, "{plan}");
+    let report = sweep(&world).apply(&plan, plan.hash.into()).await.unwrap();
+    assert_eq!(report.exit_code, ExitCode::Done, "{report:?}");
+    world.ends_suspended(known.id.unwrap());
+    assert_eq!(world.suspend_calls(), 1);
 }

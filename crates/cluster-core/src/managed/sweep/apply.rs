@@ -58,7 +58,7 @@ impl kernel::Executor<Sweeping> for Executor<'_> {
                 Ok(Ran::Done(serde_json::Value::Null))
             }
             Action::Suspend { id, .. } => {
-                let hold = self.hold(leak, *id)?;
+                let Some(hold) = self.hold(leak, *id)? else { return Ok(Ran::AlreadyDone) };
                 let left = suspend_held(&self.sweep.client, *id, hold, &self.sweep.wait()).await?;
                 Ok(Ran::Done(serde_json::json!({ "left": left })))
             }
@@ -83,7 +83,9 @@ impl kernel::Executor<Sweeping> for Executor<'_> {
 
 impl Executor<'_> {
     /// The hold by which the sweep is the last one out; a guard that has come in the meantime goes before it.
-    fn hold(&self, leak: &Leak, id: Uuid) -> Result<Hold> {
+    ///
+    /// None where nothing is owed any more.
+    fn hold(&self, leak: &Leak, id: Uuid) -> Result<Option<Hold>> {
         let drifted = || Error::Drifted {
             what: format!("{leak} is held by a guard that lives"),
             hint: Some("sweep again when it has left".into()),
@@ -96,7 +98,8 @@ impl Executor<'_> {
             hold.adopt(&leak.key(), |_| true)?;
         }
         match hold.leave()? {
-            Departure::Suspend { .. } => Ok(hold),
+            Departure::Suspend { .. } => Ok(Some(hold)),
+            Departure::Stays { others: 0 } => Ok(None),
             Departure::Stays { .. } => Err(drifted()),
         }
     }

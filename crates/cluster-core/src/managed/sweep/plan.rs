@@ -30,7 +30,13 @@ pub(super) fn plan(seen: &[Seen], now: DateTime<Utc>) -> Plan<Sweeping> {
                 hasher.bytes(id.as_bytes());
             }
             let id = StepId(u32::try_from(steps.len()).unwrap_or(u32::MAX));
-            steps.push(Step { id, action, objects: vec![object.clone()], needs: Vec::new(), sql: None });
+            // A cluster may be on record under its name and under its id: one after the other.
+            let same = |step: &&Step<Sweeping>| match (&step.action, &action) {
+                (Action::Suspend { id: one, .. }, Action::Suspend { id: other, .. }) => one == other,
+                _ => false,
+            };
+            let needs = steps.iter().filter(same).map(|step| step.id).collect();
+            steps.push(Step { id, action, objects: vec![object.clone()], needs, sql: None });
         }
         verdicts.push(Verdict { object, verdict: decision, reason, detail });
     }
