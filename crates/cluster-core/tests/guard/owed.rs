@@ -145,3 +145,42 @@ async fn who_keeps_it_keeps_it_for_all() {
     assert_eq!(first.stop().await.unwrap(), Left::Running);
     world.ends_running(id);
 }
+
+/// A disk that is full, or away, for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_comes_back_loses_no_cluster() {
+    let (world, id) = World::suspended();
+    let cluster = world.builder("staging").start().await.unwrap();
+    let (records, away) = (world.folder.path().join("registry/clusters"), world.folder.path().join("away"));
+    std::fs::rename(&records, &away).unwrap();
+    let error = cluster.stop().await.unwrap_err();
+    assert!(error.hint().unwrap().contains(&format!("clusterkeep cluster stop --cluster {id}")), "{error}");
+    assert!(!world.is_suspended(id), "whether others hold it can't be told");
+    std::fs::rename(&away, &records).unwrap();
+    world.ends_suspended(id);
+}
+
+#[tokio::test]
+async fn one_killed_before_its_resumption_was_answered_is_swept_up_after() {
+    let (world, id) = World::suspended();
+    world.cloud.inject(Fault::on("PUT", "*/suspend/").hang_after());
+    let mut holder = Holder::spawn(&world, world.folder.path(), "staging");
+    until("the resumption is under way", || world.cloud.operations(id).len() == 2);
+    holder.kill();
+    world.settled(id);
+    let plan = sweep(&world).plan(Utc::now()).await.unwrap();
+    assert_eq!(plan.verdicts[0].verdict, Decision::Suspend, "{plan}");
+    sweep(&world).apply(&plan, plan.hash.into()).await.unwrap();
+    world.ends_suspended(id);
+}
+
+#[tokio::test]
+async fn always_counts_also_where_another_one_is_the_last() {
+    let (world, id) = World::suspended();
+    client(&world).resume(id, &wait()).await.unwrap();
+    let always = world.builder("staging").suspend(Suspend::Always).start().await.unwrap();
+    let other = world.builder("staging").start().await.unwrap();
+    assert_eq!(always.stop().await.unwrap(), Left::Held { others: 1 });
+    assert_eq!(other.stop().await.unwrap(), Left::Suspended);
+    world.ends_suspended(id);
+}

@@ -28,9 +28,10 @@ pub(super) async fn create(
             .with_hint("a cluster is created by its name; an id is given to it then"));
     };
     let intent = ClusterKey { endpoint: endpoint(client), id: None, name: name.clone() };
-    let (_turn, intent) = turn(registry, &intent).await?;
+    let (turn, intent) = turn(registry, &intent).await?;
     // Whoever had the turn before may have created it just now.
     if let Some(cluster) = find(client, address).await? {
+        drop((intent, turn));
         return existing(client, &cluster, registry, holding).await;
     }
     let chosen = deploy.choose(name, client).await?;
@@ -62,6 +63,7 @@ pub(super) async fn create(
     }
     guard.created(created.id, held)?;
     guard.asking(false);
+    drop(turn);
     Ok(guard)
 }
 

@@ -12,7 +12,7 @@ use super::suspend::{Which, is_refusal, was_created_at};
 use super::undo::CloudUndo;
 use super::{Access, create, endpoint, find};
 use crate::address::ClusterAddress;
-use crate::cloud::{self, Changing, CloudClient, OperationKind};
+use crate::cloud::{self, Changing, CloudClient, OperationKind, Wait};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::registry::{Cause, ClusterKey, Hold, Registry};
@@ -74,7 +74,7 @@ async fn run(client: &CloudClient, guard: &CloudUndo, holding: &Holding) -> Resu
         client.wait_until_idle(guard.id()?, &wait).await?
     };
     if found.is_suspended() {
-        found = resume(client, guard, holding.suspend).await?;
+        found = resume(client, guard, holding.suspend, &wait).await?;
     } else if !guard.is_new() {
         guard.forget_earlier_run(found.id).await?;
     }
@@ -104,7 +104,7 @@ async fn run(client: &CloudClient, guard: &CloudUndo, holding: &Holding) -> Resu
 }
 
 /// Resumes the cluster; owes it a suspension only from when that is asked for, and not where it was refused.
-async fn resume(client: &CloudClient, guard: &CloudUndo, suspend: Suspend) -> Result<cloud::Cluster> {
+async fn resume(client: &CloudClient, guard: &CloudUndo, suspend: Suspend, wait: &Wait) -> Result<cloud::Cluster> {
     let id = guard.id()?;
     let call = async || {
         let owed = if suspend == Suspend::Never { None } else { guard.oblige(Cause::Resumed)? };
@@ -119,7 +119,7 @@ async fn resume(client: &CloudClient, guard: &CloudUndo, suspend: Suspend) -> Re
     };
     let changing = Changing::new(id, OperationKind::Suspend, "resume");
     let running = |cluster: &cloud::Cluster| cluster.suspended == Some(false);
-    client.change(&changing, running, call, guard.wait()).await
+    client.change(&changing, running, call, wait).await
 }
 
 fn product(cluster: &cloud::Cluster) -> String {

@@ -19,6 +19,8 @@ use crate::registry::{Cause, Departure, Hold};
 const BACKGROUND: Duration = Duration::from_secs(15 * 60);
 /// How much later it is cut off, where it does not end by itself then and say so.
 const GRACE: Duration = Duration::from_secs(2 * 60);
+/// How often a dropped guard tries to leave whose record can't be read or written.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The hold on a cluster, and what is to be done when it ends.
 #[derive(Debug)]
@@ -69,11 +71,6 @@ impl CloudUndo {
         self.asking.swap(asking, Ordering::Relaxed)
     }
 
-    /// How its operations are waited for.
-    pub(super) const fn wait(&self) -> &Wait {
-        &self.wait
-    }
-
     /// Takes it on to suspend the cluster in the end.
     pub(super) fn oblige(&self, cause: Cause) -> Result<Option<Uuid>> {
         self.hold.as_ref().map(|hold| hold.oblige(cause)).transpose()
@@ -122,7 +119,11 @@ impl CloudUndo {
     pub(super) async fn leave(&mut self) -> Result<Left> {
         // The hold stays in its place while this waits: cancelled here, the guard is dropped and goes on by itself.
         let Some(hold) = self.hold.as_mut() else { return Ok(Left::AlreadySuspended) };
-        match hold.leave()? {
+        let untold = |error| {
+            Error::caused(format!("tell whether to suspend cluster {}", self.name), error)
+                .with_hint(format!("by hand: {}", command(&self.which, &self.name)))
+        };
+        match hold.leave().map_err(untold)? {
             Departure::Stays { others } => {
                 self.hold = None;
                 Ok(if others == 0 { Left::Running } else { Left::Held { others } })
@@ -183,21 +184,31 @@ impl Drop for CloudUndo {
     fn drop(&mut self) {
         let Some(mut hold) = self.hold.take() else { return };
         let (cluster, by_hand) = (self.name.clone(), command(&self.which, &self.name));
-        match hold.leave() {
+        let departure = hold.leave();
+        let patience = match &departure {
             Ok(Departure::Stays { others }) => {
                 tracing::debug!(cluster, others, "a guard has left, its cluster stays as it is");
                 return;
             }
-            Ok(Departure::Suspend { .. }) => {}
+            Ok(Departure::Suspend { .. }) => self.drop_timeout,
             Err(error) => {
                 tracing::error!(cluster, %error, "a dropped guard can't tell whether to suspend; by hand: {by_hand}");
-                return;
+                Duration::ZERO
             }
-        }
+        };
         let (client, which, wait) = (self.client.clone(), self.which.clone(), self.wait.clone());
         let looks = suspend::looks(self.asking.load(Ordering::Relaxed));
         let (dropped, later) = ((cluster.clone(), by_hand.clone()), (cluster.clone(), by_hand.clone()));
+        let mut departure = departure.ok();
         let job = async move |answer: worker::Answer<Result<Left>>| {
+            // A disk that is full may be so for a while only.
+            while departure.is_none() {
+                tokio::time::sleep(AGAIN).await;
+                departure = hold.leave().ok();
+            }
+            if matches!(departure, Some(Departure::Stays { .. })) {
+                return;
+            }
             let accepted = || {
                 suspend::note(&hold);
                 drop(answer.say(Ok(Left::Suspended)));
@@ -213,7 +224,7 @@ impl Drop for CloudUndo {
                 tell(&later, &end);
             }
         };
-        match worker::run(self.drop_timeout, BACKGROUND + GRACE, job) {
+        match worker::run(patience, BACKGROUND + GRACE, job) {
             Ok(Some(end)) => tell(&dropped, &end),
             Ok(None) => {
                 tracing::error!(
