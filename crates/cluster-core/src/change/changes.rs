@@ -27,7 +27,7 @@ use crate::plan::{self, ApplyOptions, Approval, Plan, PlanFolder, Report};
 /// use clusterkeep_core::cloud::CloudSettings;
 ///
 /// let cloud = CloudSettings::from_env()?.client()?;
-/// let cluster = cloud.find_cluster(&"staging".parse()?).await?.id;
+/// let cluster = cloud.find_cluster(&"staging".into()).await?.id;
 /// let changes = Changes::new(cloud, clusterkeep_core::folder::state()?);
 /// let plan = changes.plan(&Change::Scale { cluster, unit: 1 }, chrono::Utc::now()).await?;
 /// println!("{plan}");
