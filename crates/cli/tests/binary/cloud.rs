@@ -72,6 +72,7 @@ macro_rules! sky_snapshot {
             (r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", "[NOW]"),
             (r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "[NOW]"),
             (r"\d+ (s|min|h|d) ago", "[AGO]"),
+            (r"\d+ backups of", "[N] backups of"),
             (r"just now", "[AGO]"),
             (r"\(\d+ attempts? in \d+\.\d s\)", "([N] attempts in [TIME])"),
             (r"\b[0-9a-f]{64}\b", "[PLAN HASH]"),

@@ -14,9 +14,10 @@ fn lists_and_facts() {
         sky.run(&["cluster", "info", "--cluster", "staging"]),
         sky.run(&["cluster", "operations", "--cluster", "staging"]),
         sky.run(&["cluster", "jobs", "--cluster", "staging"]),
-        sky.run(&["cluster", "snapshots", "--cluster", "staging"]),
     ];
     sky_snapshot!("cluster_lists", all(&runs));
+    let snapshots = sky.run(&["cluster", "snapshots", "--cluster", "staging"]).done();
+    assert!(snapshots.stdout.contains("system_backup_") && snapshots.stdout.lines().count() > 20, "{snapshots}");
     assert!(sky.changes().is_empty(), "{:?}", sky.changes());
 }
 

@@ -64,6 +64,9 @@ fn a_pipe() {
 /// What a line editor says to the terminal when it gives a line to be run.
 const LEFT_THE_EDITOR: &str = "\u{1b}[?2004l";
 
+/// What it shows when it waits for the next one.
+const PROMPT: &str = "weather.db> \r\u{1b}[12C";
+
 /// Somebody at a terminal.
 struct Typist {
     near: std::fs::File,
@@ -132,8 +135,11 @@ fn a_prompt() {
     typist.sees("hint: is the name of the column right?", 1);
     typist.type_in("CREATE TABLE users (name TEXT, password TEXT);\n");
     typist.sees("(0 rows changed, ", 1);
+    typist.sees(PROMPT, 4);
     // Ctrl-C throws a line away, and stops a statement that runs.
+    let prompts = typist.count(PROMPT);
     typist.type_in("SELECT thrown away\u{3}");
+    typist.sees(PROMPT, prompts + 1);
     let before = typist.count(LEFT_THE_EDITOR);
     typist.type_in("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;\n");
     typist.sees(LEFT_THE_EDITOR, before + 1);
