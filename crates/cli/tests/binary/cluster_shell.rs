@@ -61,11 +61,10 @@ fn a_pipe() {
     assert_eq!(piped(&place, &["--format", "csv"], "\\q\nSELECT 1;").done().stdout, "");
 }
 
-/// What a line editor says to the terminal when it gives a line to be run.
-const LEFT_THE_EDITOR: &str = "\u{1b}[?2004l";
-
-/// What it shows when it waits for the next one.
-const PROMPT: &str = "weather.db> \r\u{1b}[12C";
+/// What a line editor says to the terminal when it takes it over.
+const EDITS: &str = "\u{1b}[?2004h";
+/// What it says when it gives the line to be run.
+const RUNS: &str = "\u{1b}[?2004l";
 
 /// Somebody at a terminal.
 struct Typist {
@@ -98,7 +97,9 @@ impl Typist {
         Self { near, shown, child }
     }
 
-    fn type_in(&mut self, text: &str) {
+    /// Types this at the prompt of this number, as soon as it is there.
+    fn types(&mut self, prompt: usize, text: &str) {
+        self.sees(EDITS, prompt);
         self.near.write_all(text.as_bytes()).unwrap();
     }
 
@@ -127,27 +128,23 @@ fn a_prompt() {
     let place = Place::with_weather();
     let mut typist = Typist::at(&place);
     typist.sees("weather.db> ", 1);
-    typist.type_in("SELECT count(*) AS hours\nFROM obs\t;\n");
-    typist.sees("(1 row, ", 1);
+    typist.types(1, "SELECT count(*) AS hours\nFROM obs\t;\n");
     typist.sees("17520", 1);
+    typist.sees("(1 row, ", 1);
     // A mistake is told, and the prompt comes back.
-    typist.type_in("SELECT tmep FROM observations;\n");
+    typist.types(2, "SELECT tmep FROM observations;\n");
     typist.sees("hint: is the name of the column right?", 1);
-    typist.type_in("CREATE TABLE users (name TEXT, password TEXT);\n");
+    typist.types(3, "CREATE TABLE users (name TEXT, password TEXT);\n");
     typist.sees("(0 rows changed, ", 1);
-    typist.sees(PROMPT, 4);
     // Ctrl-C throws a line away, and stops a statement that runs.
-    let prompts = typist.count(PROMPT);
-    typist.type_in("SELECT thrown away\u{3}");
-    typist.sees(PROMPT, prompts + 1);
-    let before = typist.count(LEFT_THE_EDITOR);
-    typist.type_in("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;\n");
-    typist.sees(LEFT_THE_EDITOR, before + 1);
-    typist.type_in("\u{3}");
+    typist.types(4, "SELECT thrown away\u{3}");
+    typist.types(5, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;\n");
+    typist.sees(RUNS, 5);
+    typist.near.write_all(b"\x03").unwrap();
     typist.sees("interrupted: the statement was stopped", 1);
-    typist.type_in("SELECT 'still ' || 'here' AS it;\n");
+    typist.types(6, "SELECT 'still ' || 'here' AS it;\n");
     typist.sees("still here", 1);
-    typist.type_in("\u{4}");
+    typist.types(7, "\u{4}");
     let (code, shown) = typist.leaves();
     assert_eq!(code, Some(0), "{shown}");
 

@@ -34,7 +34,7 @@ pub enum ClusterCommand {
     Start(StartArgs),
     /// Suspend a cluster; its data and its backups stay
     Stop(StopArgs),
-    /// Create a cluster in CrateDB Cloud
+    /// Create a cluster in CrateDB Cloud, or on this machine
     Create(Box<CreateArgs>),
     /// Delete a cluster with its data and its backups
     Delete(DeleteArgs),
