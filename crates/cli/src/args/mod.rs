@@ -144,7 +144,9 @@ Examples:
         subcommand,
         after_help = "\
 Examples:
-  clusterkeep dev cloud --suspended staging"
+  clusterkeep dev cloud
+  clusterkeep dev cloud --suspended staging
+  clusterkeep dev cloud --listen 127.0.0.1:4444 --operation-time 10s"
     )]
     Dev(DevCommand),
     /// Print the JSON schema of a kind of document
