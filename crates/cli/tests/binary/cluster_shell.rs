@@ -154,3 +154,29 @@ fn a_prompt() {
     assert!(kept.contains("FROM observations") && kept.contains("still "), "{kept}");
     assert!(!kept.contains("password") && !kept.contains("thrown"), "{kept}");
 }
+
+/// Asked to stop from outside it gives the terminal back as it was.
+#[test]
+fn a_terminal_is_given_back() {
+    use rustix::termios::{LocalModes, tcgetattr};
+
+    let place = Place::with_weather();
+    let (near, far) = terminal();
+    let mut command = place.command(&["cluster", "shell", "--cluster", DB]);
+    command.env("TERM", "xterm").stdin(far.try_clone().unwrap()).stdout(far.try_clone().unwrap());
+    command.stderr(far.try_clone().unwrap());
+    let mut child = command.spawn().unwrap();
+    let is_raw = || !tcgetattr(&far).unwrap().local_modes.contains(LocalModes::ICANON);
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_raw() {
+        assert!(Instant::now() < until, "the editor does not take the terminal");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    // What it says must be read, or it waits for that.
+    let mut reader = near;
+    std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!is_raw());
+}

@@ -37,6 +37,7 @@ type Request = (String, oneshot::Sender<Result<Line>>);
 pub(super) async fn run(runner: &mut Runner<'_>) -> Result<()> {
     let printer = runner.context.printer.clone();
     let _own = runner.context.take_interrupts();
+    let _terminal = Terminal::as_it_is();
     runner.talks = true;
     let server = runner.db().server().await?;
     printer.note(&format!("{} {} at {}; \\h for help, \\q to leave", server.product, server.version, runner.name()));
@@ -77,6 +78,37 @@ pub(super) async fn run(runner: &mut Runner<'_>) -> Result<()> {
         if learning.is_finished() && changes_names(&text, runner.engine()) {
             learning = tokio::spawn(learn(runner.db().clone(), Arc::clone(&names)));
         }
+    }
+}
+
+/// The terminal as it was: who is asked to stop while the editor has it gives it back like that.
+#[cfg(unix)]
+struct Terminal(Option<rustix::termios::Termios>);
+
+#[cfg(unix)]
+impl Terminal {
+    fn as_it_is() -> Self {
+        Self(rustix::termios::tcgetattr(std::io::stdin()).ok())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // A terminal that is gone needs nothing.
+            drop(rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, before));
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Terminal;
+
+#[cfg(not(unix))]
+impl Terminal {
+    const fn as_it_is() -> Self {
+        Self
     }
 }
 
