@@ -96,8 +96,10 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         if let Some(before) = &self.0 {
-            // A terminal that is gone needs nothing.
-            drop(rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, before));
+            let given = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, before);
+            if let Err(error) = given {
+                tracing::debug!(%error, "the terminal is not what it was");
+            }
         }
     }
 }
