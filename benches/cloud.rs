@@ -72,6 +72,7 @@ impl World<'_> {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder)
+            .env("NO_PROXY", "127.0.0.1")
             .env("XDG_STATE_HOME", self.folder)
             .env("CRATEDB_CLOUD_ENDPOINT", self.cloud.endpoint())
             .env("CRATEDB_CLOUD_API_KEY", self.cloud.key())
@@ -113,8 +114,8 @@ fn write_profile(folder: &Path, cloud: &LocalCloud) {
     std::fs::create_dir_all(&directory).expect("a folder");
     let (endpoint, key, secret) = (cloud.endpoint(), cloud.key(), cloud.secret());
     let profile = format!(
-        "current-profile: local\ndefault-format: json\nprofiles:\n  local:\n    key: {key}\n    secret: {secret}\n    \
-         auth-token: ''\n    endpoint: {endpoint}\n    region: _any_\n    organization-id: {}\n",
+        "current-profile: local\ndefault-format: json\nprofiles:\n  local:\n    auth-token: null\n    key: '{key}'\n    \
+         secret: '{secret}'\n    endpoint: {endpoint}\n    region: _any_\n    organization-id: {}\n",
         cloud.organization()
     );
     std::fs::write(directory.join("croud.yaml"), profile).expect("a file");
