@@ -33,7 +33,12 @@ fn main() {
     write_profile(&folder, &cloud);
     let staging = cloud.add_cluster(Fixture::named("staging")).expect("a cluster").to_string();
     let world = World { cloud: &cloud, folder: &folder };
-    world.compare(&program, "cluster info", &["cluster", "info", "--cluster", &staging], &["clusters", "get", &staging]);
+    world.compare(
+        &program,
+        "cluster info",
+        &["cluster", "info", "--cluster", &staging],
+        &["clusters", "get", &staging],
+    );
     for number in 1..CLUSTERS {
         cloud.add_cluster(Fixture::named(&format!("cluster-{number}"))).expect("a cluster");
     }

@@ -27,9 +27,8 @@ async fn run() -> Result<()> {
         .credentials(one.key(), one.secret())
         .endpoint(one.endpoint())
         .timeout(Duration::from_secs(300));
-    let reporting = ManagedCluster::cloud("reporting")
-        .credentials(other.key(), other.secret())
-        .endpoint(other.endpoint());
+    let reporting =
+        ManagedCluster::cloud("reporting").credentials(other.key(), other.secret()).endpoint(other.endpoint());
     // Both are brought up side by side. Where one fails, the other is suspended again.
     let (staging, reporting) = tokio::try_join!(staging.start(), reporting.start())?;
 

@@ -96,7 +96,7 @@ pub(super) async fn start(name: Option<String>, wish: Option<LocalWish>, holding
     let label = name.clone().unwrap_or_else(|| format!("private {engine}"));
     let named = name.is_some().then(|| clusters(&holding.folder));
     let cluster = Cluster::new(Arc::new(Process { name: label, engine, named, url: Some(url) }));
-    let undo = ProcessUndo { guard, named: name.is_some(), keep: holding.suspend == Suspend::Never };
+    let undo = ProcessUndo { guard, name, keep: holding.suspend == Suspend::Never };
     Ok(Started { cluster, undo: Box::new(undo), notes: Vec::new() })
 }
 
@@ -169,7 +169,7 @@ impl Backend for Process {
 #[derive(Debug)]
 struct ProcessUndo {
     guard: LocalCluster,
-    named: bool,
+    name: Option<String>,
     keep: bool,
 }
 
@@ -180,7 +180,7 @@ impl Undo for ProcessUndo {
             return self.guard.keep().map(|_| Left::Running);
         }
         Ok(match self.guard.stop().await? {
-            LocalEnd::Ended if self.named => Left::Suspended,
+            LocalEnd::Ended if self.name.is_some() => Left::Suspended,
             LocalEnd::Ended => Left::Removed,
             LocalEnd::Held { others } => Left::Held { others },
             LocalEnd::Kept => Left::Running,
@@ -188,6 +188,9 @@ impl Undo for ProcessUndo {
     }
 
     fn keep(self: Box<Self>) -> Result<String> {
-        self.guard.keep().map(|kept| kept.to_string())
+        let kept = self.guard.keep()?;
+        Ok(self
+            .name
+            .map_or_else(|| kept.to_string(), |name| format!("clusterkeep cluster stop --cluster local:{name}")))
     }
 }

@@ -46,7 +46,7 @@ async fn at_every_await_of_a_resumption() {
         }
         times += 1;
     }
-    assert!(times > 5, "it was cut short {times} times only");
+    assert!(times > 1, "it was cut short {times} times only");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn at_every_await_of_a_creation() {
         }
         times += 1;
     }
-    assert!(times > 5, "it was cut short {times} times only");
+    assert!(times > 1, "it was cut short {times} times only");
     let projects = world.settings().client().unwrap().projects().await.unwrap();
     let names: std::collections::BTreeSet<_> = projects.iter().map(|project| &project.name).collect();
     assert_eq!(names.len(), projects.len(), "no project was made twice");

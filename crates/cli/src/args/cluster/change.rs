@@ -32,8 +32,8 @@ pub struct CreateArgs {
     /// The name: 3 to 63 lower-case letters, digits and hyphens; or local:NAME for one of this machine
     #[arg(required_unless_present = "cluster")]
     pub name: Option<String>,
-    /// The same
-    #[arg(long, value_name = "NAME", conflicts_with = "name", hide = true)]
+    /// The same, as other commands take it
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
     pub cluster: Option<String>,
     /// The database that a cluster of this machine runs
     #[arg(long, value_enum, value_name = "ENGINE", help_heading = "On this machine")]

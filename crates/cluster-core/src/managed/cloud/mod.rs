@@ -26,11 +26,18 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// What was said of the way to the API.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Access {
     pub(super) key: Option<(String, Secret)>,
     pub(super) endpoint: Option<String>,
     pub(super) settings: Option<CloudSettings>,
+}
+
+/// Shows nothing: what was given as an endpoint may hold a password.
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").finish_non_exhaustive()
+    }
 }
 
 impl Access {

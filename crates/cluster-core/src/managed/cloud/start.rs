@@ -26,11 +26,12 @@ const READY_POLL: Duration = Duration::from_millis(500);
 pub(in super::super) async fn start(access: &Access, address: &ClusterAddress, holding: Holding) -> Result<Started> {
     let limit = holding.limit();
     let name = address.to_string();
+    let undone = if holding.suspend == Suspend::Never { "stays as it is" } else { "is undone" };
     // Cancelled or out of time, what is under way is dropped, and the guard within undoes it.
     match tokio::time::timeout(limit, bring_up(access, address, holding)).await {
         Ok(started) => started,
         Err(_) => Err(Error::failed(format!("start cluster {name}: not running after {} s", limit.as_secs()))
-            .with_hint("give it more time with `--timeout`; what was begun is undone")),
+            .with_hint(format!("give it more time with `--timeout`; what was begun {undone}"))),
     }
 }
 
