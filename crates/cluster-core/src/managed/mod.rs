@@ -24,6 +24,7 @@ mod cluster;
 mod deploy;
 mod guard;
 mod health;
+mod holding;
 mod info;
 #[cfg(feature = "local")]
 pub mod local;
@@ -37,12 +38,13 @@ mod transfer;
 #[cfg(feature = "cloud")]
 mod worker;
 
-pub use builder::{ManagedClusterBuilder, Suspend};
+pub use builder::ManagedClusterBuilder;
 #[cfg(feature = "cloud")]
 pub use cloud::Chosen;
 pub use cluster::Cluster;
 pub use deploy::Deploy;
 pub use guard::ManagedCluster;
+pub use holding::Suspend;
 pub use info::{
     ClusterInfo, DatabaseHealth, Health, Keeper, KeeperHealth, LastOperation, Left, RunState, Status, TableHealth,
 };

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::builder::{Holding, ManagedClusterBuilder};
+use super::builder::ManagedClusterBuilder;
 use super::cluster::Cluster;
+use super::holding::Holding;
 use super::standalone::StandaloneCluster;
 use crate::address::ClusterAddress;
 #[cfg(feature = "cloud")]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::backend::{Backend, Undo};
-use super::builder::{Holding, Started, Suspend};
 use super::cluster::Cluster;
+use super::holding::{Holding, Started, Suspend};
 use super::info::{ClusterInfo, Keeper, KeeperHealth, Left, RunState, Status};
 use super::local::{LocalCluster, LocalClusters, LocalEnd, LocalRecord, LocalState, LocalWish};
 use crate::address::DatabaseUrl;

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::super::backend::Backend;
-use super::super::builder::Holding;
+use super::super::holding::Holding;
 use super::super::info::{ClusterInfo, KeeperHealth, LastOperation, Status};
-use super::super::transfer::{self, Load, Loaded, Save, Saved};
+use super::super::transfer::{Load, Loaded, Save, Saved};
 use super::tokens::Tokens;
+use super::transfer;
 use super::{info, state};
 use crate::address::{DatabaseUrl, Tls};
 use crate::clock::Clock;

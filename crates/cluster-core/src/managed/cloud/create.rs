@@ -2,7 +2,7 @@
 
 use tokio::time::sleep;
 
-use super::super::builder::{Holding, Suspend};
+use super::super::holding::{Holding, Suspend};
 use super::start::{LEAVING_POLL, existing, hold};
 use super::suspend::{Which, is_refusal};
 use super::undo::CloudUndo;

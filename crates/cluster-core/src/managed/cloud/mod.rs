@@ -6,6 +6,7 @@ mod create;
 mod start;
 mod suspend;
 mod tokens;
+mod transfer;
 mod undo;
 
 use std::sync::Arc;
@@ -17,8 +18,8 @@ pub(super) use self::start::start;
 pub(super) use self::suspend::{held as suspend_held, runs_anew, was_created_at};
 
 use self::backend::CloudBackend;
-use super::builder::Holding;
 use super::cluster::Cluster;
+use super::holding::Holding;
 use super::info::{ClusterInfo, Keeper, RunState};
 use crate::address::ClusterAddress;
 use crate::cloud::{self, CloudClient, CloudClientBuilder, CloudErrorKind, CloudRef, CloudSettings, Credentials};

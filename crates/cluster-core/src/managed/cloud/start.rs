@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::super::builder::{Holding, Started, Suspend};
 use super::super::cluster::Cluster;
+use super::super::holding::{Holding, Started, Suspend};
 use super::backend::CloudBackend;
 use super::suspend::{Which, is_refusal, was_created_at};
 use super::undo::CloudUndo;

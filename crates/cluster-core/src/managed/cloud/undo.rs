@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::super::backend::Undo;
-use super::super::builder::Holding;
+use super::super::holding::Holding;
 use super::super::info::Left;
 use super::super::worker;
 use super::suspend::{self, Which};
