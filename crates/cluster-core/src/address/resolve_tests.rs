@@ -114,8 +114,8 @@ fn a_malformed_address_says_where_it_stands() {
 }
 
 #[test]
-fn cloud_clusters_say_that_they_are_not_there_yet() {
+fn the_name_of_a_cluster_is_no_url() {
     let address = AddressSources::new().flag("--cluster", "staging").resolve().unwrap().address;
     let error = address.into_url().unwrap_err();
-    assert!(error.to_string().contains("can't be looked up yet"), "{error}");
+    assert!(error.to_string().contains("staging is the name of a cluster"), "{error}");
 }
