@@ -23,7 +23,7 @@ pub struct DevCloudArgs {
     /// How long each operation takes
     #[arg(long, value_name = "DURATION", default_value = "2s")]
     pub operation_time: Timeout,
-    /// A CrateDB that is behind all clusters, http://[USER[:PASSWORD]@]HOST:PORT
+    /// A CrateDB that is behind all clusters, `http://[USER[:PASSWORD]@]HOST:PORT`
     #[arg(long, value_name = "URL")]
     pub backed_by: Option<String>,
     /// A cluster that runs from the beginning; can be repeated
