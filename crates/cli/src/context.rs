@@ -1,19 +1,21 @@
 //! What every command is given: where to write, which cluster is meant, and when to stop.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clusterkeep_core::address::{AddressSources, ClusterAddress, DatabaseUrl, Origin, Resolved};
 use clusterkeep_core::cloud::{self, CloudClient, CloudRef, CloudSettings};
 use clusterkeep_core::managed::Opener;
 use clusterkeep_core::sql::{ConnectOptions, Db};
-use clusterkeep_core::{Error, Result, env};
+use clusterkeep_core::{Error, Result};
 use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ClusterArgs;
 use crate::output::Printer;
+
+pub(crate) use clusterkeep_core::folder::state as state_folder;
 
 /// The surroundings of a command.
 #[derive(Debug)]
@@ -223,21 +225,6 @@ fn place(url: &DatabaseUrl) -> String {
         Some(path) => path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into(),
         None => url.host().to_owned(),
     }
-}
-
-/// The folder of files that this user's commands keep between them.
-pub(crate) fn state_folder() -> Result<PathBuf> {
-    if let Some(folder) = env::XDG_STATE_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
-        return Ok(folder.join("clusterkeep"));
-    }
-    let home = env::HOME.read()?.ok_or_else(|| {
-        Error::input("there is no folder to keep state in").with_hint(format!(
-            "set {} or {}, or name a database with --state",
-            env::XDG_STATE_HOME.name,
-            env::HOME.name
-        ))
-    })?;
-    Ok(PathBuf::from(home).join(".local/state/clusterkeep"))
 }
 
 /// What was sent.

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
+use clusterkeep_core::plan::show::{Cells, Heading, table};
+pub use clusterkeep_core::plan::show::{grouped, size};
 use clusterkeep_core::plan::{Class, Decide, Verdict};
 use clusterkeep_core::sql::TableName;
 
@@ -80,7 +82,8 @@ pub fn plan_with(planned: &Planned, all: bool, paint: impl Fn(Class, &str) -> St
     if rows.is_empty() {
         out.push_str("  there is nothing in the tables that policies are about\n");
     } else {
-        table(&mut out, planned.plan.zone, &rows, paint);
+        let cells: Vec<Cells> = rows.iter().map(|row| cells(row, planned.plan.zone)).collect();
+        out.push_str(&table(&HEADINGS, &cells, paint));
     }
     out.push('\n');
     out.push_str(&tail(planned));
@@ -152,51 +155,20 @@ pub fn bound(at: Option<DateTime<Utc>>, zone: Tz) -> String {
     if at_midnight { local.date().to_string() } else { local.format("%Y-%m-%d %H:%M").to_string() }
 }
 
-const COLUMNS: [(&str, bool); 8] = [
-    ("table", false),
-    ("from", false),
-    ("until", false),
-    ("slices", true),
-    ("rows", true),
-    ("size", true),
-    ("verdict", false),
-    ("why", false),
+const HEADINGS: [Heading; 8] = [
+    Heading::text("table"),
+    Heading::text("from"),
+    Heading::text("until"),
+    Heading::number("slices"),
+    Heading::number("rows"),
+    Heading::number("size"),
+    Heading::verdict("verdict"),
+    Heading::text("why"),
 ];
 
-fn table(out: &mut String, zone: Tz, rows: &[Row<'_>], paint: impl Fn(Class, &str) -> String) {
-    let cells: Vec<[String; 8]> = rows.iter().map(|row| cells(row, zone)).collect();
-    let mut widths = COLUMNS.map(|(title, _)| title.len());
-    for row in &cells {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let titles = COLUMNS.map(|(title, _)| title.to_owned());
-    line(out, &titles, &widths, |_, text| text.to_owned());
-    for (row, cells) in rows.iter().zip(&cells) {
-        let class = row.first.verdict.class();
-        line(out, cells, &widths, |column, text| if column == 6 { paint(class, text) } else { text.to_owned() });
-    }
-}
-
-fn line(out: &mut String, cells: &[String; 8], widths: &[usize; 8], paint: impl Fn(usize, &str) -> String) {
-    let mut text = String::new();
-    for (column, ((cell, width), (_, right))) in cells.iter().zip(widths).zip(COLUMNS).enumerate() {
-        let padding = " ".repeat(width - cell.chars().count());
-        let cell = paint(column, cell);
-        text.push_str("  ");
-        let (before, after) = if right { (padding, String::new()) } else { (String::new(), padding) };
-        text.push_str(&before);
-        text.push_str(&cell);
-        text.push_str(&after);
-    }
-    out.push_str(text.trim_end());
-    out.push('\n');
-}
-
-fn cells(row: &Row<'_>, zone: Tz) -> [String; 8] {
+fn cells(row: &Row<'_>, zone: Tz) -> Cells {
     let (first, last) = (row.first, row.last);
-    [
+    let cells = vec![
         first.detail.table.to_string(),
         bound(first.detail.start, zone),
         bound(last.detail.end, zone),
@@ -205,7 +177,8 @@ fn cells(row: &Row<'_>, zone: Tz) -> [String; 8] {
         row.bytes.map_or_else(String::new, size),
         first.verdict.to_string(),
         first.reason.to_string(),
-    ]
+    ];
+    Cells { class: first.verdict.class(), cells }
 }
 
 /// The last line: what would happen, and the hash.
@@ -266,34 +239,6 @@ fn what_happens(planned: &Planned) -> String {
 
 const fn plural(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
-}
-
-/// A number with its thousands grouped.
-#[must_use]
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of bytes in binary units.
-#[must_use]
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit < 2 { format!("{value:.0} {}", UNITS[unit]) } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
 /// `part` of `whole` in percent: without a fraction, but never 0 % or 100 % of what is neither.

@@ -19,15 +19,8 @@ impl Progress {
     /// A progress for `steps` steps.
     #[must_use]
     pub fn of(steps: usize, printer: &Printer) -> Self {
-        let bar = (!printer.is_quiet() && printer.colour_err).then(|| {
-            let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
-            // The template is fixed text; a style that could not be read leaves the default one.
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos} of {len} steps, {eta} left  {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        });
+        let template = "{bar:24} {pos} of {len} steps, {eta} left  {wide_msg}";
+        let bar = bar(printer, Some(steps as u64), template, Duration::from_millis(200));
         Self { bar, printer: printer.clone() }
     }
 
@@ -59,4 +52,17 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A line that moves, where there is a terminal to move it on.
+pub(super) fn bar(printer: &Printer, total: Option<u64>, template: &str, tick: Duration) -> Option<ProgressBar> {
+    (!printer.is_quiet() && printer.colour_err).then(|| {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+        // The template is fixed text; a style that could not be read leaves the default one.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(tick);
+        bar
+    })
 }

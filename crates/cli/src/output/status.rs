@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusterkeep_core::event::{Event, Events};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::Printer;
+use super::progress::bar;
 
 /// The status line of a wait.
 #[derive(Debug, Clone)]
@@ -19,16 +20,10 @@ impl Status {
     /// A line that says `what` until more is known.
     #[must_use]
     pub fn of(what: &str, printer: &Printer) -> Self {
-        let bar = (!printer.is_quiet() && printer.colour_err).then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            // The template is fixed text; a style that could not be read leaves the default one.
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed}  {wide_msg}") {
-                bar.set_style(style);
-            }
+        let bar = bar(printer, None, "{spinner} {elapsed}  {wide_msg}", Duration::from_millis(120));
+        if let Some(bar) = &bar {
             bar.set_message(what.to_owned());
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
+        }
         Self { bar, printer: printer.clone() }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn clusters(folder: &Path) -> LocalClusters {
 
 /// What is there under `name`, and what it is doing.
 pub(super) fn probe(name: &str, holding: &Holding) -> Result<ClusterInfo> {
-    Ok(clusters(&holding.folder).find(name)?.map_or_else(|| absent(name, None), |record| info(&record)))
+    Ok(clusters(&holding.folder).find(name)?.map_or_else(|| absent(name, None), |record| ClusterInfo::from(&record)))
 }
 
 /// What there is to say of a cluster that is not there.
@@ -40,15 +40,17 @@ pub(super) fn absent(name: &str, engine: Option<Engine>) -> ClusterInfo {
     }
 }
 
-fn info(record: &LocalRecord) -> ClusterInfo {
-    ClusterInfo {
-        state: match record.state {
-            LocalState::Running => RunState::Running,
-            LocalState::Stopped => RunState::Suspended,
-        },
-        place: Some(record.directory.display().to_string()),
-        url: record.url.clone(),
-        ..absent(&record.name, Some(record.engine))
+impl From<&LocalRecord> for ClusterInfo {
+    fn from(record: &LocalRecord) -> Self {
+        Self {
+            state: match record.state {
+                LocalState::Running => RunState::Running,
+                LocalState::Stopped => RunState::Suspended,
+            },
+            place: Some(record.directory.display().to_string()),
+            url: record.url.clone(),
+            ..absent(&record.name, Some(record.engine))
+        }
     }
 }
 
@@ -142,7 +144,9 @@ impl Backend for Process {
 
     async fn info(&self) -> Result<ClusterInfo> {
         if self.named.is_some() {
-            return Ok(self.record()?.map_or_else(|| absent(&self.name, Some(self.engine)), |record| info(&record)));
+            return Ok(self
+                .record()?
+                .map_or_else(|| absent(&self.name, Some(self.engine)), |record| ClusterInfo::from(&record)));
         }
         let url = self.url().await?.expose().parse::<DatabaseUrl>()?;
         let (state, url) = (RunState::Running, Some(url.to_string()));

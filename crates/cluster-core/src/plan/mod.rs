@@ -23,6 +23,28 @@ pub use folder::PlanFolder;
 pub use hash::{PlanHash, PlanHasher};
 pub use report::{ObjectOutcome, Outcome, Report};
 
+/// Has an object of a [`Domain`] stand in documents as its text, which names it uniquely.
+#[macro_export]
+macro_rules! object_as_text {
+    ($object:ty, $description:literal) => {
+        impl ::serde::Serialize for $object {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl ::schemars::JsonSchema for $object {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                "Object".into()
+            }
+
+            fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
+                ::schemars::json_schema!({ "type": "string", "description": $description })
+            }
+        }
+    };
+}
+
 /// A kind of plan: what its objects, verdicts and actions are.
 pub trait Domain: Clone + fmt::Debug + Send + Sync + 'static {
     /// The kind as it stands in the plan, such as `retention`.

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clusterkeep_core::plan::{self, Class, Decide};
 use clusterkeep_core::sql::TableName;
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::model::Share;
 use crate::text::grouped;
@@ -61,24 +61,10 @@ impl fmt::Display for Object {
     }
 }
 
-impl Serialize for Object {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl JsonSchema for Object {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Object".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "description": "a table, `table/partition`, or `table[start,end)` for a slice of a table without partitions",
-        })
-    }
-}
+clusterkeep_core::object_as_text!(
+    Object,
+    "a table, `table/partition`, or `table[start,end)` for a slice of a table without partitions"
+);
 
 /// What is decided of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]

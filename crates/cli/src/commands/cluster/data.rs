@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clusterkeep_core::cloud::{self, ImportRequest, ImportSource};
 use clusterkeep_core::managed::{Load, Loaded, Save, Saved};
+use clusterkeep_core::plan::show::grouped;
 use clusterkeep_core::sql::{Engine, TableName};
 use clusterkeep_core::{Error, ExitCode, Result};
 
@@ -78,10 +79,6 @@ fn imported(loaded: &Loaded) -> String {
         (records, files) => format!(", {} records were refused, {} files not read", grouped(records), grouped(files)),
     };
     format!("imported into {}{records}{failed} (job {})", loaded.table, loaded.job)
-}
-
-fn grouped(count: u64) -> String {
-    clusterkeep_retention::text::grouped(count)
 }
 
 /// Asks the Cloud to fetch it, and does not wait until that is done.

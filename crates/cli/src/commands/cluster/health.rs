@@ -7,6 +7,7 @@ use clusterkeep_core::clock::{Clock as _, SystemClock};
 use clusterkeep_core::managed::{
     ClusterInfo, DatabaseHealth, Health, Keeper, KeeperHealth, RunState, Status, TableHealth,
 };
+use clusterkeep_core::plan::show::grouped;
 use clusterkeep_core::{Error, ExitCode, Result};
 
 use super::documents::{HealthDocument, PingDocument};
@@ -115,10 +116,6 @@ fn named(table: &TableHealth) -> String {
         Some(partition) => format!("{} (partition {partition})", table.table),
         None => table.table.clone(),
     }
-}
-
-fn grouped(count: u64) -> String {
-    clusterkeep_retention::text::grouped(count)
 }
 
 fn paint(printer: &Printer, status: &Status, word: &str) -> String {

@@ -1,8 +1,8 @@
 //! The clusters of this machine that have a name.
 
 use clusterkeep_core::address::ClusterAddress;
-use clusterkeep_core::managed::local::{LocalClusters, LocalRecord, LocalState, LocalWish};
-use clusterkeep_core::managed::{Keeper, RunState};
+use clusterkeep_core::managed::ClusterInfo;
+use clusterkeep_core::managed::local::{LocalClusters, LocalRecord, LocalWish};
 use clusterkeep_core::sql::Engine;
 use clusterkeep_core::{Error, ExitCode, Result};
 
@@ -18,24 +18,21 @@ pub(super) fn clusters() -> Result<LocalClusters> {
 
 /// All of them.
 pub(super) fn list() -> Result<Vec<ListedCluster>> {
-    Ok(clusters()?.list()?.into_iter().map(listed).collect())
+    Ok(clusters()?.list()?.iter().map(listed).collect())
 }
 
-fn listed(record: LocalRecord) -> ListedCluster {
-    let state = match record.state {
-        LocalState::Running => RunState::Running,
-        _ => RunState::Suspended,
-    };
+fn listed(record: &LocalRecord) -> ListedCluster {
+    let info = ClusterInfo::from(record);
     ListedCluster {
-        address: format!("local:{}", record.name),
-        name: record.name,
+        address: info.address,
+        name: info.name,
         id: None,
-        keeper: Keeper::Local,
+        keeper: info.keeper,
         project: None,
-        place: Some(record.directory.display().to_string()),
-        product: Some(record.engine.to_string()),
-        version: None,
-        state,
+        place: info.place,
+        product: info.product,
+        version: info.version,
+        state: info.state,
         health: None,
         last_operation: None,
     }

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 pub use model::{Action, Decision, Detail, Leak, Reason, Sweeping};
-pub use text::{cells, summary};
+pub use text::{HEADINGS, text};
 
 use self::apply::Executor;
 use crate::audit::{Audit, JsonlAudit};
