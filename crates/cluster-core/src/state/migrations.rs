@@ -23,48 +23,120 @@ struct Table {
     name: &'static str,
     columns: &'static [Column],
     key: usize,
+    kept: Kept,
+}
+
+/// Where a table is needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Everywhere,
+    /// Where the database has no transactions, and so no locks that end with a session.
+    WithoutTransactions,
+}
+
+impl Table {
+    const fn new(name: &'static str, columns: &'static [Column], key: usize) -> Self {
+        Self { name, columns, key, kept: Kept::Everywhere }
+    }
+
+    const fn kept(self, kept: Kept) -> Self {
+        Self { kept, ..self }
+    }
+
+    fn is_kept_in(&self, state: &State) -> bool {
+        self.kept == Kept::Everywhere || !state.db().capabilities().transactions
+    }
 }
 
 use Column::{Key, Number, Text};
 
 /// The migrations; the version of a state is the number of those that were applied. Only ever appended to.
-const MIGRATIONS: &[&[Table]] = &[&[
-    Table {
-        name: "audit",
-        columns: &[
-            Key("chain"),
-            Number("number"),
-            Number("at"),
-            Key("event"),
-            Key("subject"),
-            Text("body"),
-            Key("prev"),
-            Key("hash"),
-        ],
-        key: 2,
-    },
-    Table { name: "audit_heads", columns: &[Key("chain"), Number("number"), Key("hash")], key: 1 },
-    // What the source of each bucket of a rollup was when the bucket was verified.
-    Table {
-        name: "rollups",
-        columns: &[
-            Key("target"),
-            Number("bucket"),
-            Number("until"),
-            Key("source"),
-            Number("source_rows"),
-            Text("facts"),
-            Number("verified_at"),
-            // When this source was dropped, 0 while it is there: a bucket is never made again from what is left.
-            Number("dropped_at"),
-        ],
-        key: 2,
-    },
-    // Marks such as "this database was made by the demo".
-    Table { name: "marks", columns: &[Key("name"), Text("value")], key: 1 },
-]];
+const MIGRATIONS: &[&[Table]] = &[
+    &[
+        Table::new(
+            "audit",
+            &[
+                Key("chain"),
+                Number("number"),
+                Number("at"),
+                Key("event"),
+                Key("subject"),
+                Text("body"),
+                Key("prev"),
+                Key("hash"),
+            ],
+            2,
+        ),
+        Table::new("audit_heads", &[Key("chain"), Number("number"), Key("hash")], 1),
+        // What the source of each bucket of a rollup was when the bucket was verified.
+        Table::new(
+            "rollups",
+            &[
+                Key("target"),
+                Number("bucket"),
+                Number("until"),
+                Key("source"),
+                Number("source_rows"),
+                Text("facts"),
+                Number("verified_at"),
+                // When this source was dropped, 0 while it is there: a bucket is never made again from what is left.
+                Number("dropped_at"),
+            ],
+            2,
+        ),
+        // Marks such as "this database was made by the demo".
+        Table::new("marks", &[Key("name"), Text("value")], 1),
+    ],
+    &[
+        // What must stay, whatever a policy says.
+        Table::new(
+            "holds",
+            &[
+                Key("id"),
+                Key("owner"),
+                Text("reason"),
+                // What it is about, as JSON.
+                Text("scope"),
+                // 0 where it has no end.
+                Number("expires_at"),
+                Number("placed_at"),
+                // 0 while it is in force.
+                Number("released_at"),
+                // When a run first saw that it had expired, 0 before: that run still keeps what was held.
+                Number("noticed_at"),
+            ],
+            1,
+        ),
+        // The tables that somebody has agreed may be cleared, by what clears them.
+        Table::new("acknowledged", &[Key("subject"), Key("table_name"), Number("at"), Key("by_whom")], 2),
+        // Policies by the name of their store, each with the version that a writer must have seen.
+        Table::new(
+            "policies",
+            &[Key("store"), Key("id"), Text("body"), Number("version"), Number("changed_at"), Key("changed_by")],
+            2,
+        ),
+        // What was detached and is still to be dropped.
+        Table::new(
+            "detached",
+            &[
+                Key("source"),
+                Key("partition"),
+                // The smallest number where it begins at no known instant.
+                Number("starts"),
+                Number("ends"),
+                Number("row_count"),
+                Text("facts"),
+                Number("detached_at"),
+            ],
+            2,
+        ),
+        // Who holds a lock until when; the token rises with each holder.
+        Table::new("leases", &[Key("name"), Key("holder"), Number("token"), Number("expires_at")], 1)
+            .kept(Kept::WithoutTransactions),
+    ],
+];
 
-const LEDGER: Table = Table { name: "migrations", columns: &[Number("version"), Number("applied_at")], key: 1 };
+const LEDGER: Table = Table::new("migrations", &[Number("version"), Number("applied_at")], 1);
 
 /// The version of the state; `None` where it was never created.
 pub(super) async fn version(state: &State) -> Result<Option<u64>> {
@@ -106,7 +178,7 @@ pub(super) async fn migrate(state: &State, now: DateTime<Utc>) -> Result<()> {
     }
     create(state, &LEDGER).await?;
     for (number, tables) in (1_u64..).zip(MIGRATIONS).filter(|(number, _)| *number > found.unwrap_or(0)) {
-        for table in *tables {
+        for table in tables.iter().filter(|table| table.is_kept_in(state)) {
             create(state, table).await?;
         }
         let mut insert = state.sql();
