@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::age::days;
 use clusterkeep_core::sql::{Ident, TableName};
 use clusterkeep_retention::model::{Manifest, Policy, percent};
-use clusterkeep_retention::observe::{Inventory, Partition, PartitionName, Removed, Source};
+use clusterkeep_retention::observe::{Inventory, Partition, PartitionId, Source};
 use clusterkeep_retention::plan::{Selection, plan};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -32,26 +32,21 @@ fn inventory(count: usize, policies: usize) -> (Manifest, Inventory, DateTime<Ut
             let hour = (nth * 7919) % per_table;
             let from = start + TimeDelta::hours(hour as i64);
             Partition {
-                name: PartitionName::Table(Arc::new(TableName::bare(ident(format!("raw_{table}_{hour}"))))),
+                id: Some(PartitionId::Table(Arc::new(TableName::bare(ident(format!("raw_{table}_{hour}")))))),
                 start: Some(from),
                 end: Some(from + TimeDelta::hours(1)),
                 rows: Some(3600),
                 bytes: Some(360_000),
+                unknown: None,
+                detached: false,
             }
         });
         let table = TableName::bare(ident(name));
         let partitions = partitions.collect();
-        sources.push(Source {
-            table,
-            partitions,
-            native: true,
-            rollups: Vec::new(),
-            removed: Removed::default(),
-            side_effects: Vec::new(),
-        });
+        sources.push(Source { partitions, native: true, ..Source::empty(table) });
     }
     let now = start + TimeDelta::hours(per_table as i64 / 2);
-    (manifest, Inventory { sources, last_applied: None }, now)
+    (manifest, Inventory { sources, ..Inventory::default() }, now)
 }
 
 fn planning(criterion: &mut Criterion) {

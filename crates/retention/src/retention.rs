@@ -14,7 +14,7 @@ use clusterkeep_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::Apply;
-use crate::model::{Manifest, Policy};
+use crate::model::{Manifest, Policy, TablePolicy};
 use crate::observe::{History, Observed, Records, observe};
 use crate::plan::{Cutoff, Domain, Selection, cutoffs};
 
@@ -182,7 +182,7 @@ impl Retention {
 
     /// Plans only a part.
     #[must_use]
-    pub const fn select(mut self, selection: Selection) -> Self {
+    pub fn select(mut self, selection: Selection) -> Self {
         self.selection = selection;
         self
     }
@@ -259,7 +259,7 @@ impl Retention {
         } else {
             History::default()
         };
-        let observed = observe(&self.db, &records, &history, &self.manifest, now).await?;
+        let observed = observe(&self.db, &records, &history, &self.manifest, &self.selection, now).await?;
         let plan = crate::plan::plan(&self.manifest, &observed.inventory, now, &self.selection)?;
         let mut notes = observed.notes.clone();
         if !has_state && !plan.is_empty() {
@@ -270,8 +270,9 @@ impl Retention {
             name: self.manifest.name.clone(),
             address: self.db.address(),
             engine: self.db.engine(),
-            cutoffs: cutoffs(&self.manifest, now)?,
-            guards: self.manifest.tables.iter().map(|policy| (policy.table.clone(), policy.guard.clone())).collect(),
+            cutoffs: cutoffs(&observed.policies, now)?,
+            guards: observed.policies.iter().map(|of| (of.table.clone(), of.policy.guard.clone())).collect(),
+            policies: observed.policies.clone(),
             notes,
         };
         Ok((planned, observed))
@@ -312,6 +313,8 @@ pub struct Planned {
     pub cutoffs: Vec<Cutoff>,
     /// The guard of each raw table.
     pub guards: Vec<(clusterkeep_core::sql::TableName, crate::model::Guard)>,
+    /// The policies that it was made from, one for each table.
+    pub policies: Vec<TablePolicy>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
 }

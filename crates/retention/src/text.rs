@@ -206,7 +206,7 @@ fn what_happens(planned: &Planned) -> String {
         .iter()
         .filter_map(|step| match &step.action {
             Action::Downsample { target, .. } => Some(target),
-            Action::DeleteSlices { .. } | Action::DropPartition { .. } => None,
+            _ => None,
         })
         .collect();
     let mut parts = Vec::new();

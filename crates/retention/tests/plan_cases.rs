@@ -17,7 +17,7 @@ use clusterkeep_core::civil::Every;
 use clusterkeep_core::plan::Plan;
 use clusterkeep_core::sql::{Ident, TableName};
 use clusterkeep_retention::model::{Manifest, Policy, Rollup, Share, percent};
-use clusterkeep_retention::observe::{Inventory, Partition, PartitionName, Piece, Removed, RollupState, Source};
+use clusterkeep_retention::observe::{Inventory, Partition, PartitionId, Piece, Removed, RollupState, Source};
 use clusterkeep_retention::plan::{Action, Decision, Domain, Reason, Selection, plan};
 use proptest::prelude::*;
 
@@ -33,7 +33,9 @@ fn table(name: &str) -> TableName {
 
 fn partition(start: &str, end: &str, rows: u64) -> Partition {
     Partition {
-        name: PartitionName::Table(Arc::new(TableName::bare(Ident::new(format!("p_{start}")).unwrap()))),
+        id: Some(PartitionId::Table(Arc::new(TableName::bare(Ident::new(format!("p_{start}")).unwrap())))),
+        unknown: None,
+        detached: false,
         start: Some(at(start)),
         end: Some(at(end)),
         rows: Some(rows),
@@ -51,15 +53,8 @@ fn daily(from: &str, count: i64, rows: u64) -> Vec<Partition> {
 }
 
 fn inventory(partitions: Vec<Partition>) -> Inventory {
-    let source = Source {
-        table: table("raw"),
-        partitions,
-        native: true,
-        rollups: Vec::new(),
-        removed: Removed::default(),
-        side_effects: Vec::new(),
-    };
-    Inventory { sources: vec![source], last_applied: None }
+    let source = Source { partitions, native: true, ..Source::empty(table("raw")) };
+    Inventory { sources: vec![source], ..Inventory::default() }
 }
 
 fn policy(age: Age) -> Policy {
@@ -101,7 +96,7 @@ fn case_03_what_has_no_known_end_stays_and_says_so() {
     let mut partitions = daily("2026-01-01T00:00:00Z", 3, 1);
     partitions[0].end = None;
     let plan = planned(policy(days(1)), &inventory(partitions), "2026-06-01T00:00:00Z");
-    let unknown = plan.verdicts.iter().find(|v| v.reason == Reason::UnknownEnd).unwrap();
+    let unknown = plan.verdicts.iter().find(|v| matches!(v.reason, Reason::UnknownEnd { .. })).unwrap();
     assert_eq!(unknown.verdict, Decision::Keep);
 }
 
@@ -152,9 +147,9 @@ fn case_12_more_than_the_cap_is_refused_as_a_whole() {
 
     // What went in the last 24 hours counts, so that many small runs don't drain a table.
     let mut again = inventory(daily("2026-01-02T00:00:00Z", 9, 5));
-    again.sources[0].removed = Removed { rows: 5, partitions: 1 };
+    again.sources[0].removed = Removed { rows: 5, partitions: 1, bytes: 0 };
     assert_eq!(dropped(&planned(default_cap(days(8)), &again, now)).len(), 1, "2 of 10 within the window");
-    again.sources[0].removed = Removed { rows: 10, partitions: 2 };
+    again.sources[0].removed = Removed { rows: 10, partitions: 2, bytes: 0 };
     assert_eq!(dropped(&planned(default_cap(days(8)), &again, now)).len(), 0, "3 of 11 within the window");
 }
 
@@ -260,7 +255,9 @@ fn partitions() -> impl Strategy<Value = Vec<Partition>> {
             let from = at("2020-01-01T00:00:00Z") + TimeDelta::hours(start * 7);
             let name = TableName::bare(Ident::new(format!("p{nth}")).unwrap());
             Partition {
-                name: PartitionName::Table(Arc::new(name)),
+                id: Some(PartitionId::Table(Arc::new(name))),
+                unknown: None,
+                detached: false,
                 start: Some(from),
                 end: Some(from + TimeDelta::hours(width)),
                 rows: Some(rows),
@@ -327,7 +324,9 @@ proptest! {
 #[test]
 fn slices_go_in_bounded_steps() {
     let slice = |n: i64, rows| Partition {
-        name: PartitionName::Slice,
+        id: None,
+        unknown: None,
+        detached: false,
         start: Some(at("2020-01-01T00:00:00Z") + TimeDelta::days(n)),
         end: Some(at("2020-01-02T00:00:00Z") + TimeDelta::days(n)),
         rows: Some(rows),

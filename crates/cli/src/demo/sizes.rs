@@ -13,7 +13,7 @@ pub(super) async fn of(weather: &Weather) -> Result<Vec<TableSize>> {
     let policies = &weather.manifest.tables;
     let rollups = policies.iter().flat_map(|policy| policy.rollups().map(|rollup| &rollup.target));
     let mut sizes = Vec::new();
-    for table in policies.iter().map(|policy| &policy.table).chain(rollups) {
+    for table in policies.iter().filter_map(|policy| policy.table.as_ref()).chain(rollups) {
         let (rows_before, bytes_before) = measure(&weather.db, table).await?.unzip();
         let bytes_before = bytes_before.flatten();
         sizes.push(TableSize { table: table.clone(), rows_before, rows_after: None, bytes_before, bytes_after: None });

@@ -56,7 +56,7 @@ pub async fn collect_raw(db: &Db, source: &RawColumn) -> Result<BTreeMap<String,
     query.push(" ORDER BY 1, 2");
     let mut series: BTreeMap<String, Vec<(DateTime<Utc>, f64)>> = BTreeMap::new();
     for row in db.query(query.build()).await?.rows() {
-        let at = instant(source.meaning, row.value("at")?, &source.table)?;
+        let at = instant(source.meaning.as_ref(), row.value("at")?, &source.table)?;
         series.entry(name(row.value("series")?)).or_default().push((at, number(row, "value")?));
     }
     Ok(series)
@@ -81,7 +81,7 @@ pub async fn collect_rollup(db: &Db, rollup: &RollupColumn) -> Result<BTreeMap<S
         if count == 0 {
             continue;
         }
-        let start = instant(rollup.meaning, row.value("bucket")?, &rollup.table)?;
+        let start = instant(rollup.meaning.as_ref(), row.value("bucket")?, &rollup.table)?;
         let bucket = Bucket {
             start,
             end: rollup.every.end_of(rollup.zone, start),
@@ -115,7 +115,7 @@ pub fn into_series(
     all.into_iter().map(|(name, series)| Series { name, ..series }).collect()
 }
 
-fn instant(meaning: Option<Meaning>, value: &Value, table: &TableName) -> Result<DateTime<Utc>> {
+fn instant(meaning: Option<&Meaning>, value: &Value, table: &TableName) -> Result<DateTime<Utc>> {
     // A type that is a point in time speaks for itself; what the policy says of it is for the others.
     let meant = || meaning.and_then(|meaning| meaning.instant(value));
     value.as_timestamp().or_else(meant).ok_or_else(|| Error::failed(format!("a time of `{table}` is no point in time")))

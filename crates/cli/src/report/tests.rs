@@ -70,6 +70,7 @@ fn fixture(name: &str) -> Fixture {
         engine: Engine::Sqlite,
         cutoffs,
         guards: Vec::new(),
+        policies: Vec::new(),
         notes: vec![format!("a note on {name}")],
     };
     let report = Report { plan: hash, outcomes, exit_code: ExitCode::Done, audit_head: Some("7:ab12".to_owned()) };

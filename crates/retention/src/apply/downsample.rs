@@ -31,7 +31,7 @@ pub(super) async fn build(
     let by = &lifecycle.policy.by;
     let sums = Sums { columns: lifecycle.policy.columns_of(rollup), by, rolled: lifecycle.rolled.is_some() };
     let statements = RollupSql { source: &source_sql, target, by: &lifecycle.policy.by, sums };
-    let boundaries = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
+    let boundaries = rollup.every.boundaries(lifecycle.zone_of(rollup), span.0, span.1);
     let runs = Runs::of(&boundaries).ok_or_else(|| Error::failed(format!("no bucket of `{target}` to make")))?;
 
     let mut session = apply.retention.db.session().await?;
@@ -94,7 +94,7 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
     let source_sql = apply.source(source).await?;
     let columns = lifecycle.policy.columns_of(rollup);
     let target_sql = source_sql.rolled_into(target);
-    let buckets = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
+    let buckets = rollup.every.boundaries(lifecycle.zone_of(rollup), span.0, span.1);
     let pieces = {
         let seen = apply.seen.read().await;
         let known = seen.observed.inventory.sources.iter().find(|known| known.table == *source);

@@ -5,15 +5,16 @@ mod gate;
 mod remove;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use clusterkeep_core::plan::{Executor, Lock, Outcome, Plan, Ran, Recorder, Step};
+use clusterkeep_core::plan::{Executor, Lock, Outcome, Plan, Ran, Recorder, Step, Verdict};
 use clusterkeep_core::sql::{Engine, Session, TableName, sql};
 use clusterkeep_core::{Error, Result};
 use tokio::sync::RwLock;
 
+use crate::model::TablePolicy;
 use crate::observe::{Observed, Piece};
 use crate::plan::{Action, Decision, Detail, Domain, Lifecycle, Object, lifecycles};
 use crate::retention::{Retention, not_observed};
@@ -31,6 +32,8 @@ pub(crate) struct Apply<'a> {
     seen: RwLock<Seen>,
     /// What the sources of rollups were when they were verified; read once, and again after a rollup was made.
     recorded: RwLock<BTreeMap<TableName, Arc<Vec<Piece>>>>,
+    /// The policies that are applied, one for each table; settled once, under the lock.
+    policies: OnceLock<Vec<TablePolicy>>,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +45,7 @@ struct Seen {
 
 impl<'a> Apply<'a> {
     pub(crate) fn new(retention: &'a Retention, as_of: DateTime<Utc>) -> Self {
-        Self { retention, as_of, seen: RwLock::default(), recorded: RwLock::default() }
+        Self { retention, as_of, seen: RwLock::default(), recorded: RwLock::default(), policies: OnceLock::new() }
     }
 
     /// How the table is asked.
@@ -52,8 +55,8 @@ impl<'a> Apply<'a> {
         found.cloned().ok_or_else(|| not_observed(table))
     }
 
-    fn lifecycle(&self, table: &TableName) -> Result<Lifecycle<'a>> {
-        lifecycles(&self.retention.manifest)
+    fn lifecycle(&self, table: &TableName) -> Result<Lifecycle<'_>> {
+        lifecycles(self.policies.get().map_or(&[], Vec::as_slice))
             .find(|lifecycle| lifecycle.table == table)
             .ok_or_else(|| not_observed(table))
     }
@@ -81,7 +84,7 @@ impl<'a> Apply<'a> {
         span: Span,
     ) -> Result<()> {
         for rollup in &lifecycle.rollups {
-            let buckets = rollup.every.boundaries(lifecycle.zone, span.0, span.1);
+            let buckets = rollup.every.boundaries(lifecycle.zone_of(rollup), span.0, span.1);
             let (Some(from), Some(until)) = (buckets.first(), buckets.last()) else { continue };
             let recorded = self.recorded(lifecycle, (*from, *until)).await?;
             let Some(recorded) = recorded.into_iter().find(|recorded| *recorded.target == rollup.target) else {
@@ -140,9 +143,12 @@ impl Executor<Domain> for Apply<'_> {
     }
 
     async fn replan(&self) -> Result<Plan<Domain>> {
-        let (planned, observed) = self.retention.observe_and_plan(self.as_of).await?;
+        let (planned, mut observed) = self.retention.observe_and_plan(self.as_of).await?;
         let plan = planned.plan;
-        let drops = plan.verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop);
+        let policies = std::mem::take(&mut observed.policies);
+        self.policies.set(policies).map_err(|_| Error::failed("one apply planned again twice"))?;
+        let touched = |verdict: &&Verdict<Domain>| matches!(verdict.verdict, Decision::Drop | Decision::Detach);
+        let drops = plan.verdicts.iter().filter(touched);
         let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
         *self.seen.write().await = Seen { observed, details };
         Ok(plan)
@@ -154,10 +160,11 @@ impl Executor<Domain> for Apply<'_> {
                 downsample::build(self, source, target, (*from, *until), recorder).await
             }
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
-            Action::DropPartition { table, partition } => {
+            Action::DropPartition { table, partition, .. } => {
                 let object = step.objects.first().ok_or_else(|| Error::failed("a step without objects"))?;
                 remove::partition(self, table, partition, object, recorder).await
             }
+            action => Err(Error::failed(format!("{action}: not there yet"))),
         }
     }
 
@@ -169,6 +176,7 @@ impl Executor<Domain> for Apply<'_> {
             }
             Action::DeleteSlices { table } => remove::verify_slices(self, table, &step.objects).await,
             Action::DropPartition { partition, .. } => remove::verify_partition(self, partition, &step.objects).await,
+            action => Err(Error::failed(format!("{action}: not there yet"))),
         }
     }
 }

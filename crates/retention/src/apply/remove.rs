@@ -146,7 +146,7 @@ async fn partition_once(
         session.execute(&lock.build()).await?;
     }
     // A name is not an identity: it may have been detached, or another one may bear its name, while this waited.
-    match catalogue::partition_bounds(&mut *session, &source.table, partition, source.kind).await? {
+    match catalogue::partition_bounds(&mut *session, &source.table, partition, &source.kind).await? {
         Some(now) if now == (start, Some(end)) => {}
         now => {
             let how = if now.is_some() { "has other bounds now" } else { "is no partition of it any more" };

@@ -3,7 +3,6 @@
 //! The cascade rules are Whisper's: no two rollups alike, the finer divides the coarser, the coarser covers longer, and
 //! each keeps enough to feed the next (<https://graphite.readthedocs.io/en/latest/whisper.html>).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clusterkeep_core::{Error, Result};
@@ -23,15 +22,7 @@ pub fn check(manifest: &Manifest) -> Result<()> {
         return Err(broken("no-policy", manifest.name.clone(), "it has no policy for any table")
             .with_hint("a manifest without policies would do nothing; name at least one table"));
     }
-    let mut seen = BTreeSet::new();
-    for policy in &manifest.tables {
-        if !seen.insert(&policy.table) {
-            return Err(broken("one-policy-per-table", policy.table.to_string(), "it has two policies")
-                .with_hint("put all tiers of a table into one policy: they are one life cycle"));
-        }
-        check_policy(policy)?;
-    }
-    Ok(())
+    manifest.tables.iter().try_for_each(check_policy)
 }
 
 fn broken(rule: &str, table: String, what: impl std::fmt::Display) -> Error {
@@ -39,11 +30,17 @@ fn broken(rule: &str, table: String, what: impl std::fmt::Display) -> Error {
 }
 
 fn check_policy(policy: &Policy) -> Result<()> {
-    let fail = |rule, what: String| Err(broken(rule, policy.table.to_string(), what));
+    let fail = |rule, what: String| Err(broken(rule, policy.about(), what));
     let mut problems = policy.problems.iter().chain(policy.rollups().flat_map(|rollup| rollup.problems.iter()));
     if let Some(first) = problems.next() {
         let others: Vec<_> = problems.collect();
         return fail("builder", std::iter::once(first).chain(others).collect::<Vec<_>>().join("; "));
+    }
+    match (&policy.table, &policy.select) {
+        (Some(_), Some(_)) => return fail("one-subject", "it has a `table` and a `select`: one of them".into()),
+        (None, None) => return fail("one-subject", "it says neither `table` nor `select`".into()),
+        (None, Some(selector)) => selector.check()?,
+        (Some(_), None) => {}
     }
     if policy.tiers.is_empty() {
         return fail("no-tier", "its policy has no tier, so it would do nothing".into());
@@ -66,8 +63,8 @@ fn check_policy(policy: &Policy) -> Result<()> {
 
 fn check_rollup(policy: &Policy, rollup: &Rollup, earlier: &[&Rollup]) -> Result<()> {
     let name = &rollup.target;
-    let fail = |rule, what: String| Err(broken(rule, policy.table.to_string(), what));
-    if *name == policy.table || earlier.iter().any(|other| other.target == *name) {
+    let fail = |rule, what: String| Err(broken(rule, policy.about(), what));
+    if policy.table.as_ref() == Some(name) || earlier.iter().any(|other| other.target == *name) {
         return fail("own-table", format!("rollup `{name}` would be kept in a table that is taken"));
     }
     if earlier.iter().any(|other| other.every == rollup.every && other.from == rollup.from) {

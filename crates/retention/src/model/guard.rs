@@ -8,6 +8,8 @@ use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Bytes;
+
 /// The guard rails of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -16,11 +18,30 @@ pub struct Guard {
     pub keep_newest: std::num::NonZeroU32,
     /// The most that may go from a table within 24 hours, of what is there and what went; one partition always may.
     pub max_share: Share,
+    /// The most rows that may go from a table within 24 hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rows: Option<u64>,
+    /// The most partitions that may go from a table within 24 hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_partitions: Option<u64>,
+    /// The most bytes that may go from a table within 24 hours, by the engine's own estimate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<Bytes>,
+    /// What may be set off by deleting, by name: triggers, and foreign keys that cascade.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { keep_newest: std::num::NonZeroU32::MIN, max_share: Share::DEFAULT }
+        Self {
+            keep_newest: std::num::NonZeroU32::MIN,
+            max_share: Share::DEFAULT,
+            max_rows: None,
+            max_partitions: None,
+            max_bytes: None,
+            allow: Vec::new(),
+        }
     }
 }
 

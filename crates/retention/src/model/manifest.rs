@@ -1,12 +1,14 @@
 //! A manifest: policies under a name, from a file of `kind: Retention` or from a program.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 use clusterkeep_core::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::policy::zone_text;
-use super::{Policy, check};
+use super::zone_text;
+use super::{Pattern, Policy, Tag, check};
 
 /// Policies under a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +20,10 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "zone_text")]
     #[schemars(with = "Option<String>")]
     pub zone: Option<Tz>,
-    /// One policy for each table.
+    /// Which tables have which tags: for each tag, patterns of names, with their schemas or without.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<Tag, Vec<Pattern>>,
+    /// The policies.
     pub tables: Vec<Policy>,
 }
 
@@ -29,7 +34,7 @@ impl clusterkeep_core::manifest::Manifest for Manifest {
 impl Manifest {
     /// An empty manifest of that name.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), zone: None, tables: Vec::new() }
+        Self { name: name.into(), zone: None, tags: BTreeMap::new(), tables: Vec::new() }
     }
 
     /// Adds a policy.

@@ -2,19 +2,31 @@
 //!
 //! Everything here is checked before anything is read from a database.
 
+mod bytes;
 mod check;
 mod guard;
+mod hold;
 mod keep;
+mod late;
 mod manifest;
 mod policy;
 mod problems;
+mod resolve;
 mod rollup;
+mod selector;
 mod time;
+mod zone;
 
+pub use bytes::Bytes;
 pub use check::check;
 pub use guard::{Guard, Share, percent};
+pub use hold::{Hold, HoldScope};
 pub use keep::Keep;
+pub use late::{Late, LateRows};
 pub use manifest::Manifest;
-pub use policy::{DropTier, Policy, Tier};
-pub use rollup::{Rollup, Stat};
-pub use time::{Meaning, TimeColumn};
+pub use policy::{DetachTier, DropTier, Policy, Tier};
+pub use resolve::{TablePolicy, resolve};
+pub use rollup::{Coverage, Extra, Rollup, Stat};
+pub use selector::{KnownTable, Pattern, Selector, Tag};
+pub use time::{Count, CountUnit, Format, Meaning, TimeColumn};
+pub(crate) use zone::{zone_name, zone_text};

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problems::{Problems, UNNAMED};
-use super::{Guard, Meaning, Rollup, Share, TimeColumn};
+use super::{Guard, Keep, Late, Meaning, Rollup, Selector, Share, Tag, TimeColumn};
 
 /// What becomes of the data of one table as it ages.
 ///
@@ -26,12 +26,19 @@ use super::{Guard, Meaning, Rollup, Share, TimeColumn};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// The table.
-    pub table: TableName,
-    /// Its column of time.
+    /// The table, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableName>,
+    /// The tables that it is about, where it names none; each is kept by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<Selector>,
+    /// What the policy itself is tagged with: a run may be for some tags alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+    /// The column of time.
     pub time: TimeColumn,
     /// The zone of its days and months; that of the manifest where none is named, else UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "zone_text")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::zone_text")]
     #[schemars(with = "Option<String>")]
     pub zone: Option<Tz>,
     /// The slices that a table without partitions of its own goes in.
@@ -40,6 +47,9 @@ pub struct Policy {
     /// The columns that tell one series from another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<Ident>,
+    /// How late rows may come.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub late: Late,
     /// What happens to the data, in order.
     pub tiers: Vec<Tier>,
     /// The guard rails.
@@ -57,16 +67,30 @@ pub struct Policy {
 pub enum Tier {
     /// Aggregates are kept in a table of their own.
     Downsample(Rollup),
+    /// Partitions are taken out of their table and stay as tables of their own (PostgreSQL).
+    Detach(DetachTier),
     /// The raw data goes.
     Drop(DropTier),
+}
+
+/// When partitions are taken out of their table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DetachTier {
+    /// The age at which a partition is detached that ended at or before the cutoff.
+    pub after: Age,
 }
 
 /// When the raw data goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropTier {
-    /// The age at which an interval goes that ended at or before the cutoff.
-    pub after: Age,
+    /// The age at which an interval goes that ended at or before the cutoff; `forever` says that nothing does.
+    pub after: Keep,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Policy {
@@ -74,16 +98,68 @@ impl Policy {
     #[must_use]
     pub fn for_table(table: &str) -> Self {
         let mut problems = Problems::default();
+        let table = problems.table(table);
+        Self { table: Some(table), problems, ..Self::empty() }
+    }
+
+    /// A policy for every table that `selector` holds for.
+    #[must_use]
+    pub fn for_tables(selector: Selector) -> Self {
+        Self { select: Some(selector), ..Self::empty() }
+    }
+
+    fn empty() -> Self {
         Self {
-            table: problems.table(table),
-            time: TimeColumn { column: Ident::literal(UNNAMED), meaning: None },
+            table: None,
+            select: None,
+            tags: Vec::new(),
+            time: TimeColumn { column: Ident::literal(UNNAMED), meaning: None, width: None },
             zone: None,
             slice: None,
             by: Vec::new(),
+            late: Late::default(),
             tiers: Vec::new(),
             guard: Guard::default(),
-            problems,
+            problems: Problems::default(),
         }
+    }
+
+    /// Tags the policy: a run may be for some tags alone.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        match tag.parse() {
+            Ok(tag) => self.tags.push(tag),
+            Err(e) => self.problems.push(e.to_string()),
+        }
+        self
+    }
+
+    /// How long each partition is, where its key tells its start alone.
+    #[must_use]
+    pub const fn width(mut self, every: Every) -> Self {
+        self.time.width = Some(every);
+        self
+    }
+
+    /// How long buckets wait for rows that come late.
+    #[must_use]
+    pub const fn wait_for_late(mut self, age: Age) -> Self {
+        self.late.wait = Some(age);
+        self
+    }
+
+    /// Adds rows that come after their source was dropped to what is kept of it, instead of leaving them where they are.
+    #[must_use]
+    pub const fn merge_late(mut self) -> Self {
+        self.late.rows = super::LateRows::Merge;
+        self
+    }
+
+    /// Takes partitions out of their table at this age, which stay as tables of their own until they are dropped.
+    #[must_use]
+    pub fn detach_after(mut self, age: Age) -> Self {
+        self.tiers.push(Tier::Detach(DetachTier { after: age }));
+        self
     }
 
     /// The column that says when a row happened.
@@ -95,7 +171,7 @@ impl Policy {
 
     /// What the column of time means, where its type alone is no point in time.
     #[must_use]
-    pub const fn meaning(mut self, meaning: Meaning) -> Self {
+    pub fn meaning(mut self, meaning: Meaning) -> Self {
         self.time.meaning = Some(meaning);
         self
     }
@@ -135,8 +211,8 @@ impl Policy {
 
     /// Drops what is older than `age`, once every rollup that needs it is verified.
     #[must_use]
-    pub fn drop_after(mut self, age: Age) -> Self {
-        self.tiers.push(Tier::Drop(DropTier { after: age }));
+    pub fn drop_after(mut self, age: impl Into<Keep>) -> Self {
+        self.tiers.push(Tier::Drop(DropTier { after: age.into() }));
         self
     }
 
@@ -161,7 +237,7 @@ impl Policy {
     pub fn rollups(&self) -> impl Iterator<Item = &Rollup> {
         self.tiers.iter().filter_map(|tier| match tier {
             Tier::Downsample(rollup) => Some(rollup),
-            Tier::Drop(_) => None,
+            Tier::Detach(_) | Tier::Drop(_) => None,
         })
     }
 
@@ -169,9 +245,28 @@ impl Policy {
     #[must_use]
     pub fn dropped_after(&self) -> Option<Age> {
         self.tiers.iter().find_map(|tier| match tier {
-            Tier::Drop(drop) => Some(drop.after),
-            Tier::Downsample(_) => None,
+            Tier::Drop(DropTier { after: Keep::For(age) }) => Some(*age),
+            _ => None,
         })
+    }
+
+    /// The age at which partitions are taken out of their table, where they are.
+    #[must_use]
+    pub fn detached_after(&self) -> Option<Age> {
+        self.tiers.iter().find_map(|tier| match tier {
+            Tier::Detach(detach) => Some(detach.after),
+            _ => None,
+        })
+    }
+
+    /// What the policy is about, in words.
+    #[must_use]
+    pub fn about(&self) -> String {
+        match (&self.table, &self.select) {
+            (Some(table), _) => table.to_string(),
+            (None, Some(selector)) => format!("tables {selector}"),
+            (None, None) => "no table".to_owned(),
+        }
     }
 
     /// The columns that `rollup` holds: its own, or those of the rollup that it is made from.
@@ -183,22 +278,5 @@ impl Policy {
             Some(source) if rollup.of.is_empty() => self.columns_of(source),
             _ => &rollup.of,
         }
-    }
-}
-
-/// A zone as the text of its name.
-pub(super) mod zone_text {
-    use chrono_tz::Tz;
-    use clusterkeep_core::civil;
-    use clusterkeep_core::error::custom;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(in crate::model) fn serialize<S: Serializer>(zone: &Option<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
-        zone.map(|zone| zone.name()).serialize(serializer)
-    }
-
-    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tz>, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        civil::zone(&name).map(Some).map_err(custom)
     }
 }

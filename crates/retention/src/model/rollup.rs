@@ -1,12 +1,14 @@
 //! A tier that keeps aggregates of what goes.
 
+use chrono_tz::Tz;
+use clusterkeep_core::age::Age;
 use clusterkeep_core::civil::Every;
 use clusterkeep_core::sql::{Ident, TableName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Keep;
 use super::problems::{Problems, UNNAMED};
+use super::{Keep, Share};
 
 /// A rollup: aggregates per bucket of time and per series, in a table of its own.
 ///
@@ -35,9 +37,31 @@ pub struct Rollup {
     pub target: TableName,
     /// How long its own rows are kept.
     pub keep: Keep,
+    /// What is kept beside count, sum, minimum and maximum; a rollup of another rollup keeps what that one does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Extra>,
+    /// The zone of its buckets, where it is another than the policy's.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::zone_text")]
+    #[schemars(with = "Option<String>")]
+    pub zone: Option<Tz>,
+    /// What share of the values that should be there must be, so that a bucket is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
     /// What the builder was given and could not take; refused when the policy is used.
     #[serde(skip)]
     pub(super) problems: Problems,
+}
+
+/// What share of the values that should be there must be, so that a bucket is known.
+///
+/// Below it the bucket is stored with its counts, and with NULL for all else: unknown, and never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    /// The share, such as `50 %`.
+    pub min: Share,
+    /// How often a value comes, per series.
+    pub step: Age,
 }
 
 /// What is kept of each column per bucket and series.
@@ -54,8 +78,38 @@ pub enum Stat {
     Max,
 }
 
+/// What may be kept of each column beside [`Stat`]; all of it can be merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Extra {
+    /// The earliest, with its instant; of those of one instant the smallest.
+    First,
+    /// The latest, with its instant; of those of one instant the largest.
+    Last,
+    /// The sum of the squared distances from the mean, from which variances are computed; those of parts can be merged.
+    Variance,
+    /// A sketch of which values there are, from which their number is estimated.
+    Distinct,
+    /// A sketch of how the values are distributed, from which quantiles are estimated.
+    Quantiles,
+}
+
+impl Extra {
+    /// The endings of the columns' names that hold it: `temp_first` and `temp_first_at`.
+    #[must_use]
+    pub const fn suffixes(self) -> &'static [&'static str] {
+        match self {
+            Self::First => &["first", "first_at"],
+            Self::Last => &["last", "last_at"],
+            Self::Variance => &["m2"],
+            Self::Distinct => &["distinct"],
+            Self::Quantiles => &["quantiles"],
+        }
+    }
+}
+
 impl Stat {
-    /// All of them, in the order of the columns.
+    /// What every rollup keeps, in the order of the columns.
     pub const ALL: [Self; 4] = [Self::Count, Self::Sum, Self::Min, Self::Max];
 
     /// The ending of the column's name: `temp_count`.
@@ -80,6 +134,9 @@ impl Rollup {
             from: None,
             target: TableName::bare(Ident::literal(UNNAMED)),
             keep: Keep::Forever,
+            with: Vec::new(),
+            zone: None,
+            coverage: None,
             problems: Problems::default(),
         }
     }
@@ -127,6 +184,30 @@ impl Rollup {
     #[must_use]
     pub fn keep(mut self, keep: impl Into<Keep>) -> Self {
         self.keep = keep.into();
+        self
+    }
+
+    /// Keeps this of each column, beside count, sum, minimum and maximum.
+    #[must_use]
+    pub fn with(mut self, stats: impl IntoIterator<Item = Extra>) -> Self {
+        self.with.extend(stats);
+        self
+    }
+
+    /// The zone of its buckets, by its IANA name, where it is another than the policy's.
+    #[must_use]
+    pub fn zone(mut self, name: &str) -> Self {
+        match name.parse() {
+            Ok(zone) => self.zone = Some(zone),
+            Err(_) => self.problems.push(format!("`{name}` is no known time zone")),
+        }
+        self
+    }
+
+    /// Stores buckets as unknown that have less than `min` of the values that come every `step`.
+    #[must_use]
+    pub const fn min_coverage(mut self, min: Share, step: Age) -> Self {
+        self.coverage = Some(Coverage { min, step });
         self
     }
 

@@ -31,7 +31,8 @@ impl History {
                 let data = &entry.data["data"];
                 let number = |key: &str| data[key].as_u64().unwrap_or(0);
                 if let Some(table) = data["removed_from"].as_str() {
-                    let removed = Removed { rows: number("rows"), partitions: number("partitions") };
+                    let removed =
+                        Removed { rows: number("rows"), partitions: number("partitions"), bytes: number("bytes") };
                     history.removed.push((table.to_owned(), removed));
                 }
             }
@@ -48,6 +49,7 @@ impl History {
         self.removed.iter().filter(|(table, _)| *table == name).fold(Removed::default(), |sum, (_, removed)| Removed {
             rows: sum.rows + removed.rows,
             partitions: sum.partitions + removed.partitions,
+            bytes: sum.bytes + removed.bytes,
         })
     }
 }

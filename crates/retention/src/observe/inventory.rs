@@ -1,19 +1,30 @@
 //! The inventory that a plan is made from: plain data.
 
-use std::sync::Arc;
-
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::sql::TableName;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fmt;
 
-use super::Facts;
+use super::{Facts, PartitionId};
+use crate::model::{Hold, KnownTable};
 
 /// Everything that a plan looks at.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inventory {
+    /// The tables that there are: what selectors choose from.
+    pub tables: Vec<KnownTable>,
     /// The tables that policies are about, raw and rolled up.
     pub sources: Vec<Source>,
     /// The instant of the newest plan that was applied on this database under the same name.
     pub last_applied: Option<DateTime<Utc>>,
+    /// What must stay, whatever policies say.
+    pub holds: Vec<Hold>,
+    /// The tables that somebody has acknowledged this manifest to be about; `None` where nobody ever has.
+    pub acknowledged: Option<BTreeSet<TableName>>,
+    /// How far the server's clock is ahead of this machine's, where the server has one of its own.
+    pub clock_ahead: Option<TimeDelta>,
 }
 
 /// A table that data expires in, or is rolled up from.
@@ -31,30 +42,95 @@ pub struct Source {
     pub removed: Removed,
     /// What deleting its rows would set off beside it: triggers, and foreign keys that cascade.
     pub side_effects: Vec<String>,
+    /// Why nothing may be removed from it on this server, whatever the policy says.
+    pub obstacle: Option<Obstacle>,
+}
+
+impl Source {
+    /// A table of that name with nothing in it.
+    #[must_use]
+    pub const fn empty(table: TableName) -> Self {
+        Self {
+            table,
+            partitions: Vec::new(),
+            native: false,
+            rollups: Vec::new(),
+            removed: Removed { rows: 0, partitions: 0, bytes: 0 },
+            side_effects: Vec::new(),
+            obstacle: None,
+        }
+    }
+}
+
+/// Why nothing may be removed from a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// This version of the server is known to damage tables when partitions of them are removed.
+    BadServer {
+        /// The version, and what is known of it.
+        what: String,
+    },
+    /// The column of time has no index, so that each slice would read the whole table.
+    NoIndex,
 }
 
 /// An interval of a table that stays or goes as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partition {
-    /// What it is called.
-    pub name: PartitionName,
+    /// Which of the engine's own partitions it is; `None` for a slice, whose bounds are its name.
+    pub id: Option<PartitionId>,
     /// The first instant that can be in it; `None` where it has no lower bound or none that is known.
     pub start: Option<DateTime<Utc>>,
     /// The first instant after it; `None` where it has no upper bound or none that is known.
     pub end: Option<DateTime<Utc>>,
+    /// Why its end is not known, where it is not.
+    pub unknown: Option<Unknown>,
     /// How many rows it has, where that was counted.
     pub rows: Option<u64>,
     /// How many bytes it takes, as an estimate.
     pub bytes: Option<u64>,
+    /// Whether it was taken out of its table, and is a table of its own now.
+    pub detached: bool,
 }
 
-/// What a partition is called.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PartitionName {
-    /// A slice of a table without partitions of its own; its bounds are its name.
-    Slice,
-    /// A table of its own in the catalogue, with its schema where that is another than its parent's.
-    Table(Arc<TableName>),
+/// Why the end of a partition is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unknown {
+    /// It has no upper bound.
+    Unbounded,
+    /// It takes what no other partition does.
+    Default,
+    /// Its key is NULL.
+    NullKey,
+    /// Its key is no point in time, and the policy does not say what it means.
+    Meaning,
+    /// Its key is not of the form that the policy says.
+    Form,
+    /// It tells its start alone, and the policy does not say how long it is.
+    Width,
+    /// It is not partitioned by the column of time.
+    OtherKey,
+    /// Its data lies on another server.
+    Foreign,
+    /// It is being detached.
+    Detaching,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unbounded => "it has no upper bound",
+            Self::Default => "it is the default partition",
+            Self::NullKey => "its key is NULL",
+            Self::Meaning => "its key is no point in time by its type, and the policy does not say what it means",
+            Self::Form => "its key is not of the form that the policy says",
+            Self::Width => "it tells its start alone; say how long it is with `time.width`",
+            Self::OtherKey => "it is not partitioned by the column of time",
+            Self::Foreign => "its data lies on another server",
+            Self::Detaching => "it is being detached",
+        })
+    }
 }
 
 /// What went from a table within the last 24 hours.
@@ -64,6 +140,8 @@ pub struct Removed {
     pub rows: u64,
     /// How many partitions.
     pub partitions: u64,
+    /// How many bytes, as an estimate.
+    pub bytes: u64,
 }
 
 /// A rollup: what its source holds now, and what it held when the rollup was verified.

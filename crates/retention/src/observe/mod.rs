@@ -4,12 +4,14 @@
 
 mod facts;
 mod history;
+mod identity;
 mod inventory;
 mod read;
 mod record;
 
 pub use facts::{ColumnFacts, Facts, Number};
-pub use inventory::{Inventory, Partition, PartitionName, Piece, Removed, RollupState, Source};
+pub use identity::{PartitionId, PartitionKey};
+pub use inventory::{Inventory, Obstacle, Partition, Piece, Removed, RollupState, Source, Unknown};
 
 pub(crate) use history::History;
 pub(crate) use read::{Observed, observe, piece_bounds};

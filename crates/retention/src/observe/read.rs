@@ -1,7 +1,6 @@
 //! Reads the inventory from a database.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::sql::{Db, Engine, Ident, Session, TableName};
@@ -9,9 +8,9 @@ use clusterkeep_core::{Error, Result};
 
 use super::history::History;
 use super::record::Records;
-use super::{Inventory, Partition, PartitionName, Piece, RollupState, Source};
-use crate::model::{Manifest, Rollup, Stat, TimeColumn};
-use crate::plan::{Lifecycle, lifecycles};
+use super::{Inventory, Partition, PartitionId, Piece, RollupState, Source};
+use crate::model::{Manifest, Rollup, Stat, TablePolicy, TimeColumn, resolve};
+use crate::plan::{Lifecycle, Selection, lifecycles};
 use crate::sql::{BUCKET, Described, NativePartition, Runs, SourceSql, Sums, TimeKind, catalogue};
 
 /// What was read, with what is needed to say and to do something about it.
@@ -21,6 +20,8 @@ pub(crate) struct Observed {
     /// How each table is asked, in the order of the inventory's sources.
     pub(crate) sources: Vec<SourceSql>,
     pub(crate) notes: Vec<String>,
+    /// The policies of the tables that are planned, one for each.
+    pub(crate) policies: Vec<TablePolicy>,
 }
 
 /// Observes what `manifest` is about.
@@ -29,12 +30,15 @@ pub(crate) async fn observe(
     records: &Records,
     history: &History,
     manifest: &Manifest,
+    selection: &Selection,
     now: DateTime<Utc>,
 ) -> Result<Observed> {
     let mut observed = Observed::default();
     observed.inventory.last_applied = history.last_applied;
     let mut session = db.session().await?;
-    for lifecycle in lifecycles(manifest) {
+    observed.inventory.tables = catalogue::tables(&mut *session).await?;
+    let policies = selection.of(resolve(manifest, &observed.inventory.tables)?)?;
+    for lifecycle in lifecycles(&policies) {
         let known = match lifecycle.rolled {
             // A rollup's table keeps time as its source does, also before it exists.
             Some(rollup) => Some(kind_of_source(&observed, &lifecycle, rollup)?),
@@ -42,14 +46,15 @@ pub(crate) async fn observe(
         };
         observe_table(&mut *session, records, history, &lifecycle, known, now, &mut observed).await?;
     }
+    observed.policies = policies;
     Ok(observed)
 }
 
 fn kind_of_source(observed: &Observed, lifecycle: &Lifecycle<'_>, rollup: &Rollup) -> Result<TimeKind> {
-    let from = rollup.from.as_ref().unwrap_or(&lifecycle.policy.table);
+    let from = rollup.from.as_ref().unwrap_or(&lifecycle.of.table);
     let source = observed.sources.iter().find(|source| source.table == *from);
     source
-        .map(|source| source.kind)
+        .map(|source| source.kind.clone())
         .ok_or_else(|| Error::failed(format!("`{from}` was not observed before `{}`", rollup.target)))
 }
 
@@ -76,7 +81,7 @@ async fn observe_table(
     let column = described.column(table, &time.column)?;
     let (kind, note) = match known {
         Some(kind) => (kind, None),
-        None => catalogue::time_kind(session.engine(), table, column, time.meaning)?,
+        None => catalogue::time_kind(session.engine(), table, column, time.meaning.as_ref())?,
     };
     observed.notes.extend(note);
     let singles =
@@ -98,12 +103,13 @@ async fn observe_table(
     let removed = history.removed(table);
     let side_effects = described.side_effects;
     observed.inventory.sources.push(Source {
-        table: table.clone(),
         partitions,
         native,
         rollups,
         removed,
         side_effects,
+        obstacle: described.obstacle,
+        ..Source::empty(table.clone())
     });
     observed.sources.push(sql);
     Ok(())
@@ -133,16 +139,14 @@ async fn observe_missing(
         kind,
         singles: Vec::new(),
     };
-    let removed = Default::default();
-    let (partitions, side_effects) = (Vec::new(), Vec::new());
-    observed.inventory.sources.push(Source { table, partitions, native: false, rollups, removed, side_effects });
+    observed.inventory.sources.push(Source { rollups, ..Source::empty(table) });
     observed.sources.push(sql);
     Ok(())
 }
 
 fn time_of(lifecycle: &Lifecycle<'_>) -> TimeColumn {
     match lifecycle.rolled {
-        Some(_) => TimeColumn { column: Ident::literal(BUCKET), meaning: None },
+        Some(_) => TimeColumn { column: Ident::literal(BUCKET), meaning: None, width: None },
         None => lifecycle.policy.time.clone(),
     }
 }
@@ -203,11 +207,13 @@ async fn slices(
         u64::try_from(bytes).ok()
     };
     let partition = |(start, rows): &(DateTime<Utc>, u64)| Partition {
-        name: PartitionName::Slice,
+        id: None,
         start: Some(*start),
         end: boundaries.get(boundaries.partition_point(|at| at <= start)).copied(),
         rows: Some(*rows),
         bytes: share(*rows),
+        unknown: None,
+        detached: false,
     };
     Ok(counted.iter().map(partition).collect())
 }
@@ -220,17 +226,22 @@ async fn native_partitions(
     found: Vec<NativePartition>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Partition>> {
-    let cutoff = lifecycle.cutoff(now)?;
+    let cutoff = lifecycle.first_cutoff(now)?;
     let mut partitions = Vec::with_capacity(found.len());
     for native in found {
         let may_go = cutoff.zip(native.end).is_some_and(|(cutoff, end)| end <= cutoff);
-        let rows = if may_go { Some(sql.count_all(session, &native.name).await?) } else { None };
+        let rows = match &native.id {
+            PartitionId::Table(name) if may_go => Some(sql.count_all(session, name).await?),
+            _ => None,
+        };
         partitions.push(Partition {
-            name: PartitionName::Table(Arc::new(native.name)),
+            id: Some(native.id),
             start: native.start,
             end: native.end,
+            unknown: native.unknown,
             rows,
             bytes: native.bytes,
+            detached: false,
         });
     }
     Ok(partitions)
@@ -259,7 +270,7 @@ async fn rollup_state(
     let recorded = records.of(&rollup.target, &lifecycle.cut(rollup)).await?;
     let boundaries = match span {
         Some((first, last)) => {
-            let buckets = rollup.every.boundaries(lifecycle.zone, first, last + TimeDelta::microseconds(1));
+            let buckets = rollup.every.boundaries(lifecycle.zone_of(rollup), first, last + TimeDelta::microseconds(1));
             piece_bounds(lifecycle, buckets, native)
         }
         None => Vec::new(),
@@ -274,7 +285,7 @@ async fn rollup_state(
         })
         .collect();
     // Where something may go and a record says what it was, its values are compared, too, not only its rows.
-    if let (Some(cutoff), false) = (lifecycle.cutoff(now)?, recorded.is_empty()) {
+    if let (Some(cutoff), false) = (lifecycle.first_cutoff(now)?, recorded.is_empty()) {
         let last = boundaries.partition_point(|at| *at <= cutoff);
         let sums = Sums {
             columns: lifecycle.policy.columns_of(rollup),

@@ -6,8 +6,8 @@ use clusterkeep_core::Result;
 use clusterkeep_core::age::Age;
 use clusterkeep_core::sql::TableName;
 
-use super::rollups::lifecycles;
-use crate::model::Manifest;
+use super::lifecycle::lifecycles;
+use crate::model::TablePolicy;
 
 /// The cutoff of one table: what ended at or before it may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub struct Cutoff {
 /// # Errors
 ///
 /// An age that leads out of the calendar.
-pub fn cutoffs(manifest: &Manifest, now: DateTime<Utc>) -> Result<Vec<Cutoff>> {
-    lifecycles(manifest)
+pub fn cutoffs(policies: &[TablePolicy], now: DateTime<Utc>) -> Result<Vec<Cutoff>> {
+    lifecycles(policies)
         .filter_map(|lifecycle| lifecycle.drop_after.map(|age| (lifecycle, age)))
         .map(|(lifecycle, age)| {
             let at = age.before(now, lifecycle.zone)?;

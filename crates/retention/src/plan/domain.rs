@@ -9,8 +9,9 @@ use clusterkeep_core::sql::TableName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::Share;
-use crate::text::grouped;
+use crate::model::{Bytes, Share};
+use crate::observe::{PartitionId, Unknown};
+use crate::text::{grouped, size};
 
 /// Plans of the kind `retention`.
 #[derive(Debug, Clone)]
@@ -46,8 +47,8 @@ pub enum Part {
         /// The first instant after it.
         end: DateTime<Utc>,
     },
-    /// A partition that is a table of its own.
-    Partition(Arc<TableName>),
+    /// One of the engine's own partitions.
+    Partition(PartitionId),
 }
 
 impl fmt::Display for Object {
@@ -74,6 +75,10 @@ pub enum Decision {
     Keep,
     /// It goes.
     Drop,
+    /// It is taken out of its table, and stays as a table of its own.
+    Detach,
+    /// Rows that came late are added to what is kept of their bucket, and go.
+    Merge,
     /// Buckets of a rollup are made.
     Build,
     /// It would go, and a guard rail stops that.
@@ -84,7 +89,7 @@ impl Decide for Decision {
     fn class(self) -> Class {
         match self {
             Self::Keep => Class::Keep,
-            Self::Drop | Self::Build => Class::Act,
+            Self::Drop | Self::Detach | Self::Merge | Self::Build => Class::Act,
             Self::Refuse => Class::Refuse,
         }
     }
@@ -95,6 +100,8 @@ impl fmt::Display for Decision {
         f.write_str(match self {
             Self::Keep => "keep",
             Self::Drop => "drop",
+            Self::Detach => "detach",
+            Self::Merge => "merge",
             Self::Build => "build",
             Self::Refuse => "refuse",
         })
@@ -124,7 +131,28 @@ pub enum Reason {
     /// Nothing says when it goes.
     NoExpiry,
     /// Its end is not known.
-    UnknownEnd,
+    UnknownEnd {
+        /// Why.
+        why: Unknown,
+    },
+    /// Somebody holds it.
+    Held {
+        /// The hold.
+        id: String,
+        /// Who answers for it.
+        owner: String,
+        /// Why.
+        why: String,
+        /// When it ends by itself; never where this is missing.
+        until: Option<DateTime<Utc>>,
+    },
+    /// A hold on it has expired; it stays for the run that finds that out.
+    HoldExpired {
+        /// The hold.
+        id: String,
+        /// When it expired.
+        at: DateTime<Utc>,
+    },
     /// It lies outside of what was selected.
     NotSelected,
     /// A rollup that it feeds has a bucket that is not complete yet.
@@ -161,6 +189,42 @@ pub enum Reason {
         /// What is allowed.
         allowed: Share,
     },
+    /// More rows or partitions would go within 24 hours than the guard allows.
+    CapExceeded {
+        /// How many would go, with what went in the last 24 hours.
+        count: u64,
+        /// Counted in what.
+        unit: ShareUnit,
+        /// How many are allowed.
+        allowed: u64,
+    },
+    /// More bytes would go within 24 hours than the guard allows.
+    BytesExceeded {
+        /// How many would go, with what went in the last 24 hours.
+        bytes: u64,
+        /// What is allowed.
+        #[schemars(with = "String")]
+        allowed: Bytes,
+    },
+    /// A limit in bytes or rows is set, and how many would go is not known.
+    NotMeasured {
+        /// Counted in what.
+        unit: ShareUnit,
+    },
+    /// This machine's clock and the server's differ too much to know what is old.
+    ClocksDiffer {
+        /// How far the server is ahead, in milliseconds.
+        ahead_ms: i64,
+    },
+    /// A pattern has newly begun to match the table, and nobody has acknowledged that yet.
+    NewlyMatched,
+    /// This version of the server is known to damage such tables.
+    BadServer {
+        /// The version, and what is known of it.
+        what: String,
+    },
+    /// The column of time has no index, so that each slice would read the whole table.
+    NoIndex,
     /// The plan is for an instant before the newest one that was applied.
     ClockBehind {
         /// The newest one that was applied.
@@ -188,6 +252,8 @@ pub enum ShareUnit {
     Rows,
     /// Partitions or slices.
     Partitions,
+    /// Bytes, as the engine estimates them.
+    Bytes,
 }
 
 impl fmt::Display for Reason {
@@ -205,7 +271,17 @@ impl fmt::Display for Reason {
             Self::EndsAfterCutoff { .. } => f.write_str("ends after the cutoff"),
             Self::Newest => f.write_str("newest slice"),
             Self::NoExpiry => f.write_str("nothing says that it goes"),
-            Self::UnknownEnd => f.write_str("its end is not known"),
+            Self::UnknownEnd { why } => write!(f, "its end is not known: {why}"),
+            Self::Held { id, owner, why, until } => {
+                write!(f, "held by {owner} ({id}): {why}")?;
+                until
+                    .map_or(Ok(()), |until| write!(f, ", until {}", until.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+            }
+            Self::HoldExpired { id, at } => write!(
+                f,
+                "the hold {id} on it expired at {}: it stays for one more run",
+                at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+            ),
             Self::NotSelected => f.write_str("outside of what was selected"),
             Self::NeededBy { rollup, until } => {
                 write!(f, "{rollup} needs it until {}", until.to_rfc3339_opts(SecondsFormat::AutoSi, true))
@@ -223,10 +299,6 @@ impl fmt::Display for Reason {
                 write!(f, "{rollup} was made from {recorded} rows, {now} are there now")
             }
             Self::ShareExceeded { part, whole, unit, allowed } => {
-                let unit = match unit {
-                    ShareUnit::Rows => "rows",
-                    ShareUnit::Partitions => "partitions",
-                };
                 let (part, whole) = (grouped(*part), grouped(*whole));
                 write!(f, "{part} of {whole} {unit} would go within 24 hours, the guard allows {allowed}")
             }
@@ -234,9 +306,36 @@ impl fmt::Display for Reason {
                 let last = last_applied.to_rfc3339_opts(SecondsFormat::AutoSi, true);
                 write!(f, "the plan is for a time before {last}, which was applied already: is a clock wrong?")
             }
+            Self::CapExceeded { count, unit, allowed } => {
+                let (count, allowed) = (grouped(*count), grouped(*allowed));
+                write!(f, "{count} {unit} would go within 24 hours, the guard allows {allowed}")
+            }
+            Self::BytesExceeded { bytes, allowed } => {
+                write!(f, "{} would go within 24 hours, the guard allows {allowed}", size(*bytes))
+            }
+            Self::NotMeasured { unit } => write!(f, "how many {unit} would go is not known, and the guard limits them"),
+            Self::ClocksDiffer { ahead_ms } => {
+                let (by, how) = (ahead_ms.unsigned_abs(), if *ahead_ms < 0 { "behind" } else { "ahead of" });
+                write!(f, "the server's clock is {by} ms {how} this machine's: what is old can't be known")
+            }
+            Self::NewlyMatched => f.write_str("newly matched: nobody has acknowledged that this policy is about it"),
+            Self::BadServer { what } => f.write_str(what),
+            Self::NoIndex => {
+                f.write_str("no index begins with the column of time: each slice would read the whole table")
+            }
             Self::SideEffects { what } => write!(f, "deleting would also set off {}", what.join(", ")),
             Self::BucketsMissing { buckets, source } => write!(f, "{buckets} buckets to be made from {source}"),
         }
+    }
+}
+
+impl fmt::Display for ShareUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rows => "rows",
+            Self::Partitions => "partitions",
+            Self::Bytes => "bytes",
+        })
     }
 }
 
@@ -247,9 +346,9 @@ pub struct Detail {
     #[schemars(with = "String")]
     pub table: Arc<TableName>,
     /// The partition's own name, where it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     #[schemars(with = "Option<String>")]
-    pub partition: Option<Arc<TableName>>,
+    pub partition: Option<PartitionId>,
     /// The first instant that is in it; missing where it is not known.
     pub start: Option<DateTime<Utc>>,
     /// The first instant after it; missing where it is not known.
@@ -286,12 +385,31 @@ pub enum Action {
         /// From what.
         table: TableName,
     },
-    /// Drops a partition whole.
+    /// Drops a partition that is a table of its own (PostgreSQL).
     DropPartition {
         /// Of what.
         table: TableName,
         /// Which.
         partition: TableName,
+        /// Whether it was taken out of its table before.
+        detached: bool,
+    },
+    /// Drops partitions by name or key, in one statement (MariaDB/MySQL, CrateDB).
+    DropPartitions {
+        /// Of what.
+        table: TableName,
+    },
+    /// Takes a partition out of its table (PostgreSQL).
+    DetachPartition {
+        /// Out of what.
+        table: TableName,
+        /// Which.
+        partition: TableName,
+    },
+    /// Adds rows that came late to what is kept of their bucket, and deletes them, in one transaction.
+    MergeLate {
+        /// Where the rows are.
+        source: TableName,
     },
 }
 
@@ -301,6 +419,16 @@ impl fmt::Display for Action {
             Self::Downsample { target, buckets, .. } => write!(f, "build {buckets} buckets of {target}"),
             Self::DeleteSlices { table } => write!(f, "delete slices of {table}"),
             Self::DropPartition { partition, .. } => write!(f, "drop {partition}"),
+            Self::DropPartitions { table } => write!(f, "drop partitions of {table}"),
+            Self::DetachPartition { partition, .. } => write!(f, "detach {partition}"),
+            Self::MergeLate { source } => write!(f, "merge late rows of {source}"),
         }
+    }
+}
+
+fn as_text<S: serde::Serializer>(id: &Option<PartitionId>, serializer: S) -> Result<S::Ok, S::Error> {
+    match id {
+        Some(id) => serializer.collect_str(id),
+        None => serializer.serialize_none(),
     }
 }

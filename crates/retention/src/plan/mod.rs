@@ -5,19 +5,22 @@
 mod cutoff;
 mod domain;
 mod guards;
+mod holds;
+mod lifecycle;
 mod rollups;
 mod steps;
 mod verdicts;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{Plan, PlanHasher};
+use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
 pub use cutoff::{Cutoff, cutoffs};
-pub use domain::{Action, Decision, Detail, Domain, Object, Part, Reason};
-pub(crate) use rollups::{Lifecycle, lifecycles};
+pub use domain::{Action, Decision, Detail, Domain, Object, Part, Reason, ShareUnit};
+pub(crate) use lifecycle::{Lifecycle, lifecycles};
 
-use crate::model::Manifest;
+use crate::model::{Manifest, TablePolicy, Tag, resolve};
 use crate::observe::Inventory;
 
 /// What part of a manifest is planned: everything by default.
@@ -27,6 +30,39 @@ pub struct Selection {
     pub from: Option<DateTime<Utc>>,
     /// Only intervals that end at or before this instant go.
     pub until: Option<DateTime<Utc>>,
+    /// Only these tables; all of the manifest, where none is named.
+    pub tables: Vec<TableName>,
+    /// Only tables that have all of these tags.
+    pub tags: Vec<Tag>,
+    /// Whether a schedule asks, and not a person: what nobody has ever acknowledged is refused then.
+    pub unattended: bool,
+}
+
+impl Selection {
+    /// The policies that are planned: those of the selected tables.
+    ///
+    /// # Errors
+    ///
+    /// The selection matches nothing.
+    pub fn of(&self, policies: Vec<TablePolicy>) -> Result<Vec<TablePolicy>> {
+        let named = |policy: &TablePolicy| {
+            self.tables.is_empty()
+                || self.tables.iter().any(|table| {
+                    policy.table == *table || policy.policy.rollups().any(|rollup| rollup.target == *table)
+                })
+        };
+        let chosen: Vec<_> = policies
+            .into_iter()
+            .filter(|policy| named(policy) && self.tags.iter().all(|tag| policy.tags.contains(tag)))
+            .collect();
+        if chosen.is_empty() {
+            let tables = self.tables.iter().map(|table| format!("table `{table}`"));
+            let wanted: Vec<_> = tables.chain(self.tags.iter().map(|tag| format!("tag `{tag}`"))).collect();
+            return Err(Error::input(format!("no policy is about {}", wanted.join(" and ")))
+                .with_hint("a selection that matches nothing is taken for a mistake"));
+        }
+        Ok(chosen)
+    }
 }
 
 /// Plans `manifest` against what is there, as of `now`.
@@ -49,22 +85,24 @@ pub fn plan(
             hasher.instant(at);
         });
     }
+    let policies = selection.of(resolve(manifest, &inventory.tables)?)?;
     let mut verdicts = Vec::with_capacity(inventory.sources.iter().map(|source| source.partitions.len() + 1).sum());
     let mut steps = steps::Steps::new(hasher);
     // What is made comes first, of all tables: what goes rests on it.
     let mut planned = Vec::new();
-    for lifecycle in lifecycles(manifest) {
+    for lifecycle in lifecycles(&policies) {
         let Some(source) = inventory.sources.iter().find(|source| source.table == *lifecycle.table) else { continue };
-        let cutoff = lifecycle.cutoff(now)?;
-        steps.cutoff(&lifecycle, cutoff);
+        let cutoffs = verdicts::Times { now, drop: lifecycle.cutoff(now)?, detach: lifecycle.detach_cutoff(now)? };
+        steps.cutoffs(&lifecycle, cutoffs);
         let built = rollups::plan_rollups(&lifecycle, source, now, &mut verdicts, &mut steps)?;
-        planned.push((lifecycle, source, cutoff, built));
+        planned.push((lifecycle, source, cutoffs, built));
     }
-    let behind = inventory.last_applied.filter(|last| now < *last);
-    for (lifecycle, source, cutoff, built) in planned {
+    let checks = guards::Checks::of(inventory, selection, now);
+    for (lifecycle, source, times, built) in planned {
         let first = verdicts.len();
-        verdicts::decide(&lifecycle, source, verdicts::Times { now, cutoff }, selection, &built, &mut verdicts);
-        guards::apply(&lifecycle, source, behind, &mut verdicts[first..]);
+        verdicts::decide(&lifecycle, source, times, selection, &built, &mut verdicts);
+        holds::apply(&lifecycle, &inventory.holds, now, &mut verdicts[first..]);
+        guards::apply(&lifecycle, source, &checks, &mut verdicts[first..]);
         steps.drops(&lifecycle, source, &verdicts[first..]);
     }
     let (steps, hash) = steps.finish();

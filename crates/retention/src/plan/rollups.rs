@@ -4,77 +4,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use clusterkeep_core::age::Age;
 use clusterkeep_core::civil::Every;
 use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
 use super::domain::{Decision, Detail, Domain, Object, Part, Reason};
+use super::lifecycle::Lifecycle;
 use super::steps::Steps;
-use crate::model::{Guard, Keep, Manifest, Policy, Rollup};
+use crate::model::Rollup;
 use crate::observe::{Piece, RollupState, Source};
-
-/// The life cycle of one table, raw or rolled up: what is made from it, and when its own rows go.
-#[derive(Debug, Clone)]
-pub(crate) struct Lifecycle<'a> {
-    pub(crate) policy: &'a Policy,
-    /// The rollup that the table is, where it is one.
-    pub(crate) rolled: Option<&'a Rollup>,
-    pub(crate) table: &'a TableName,
-    pub(crate) zone: Tz,
-    pub(crate) drop_after: Option<Age>,
-    pub(crate) guard: &'a Guard,
-    /// The rollups that are made from it directly.
-    pub(crate) rollups: Vec<&'a Rollup>,
-}
-
-impl Lifecycle<'_> {
-    /// The width of the slices of a table without partitions of its own.
-    pub(crate) fn slice(&self) -> Every {
-        self.rolled.map_or_else(|| self.policy.slice.unwrap_or(Every::Day), |rollup| rollup.every)
-    }
-
-    /// How the buckets of a rollup are cut, in words that its record keeps.
-    pub(crate) fn cut(&self, rollup: &Rollup) -> String {
-        format!("{} in {}", rollup.every, self.zone.name())
-    }
-
-    pub(crate) fn cutoff(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
-        self.drop_after.map(|age| age.before(now, self.zone)).transpose()
-    }
-}
-
-/// The life cycles of a manifest: each raw table, then the rollups that expire or feed another, finer before coarser.
-pub(crate) fn lifecycles(manifest: &Manifest) -> impl Iterator<Item = Lifecycle<'_>> {
-    manifest.tables.iter().flat_map(|policy| {
-        let zone = manifest.zone_of(policy);
-        let fed_by =
-            |source: Option<&TableName>| policy.rollups().filter(|r| r.from.as_ref() == source).collect::<Vec<_>>();
-        let raw = Lifecycle {
-            policy,
-            rolled: None,
-            table: &policy.table,
-            zone,
-            drop_after: policy.dropped_after(),
-            guard: &policy.guard,
-            rollups: fed_by(None),
-        };
-        let rolled = policy.rollups().map(move |rollup| Lifecycle {
-            policy,
-            rolled: Some(rollup),
-            table: &rollup.target,
-            zone,
-            drop_after: match rollup.keep {
-                Keep::For(age) => Some(age),
-                Keep::Forever => None,
-            },
-            guard: &policy.guard,
-            rollups: policy.rollups().filter(|other| other.from.as_ref() == Some(&rollup.target)).collect(),
-        });
-        std::iter::once(raw).chain(rolled.filter(|l| l.drop_after.is_some() || !l.rollups.is_empty()))
-    })
-}
 
 /// What is planned for one rollup.
 #[derive(Debug, Clone)]
@@ -113,7 +52,7 @@ pub(super) fn plan_rollups(
                 end: Some(last.1),
                 rows: None,
                 bytes: None,
-                policy: lifecycle.policy.table.to_string().into(),
+                policy: lifecycle.policy.about().into(),
             };
             let object = Object { table, part: Part::Whole };
             verdicts.push(Verdict { object, verdict: Decision::Build, reason, detail });
@@ -131,7 +70,7 @@ fn plan_rollup(
     made_by_this_plan: &[(DateTime<Utc>, DateTime<Utc>)],
     now: DateTime<Utc>,
 ) -> Buckets {
-    let (every, zone) = (rollup.every, lifecycle.zone);
+    let (every, zone) = (rollup.every, lifecycle.zone_of(rollup));
     let mut buckets = Buckets { target: rollup.target.clone(), every, zone, build: Vec::new(), blocked: Vec::new() };
     let changes = |start: DateTime<Utc>, end: DateTime<Utc>| {
         made_by_this_plan.iter().any(|(from, until)| *from < end && start < *until)
@@ -148,7 +87,7 @@ fn plan_rollup(
     starts.dedup();
     for start in starts {
         let end = every.end_of(zone, start);
-        if end > now {
+        if lifecycle.complete(end) > now {
             continue;
         }
         let within = |pieces: &[Piece]| {

@@ -1,18 +1,24 @@
 //! The work of a plan: rollups first, then what may go, in small units; and the hash over all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{PlanHash, PlanHasher, Step, StepId, Verdict};
 use clusterkeep_core::sql::TableName;
 
 use super::domain::{Action, Decision, Domain, Object, Part};
-use super::rollups::{Buckets, Lifecycle};
-use crate::observe::Source;
+use super::lifecycle::Lifecycle;
+use super::rollups::Buckets;
+use super::verdicts::Times;
+use crate::observe::{PartitionId, Source};
 
 /// The most slices that one step deletes, and the most rows unless a slice alone has more.
 const SLICES: usize = 32;
 const ROWS: u64 = 20_000;
+
+/// The most partitions that one statement names: one statement for many is several times as fast as one for each, and one
+/// that names thousands would be no small unit.
+const PARTITIONS: usize = 200;
 
 /// The most buckets that one step makes.
 const BUCKETS: usize = 1024;
@@ -45,12 +51,14 @@ impl Steps {
         self.builds.get(table).cloned().unwrap_or_default()
     }
 
-    /// Takes the cutoff of a table into the hash.
-    pub(super) fn cutoff(&mut self, lifecycle: &Lifecycle<'_>, cutoff: Option<DateTime<Utc>>) {
+    /// Takes the cutoffs of a table into the hash.
+    pub(super) fn cutoffs(&mut self, lifecycle: &Lifecycle<'_>, times: Times) {
         self.hasher.text(&lifecycle.table.to_string()).text(lifecycle.zone.name());
-        self.hasher.optional(cutoff, |hasher, at| {
-            hasher.instant(at);
-        });
+        for cutoff in [times.drop, times.detach] {
+            self.hasher.optional(cutoff, |hasher, at| {
+                hasher.instant(at);
+            });
+        }
     }
 
     /// The buckets of `table` that this plan makes.
@@ -90,16 +98,25 @@ impl Steps {
     /// Adds the steps that let go what was decided to go.
     pub(super) fn drops(&mut self, lifecycle: &Lifecycle<'_>, source: &Source, verdicts: &[Verdict<Domain>]) {
         let needs: Vec<StepId> = lifecycle.rollups.iter().flat_map(|rollup| self.that_make(&rollup.target)).collect();
-        let drops = verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop);
+        let drops = verdicts.iter().filter(|verdict| matches!(verdict.verdict, Decision::Drop | Decision::Detach));
+        let mut together: Vec<Object> = Vec::new();
+        let detached = source.partitions.iter().filter(|partition| partition.detached);
+        let gone: BTreeSet<_> = detached.filter_map(|partition| partition.id.as_ref()).collect();
         self.hasher.text(&lifecycle.table.to_string()).number(u64::from(source.native));
         let mut open: Option<(Vec<Object>, u64)> = None;
         let mut count = 0;
         for verdict in drops {
             count += 1;
             self.fact(verdict);
-            if let Part::Partition(partition) = &verdict.object.part {
-                let (table, partition) = (lifecycle.table.clone(), (**partition).clone());
-                self.push(Action::DropPartition { table, partition }, vec![verdict.object.clone()], needs.clone());
+            if let Part::Partition(id) = &verdict.object.part {
+                match id {
+                    PartitionId::Table(partition) => {
+                        let detached = gone.contains(id);
+                        let action = of_table(lifecycle, verdict, partition, detached);
+                        self.push(action, vec![verdict.object.clone()], needs.clone());
+                    }
+                    PartitionId::Name(_) | PartitionId::Key(_) => together.push(verdict.object.clone()),
+                }
                 continue;
             }
             let rows = verdict.detail.rows.unwrap_or(ROWS);
@@ -116,18 +133,32 @@ impl Steps {
             }
         }
         if let Some((objects, _)) = open {
-            self.push(Action::DeleteSlices { table: lifecycle.table.clone() }, objects, needs);
+            self.push(Action::DeleteSlices { table: lifecycle.table.clone() }, objects, needs.clone());
+        }
+        for objects in together.chunks(PARTITIONS) {
+            let action = Action::DropPartitions { table: lifecycle.table.clone() };
+            self.push(action, objects.to_vec(), needs.clone());
         }
         self.hasher.number(count);
     }
 
     /// Takes the facts in that a drop rests on: identity, bounds and the number of rows.
     fn fact(&mut self, verdict: &Verdict<Domain>) {
-        if let Part::Partition(name) = &verdict.object.part {
-            self.hasher.optional(name.schema.as_ref(), |hasher, schema| {
-                hasher.text(schema.as_str());
-            });
-            self.hasher.text(name.name.as_str());
+        self.hasher.number(u64::from(verdict.verdict == Decision::Detach));
+        match &verdict.object.part {
+            Part::Partition(PartitionId::Table(name)) => {
+                self.hasher.optional(name.schema.as_ref(), |hasher, schema| {
+                    hasher.text(schema.as_str());
+                });
+                self.hasher.text(name.name.as_str());
+            }
+            Part::Partition(PartitionId::Name(name)) => {
+                self.hasher.text(name.as_str());
+            }
+            Part::Partition(PartitionId::Key(key)) => {
+                self.hasher.text(&key.ident);
+            }
+            Part::Slice { .. } | Part::Whole => {}
         }
         for bound in [verdict.detail.start, verdict.detail.end] {
             self.hasher.optional(bound, |hasher, at| {
@@ -143,4 +174,13 @@ impl Steps {
     pub(super) fn finish(self) -> (Vec<Step<Domain>>, PlanHash) {
         (self.steps, self.hasher.finish())
     }
+}
+
+/// What is done to a partition that is a table of its own.
+fn of_table(lifecycle: &Lifecycle<'_>, verdict: &Verdict<Domain>, partition: &TableName, detached: bool) -> Action {
+    let (table, partition) = (lifecycle.table.clone(), partition.clone());
+    if verdict.verdict == Decision::Detach {
+        return Action::DetachPartition { table, partition };
+    }
+    Action::DropPartition { table, partition, detached }
 }

@@ -8,8 +8,9 @@ use clusterkeep_core::sql::TableName;
 
 use super::Selection;
 use super::domain::{Decision, Detail, Domain, Object, Part, Reason};
-use super::rollups::{Buckets, Lifecycle};
-use crate::observe::{Partition, PartitionName, Source};
+use super::lifecycle::Lifecycle;
+use super::rollups::Buckets;
+use crate::observe::{Partition, Source, Unknown};
 
 /// The instants that a verdict goes by.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +18,9 @@ pub(super) struct Times {
     /// What the plan is for.
     pub(super) now: DateTime<Utc>,
     /// What ended at or before it may go; `None` where nothing does.
-    pub(super) cutoff: Option<DateTime<Utc>>,
+    pub(super) drop: Option<DateTime<Utc>>,
+    /// What ended at or before it is taken out of its table; `None` where nothing is.
+    pub(super) detach: Option<DateTime<Utc>>,
 }
 
 /// Decides on each partition of `source`, in the order of their bounds.
@@ -32,21 +35,18 @@ pub(super) fn decide(
     let order = in_order(&source.partitions);
     let newest = newest_from(&order, lifecycle.guard.keep_newest.get() as usize);
     let table = Arc::new(lifecycle.table.clone());
-    let policy: Arc<str> = lifecycle.policy.table.to_string().into();
+    let policy: Arc<str> = lifecycle.policy.about().into();
     let after: Arc<[TableName]> = rollups.iter().map(|rollup| rollup.target.clone()).collect();
     verdicts.reserve(order.len());
     for partition in order {
-        let (verdict, reason) = decide_one(partition, times, newest, selection, rollups, &after);
+        let (verdict, reason) = decide_one(lifecycle, partition, times, newest, selection, rollups, &after);
         verdicts.push(Verdict {
             object: object(&table, partition),
             verdict,
             reason,
             detail: Detail {
                 table: Arc::clone(&table),
-                partition: match &partition.name {
-                    PartitionName::Table(name) => Some(Arc::clone(name)),
-                    PartitionName::Slice => None,
-                },
+                partition: partition.id.clone(),
                 start: partition.start,
                 end: partition.end,
                 rows: partition.rows,
@@ -63,15 +63,15 @@ fn in_order(partitions: &[Partition]) -> Vec<&Partition> {
     let number = |at: Option<DateTime<Utc>>| at.map_or(i64::MIN, |at| at.timestamp_micros());
     let mut keys: Vec<(i64, i64, &Partition)> =
         partitions.iter().map(|partition| (number(partition.start), number(partition.end), partition)).collect();
-    keys.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.name.cmp(&b.2.name)));
+    keys.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.id.cmp(&b.2.id)));
     keys.into_iter().map(|(_, _, partition)| partition).collect()
 }
 
 fn object(table: &Arc<TableName>, partition: &Partition) -> Object {
-    let part = match (&partition.name, partition.start, partition.end) {
-        (PartitionName::Table(name), ..) => Part::Partition(Arc::clone(name)),
-        (PartitionName::Slice, Some(start), Some(end)) => Part::Slice { start, end },
-        (PartitionName::Slice, ..) => Part::Whole,
+    let part = match (&partition.id, partition.start, partition.end) {
+        (Some(id), ..) => Part::Partition(id.clone()),
+        (None, Some(start), Some(end)) => Part::Slice { start, end },
+        (None, ..) => Part::Whole,
     };
     Object { table: Arc::clone(table), part }
 }
@@ -93,6 +93,7 @@ fn newest_from(order: &[&Partition], count: usize) -> Option<DateTime<Utc>> {
 }
 
 fn decide_one(
+    lifecycle: &Lifecycle<'_>,
     partition: &Partition,
     times: Times,
     newest: Option<DateTime<Utc>>,
@@ -101,30 +102,41 @@ fn decide_one(
     after: &Arc<[TableName]>,
 ) -> (Decision, Reason) {
     let keep = |reason| (Decision::Keep, reason);
-    let Some(end) = partition.end else { return keep(Reason::UnknownEnd) };
+    let Some(end) = partition.end else {
+        return keep(Reason::UnknownEnd { why: partition.unknown.unwrap_or(Unknown::Unbounded) });
+    };
     if partition.rows != Some(0) && newest.is_some_and(|newest| end >= newest) {
         return keep(Reason::Newest);
     }
-    let Some(cutoff) = times.cutoff else { return keep(Reason::NoExpiry) };
-    if end > cutoff {
-        return keep(Reason::EndsAfterCutoff { cutoff });
-    }
+    let drop = times.drop.filter(|cutoff| end <= *cutoff).map(|cutoff| (Decision::Drop, cutoff));
+    // What goes does not have to be taken out first, and what was taken out is not taken out again.
+    let detach = times.detach.filter(|cutoff| end <= *cutoff && partition.id.is_some() && !partition.detached);
+    let Some((decision, cutoff)) = drop.or(detach.map(|cutoff| (Decision::Detach, cutoff))) else {
+        let next = if partition.detached { times.drop } else { times.detach.max(times.drop) };
+        return keep(next.map_or(Reason::NoExpiry, |cutoff| Reason::EndsAfterCutoff { cutoff }));
+    };
     let starts_before = |from: DateTime<Utc>| partition.start.is_none_or(|start| start < from);
     if selection.from.is_some_and(starts_before) || selection.until.is_some_and(|until| end > until) {
         return keep(Reason::NotSelected);
     }
     for rollup in rollups {
-        if let Some(reason) = gate(partition, end, times.now, rollup) {
+        if let Some(reason) = gate(lifecycle, partition, end, times.now, rollup) {
             return keep(reason);
         }
     }
-    (Decision::Drop, Reason::EndedBeforeCutoff { cutoff, after: Arc::clone(after) })
+    (decision, Reason::EndedBeforeCutoff { cutoff, after: Arc::clone(after) })
 }
 
 /// Why a partition must stay for the sake of a rollup that is made from it.
-fn gate(partition: &Partition, end: DateTime<Utc>, now: DateTime<Utc>, rollup: &Buckets) -> Option<Reason> {
+fn gate(
+    lifecycle: &Lifecycle<'_>,
+    partition: &Partition,
+    end: DateTime<Utc>,
+    now: DateTime<Utc>,
+    rollup: &Buckets,
+) -> Option<Reason> {
     let last = rollup.every.start_of(rollup.zone, end - chrono::TimeDelta::microseconds(1));
-    let complete = rollup.every.end_of(rollup.zone, last);
+    let complete = lifecycle.complete(rollup.every.end_of(rollup.zone, last));
     if complete > now {
         return Some(Reason::NeededBy { rollup: rollup.target.clone(), until: complete });
     }

@@ -48,12 +48,12 @@ impl Runs {
     /// Appends the expression for the start of the bucket that `column` is in, in the column's own kind.
     ///
     /// It means something only between the first and the last boundary.
-    pub(crate) fn push(&self, sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
+    pub(crate) fn push(&self, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
         push(&self.0, sql, column, kind);
     }
 }
 
-fn push(runs: &[Run], sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
+fn push(runs: &[Run], sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
     if let [run] = runs {
         return push_run(run, sql, column, kind);
     }
@@ -67,11 +67,11 @@ fn push(runs: &[Run], sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
     sql.push(" END");
 }
 
-fn push_run(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
+fn push_run(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
     match kind {
-        TimeKind::Meant(meaning) if let Some(per_second) = meaning.per_second() => {
+        TimeKind::Count(count) => {
             // Within the run the difference is never negative: division rounds down on every engine.
-            let width = run.width.num_seconds() * per_second;
+            let width = run.width.num_microseconds().unwrap_or(i64::MAX) / count.unit.micros();
             push_instant(sql, run.from, kind);
             sql.push(" + (").ident(column).push(" - ");
             push_instant(sql, run.from, kind);
@@ -87,7 +87,7 @@ fn push_run(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: TimeKind) {
 }
 
 /// Numbers go in as text, so that a planner sees constants; other kinds as parameters.
-fn push_instant(sql: &mut SqlBuilder, instant: DateTime<Utc>, kind: TimeKind) {
+fn push_instant(sql: &mut SqlBuilder, instant: DateTime<Utc>, kind: &TimeKind) {
     let value = kind.value(instant);
     match value.as_i64() {
         Some(number) => sql.number(number),
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(runs.0.len(), 5, "winter, 23 hours, summer, 25 hours, winter");
         assert_eq!((runs.from(), runs.until()), (from, until));
         let mut sql = SqlBuilder::new(Engine::Sqlite);
-        runs.push(&mut sql, &Ident::literal("t"), TimeKind::Meant(Meaning::EpochSeconds));
+        runs.push(&mut sql, &Ident::literal("t"), &TimeKind::Count(Meaning::EpochSeconds.count().unwrap()));
         assert!(sql.build().text().starts_with("CASE WHEN \"t\" < 1362974400 THEN "));
     }
 

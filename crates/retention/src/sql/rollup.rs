@@ -110,7 +110,7 @@ impl RollupSql<'_> {
         sql.push("SELECT ").join("", self.by, |sql, column| {
             sql.ident(column).push(", ");
         });
-        runs.push(sql, &self.source.time, self.source.kind);
+        runs.push(sql, &self.source.time, &self.source.kind);
         sql.push(" AS ").name(BUCKET);
         for column in self.sums.columns {
             for stat in Stat::ALL {

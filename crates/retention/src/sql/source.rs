@@ -32,7 +32,7 @@ pub(crate) struct Sums<'a> {
 impl SourceSql {
     /// How a rollup of this source is asked.
     pub(crate) fn rolled_into(&self, target: &TableName) -> Self {
-        let (engine, kind) = (self.engine, self.kind);
+        let (engine, kind) = (self.engine, self.kind.clone());
         Self { engine, table: target.clone(), time: Ident::literal(BUCKET), kind, singles: Vec::new() }
     }
 
@@ -63,7 +63,7 @@ impl SourceSql {
     pub(crate) async fn counts(&self, session: &mut dyn Session, runs: &Runs) -> Result<Vec<(DateTime<Utc>, u64)>> {
         let mut query = SqlBuilder::new(self.engine);
         query.push("SELECT ");
-        runs.push(&mut query, &self.time, self.kind);
+        runs.push(&mut query, &self.time, &self.kind);
         query.push(" AS piece, count(*) AS n");
         self.within(&mut query, runs);
         query.push(" GROUP BY 1 ORDER BY 1");
@@ -122,7 +122,7 @@ impl SourceSql {
 
     fn select_sums(&self, query: &mut SqlBuilder, runs: &Runs, sums: Sums<'_>) {
         query.push("SELECT ");
-        runs.push(query, &self.time, self.kind);
+        runs.push(query, &self.time, &self.kind);
         query.push(" AS piece, count(*) AS n");
         for column in sums.by {
             query.push(", ").ident(column);

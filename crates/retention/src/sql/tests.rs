@@ -58,7 +58,11 @@ fn check(engine: Engine, names: [&str; 5]) {
     let [schema, table, target, column, series] = names.map(ident);
     let source_table = TableName::within(schema.clone(), table);
     let target = TableName::within(schema, target);
-    let kind = if engine == Engine::Sqlite { TimeKind::Meant(Meaning::EpochSeconds) } else { TimeKind::Instant };
+    let kind = if engine == Engine::Sqlite {
+        TimeKind::Count(Meaning::EpochSeconds.count().unwrap())
+    } else {
+        TimeKind::Instant
+    };
     let source = SourceSql { engine, table: source_table.clone(), time: column.clone(), kind, singles: Vec::new() };
     let start: DateTime<Utc> = "2026-03-01T00:00:00Z".parse().unwrap();
     let runs = Runs::of(&Every::Day.boundaries(Berlin, start, start + TimeDelta::days(60))).unwrap();

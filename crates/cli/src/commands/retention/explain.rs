@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::{ConnectOptions, TableName};
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_retention::model::{Manifest, Policy, Rollup, Tier};
+use clusterkeep_retention::model::{Rollup, TablePolicy, Tier};
 use clusterkeep_retention::plan::Domain;
 use clusterkeep_retention::{Planned, text};
 
@@ -19,18 +19,18 @@ use crate::output::Format;
 
 pub(in crate::commands) async fn explain(args: ExplainArgs, context: &Context) -> Result<ExitCode> {
     let manifest = files::manifest(&args.model.files, args.model.manifest.as_deref())?.value;
-    if let Some(table) = &args.table {
-        known(&manifest, table)?;
-    }
     let model = model(&args.model, ConnectOptions::default().read_only(), context).await?;
     let mut planned = model.plan().await?;
+    if let Some(table) = &args.table {
+        known(&planned, table)?;
+    }
     let zone = manifest.shown_zone();
     planned.plan.verdicts.retain(|verdict| {
         args.table.as_ref().is_none_or(|table| *verdict.detail.table == *table)
             && args.at.is_none_or(|at| holds(verdict, at, zone))
     });
     let text = match context.printer.format() {
-        Format::Table => words(&manifest, &planned, args.table.as_ref(), args.at.is_some()),
+        Format::Table => words(&planned, args.table.as_ref(), args.at.is_some()),
         format => show::verdicts(&planned.verdicts).render(format, &planned.verdicts)?,
     };
     context.printer.data(&text)?;
@@ -38,17 +38,17 @@ pub(in crate::commands) async fn explain(args: ExplainArgs, context: &Context) -
     Ok(ExitCode::Done)
 }
 
-/// Fails where the manifest is not about this table, be it raw or a rollup.
-fn known(manifest: &Manifest, table: &TableName) -> Result<()> {
-    let mut tables = manifest
-        .tables
+/// Fails where no policy is about this table, be it raw or a rollup.
+fn known(planned: &Planned, table: &TableName) -> Result<()> {
+    let mut tables = planned
+        .policies
         .iter()
-        .flat_map(|policy| std::iter::once(&policy.table).chain(policy.rollups().map(|rollup| &rollup.target)));
+        .flat_map(|of| std::iter::once(&of.table).chain(of.policy.rollups().map(|rollup| &rollup.target)));
     if tables.any(|known| known == table) {
         return Ok(());
     }
-    let known: Vec<_> = manifest.tables.iter().map(|policy| policy.table.to_string()).collect();
-    Err(Error::input(format!("manifest `{}` is not about table `{table}`", manifest.name))
+    let known: Vec<_> = planned.policies.iter().map(|of| of.table.to_string()).collect();
+    Err(Error::input(format!("manifest `{}` is not about table `{table}`", planned.name))
         .with_hint(format!("it is about {}", known.join(", "))))
 }
 
@@ -64,13 +64,13 @@ fn holds(verdict: &Verdict<Domain>, at: Moment, zone: Tz) -> bool {
     begins_in_time && verdict.detail.end.is_none_or(|end| end > from)
 }
 
-fn words(manifest: &Manifest, planned: &Planned, table: Option<&TableName>, each: bool) -> String {
+fn words(planned: &Planned, table: Option<&TableName>, each: bool) -> String {
     let mut out = text::head(planned);
-    for policy in &manifest.tables {
+    for of in &planned.policies {
         let about = |name: &TableName| table.is_none_or(|table| table == name);
-        if about(&policy.table) || policy.rollups().any(|rollup| about(&rollup.target)) {
+        if about(&of.table) || of.policy.rollups().any(|rollup| about(&rollup.target)) {
             out.push('\n');
-            sentences(&mut out, manifest, policy);
+            sentences(&mut out, of);
         }
     }
     out.push('\n');
@@ -94,12 +94,12 @@ fn words(manifest: &Manifest, planned: &Planned, table: Option<&TableName>, each
 }
 
 /// The policy as sentences.
-fn sentences(out: &mut String, manifest: &Manifest, policy: &Policy) {
-    let zone = manifest.zone_of(policy).name();
-    let mut lines = vec![format!("{} by the time in {}, in civil time of {zone}:", policy.table, policy.time.column)];
+fn sentences(out: &mut String, of: &TablePolicy) {
+    let (policy, zone) = (&of.policy, of.zone.name());
+    let mut lines = vec![format!("{} by the time in {}, in civil time of {zone}:", of.table, policy.time.column)];
     for tier in &policy.tiers {
         lines.push(match tier {
-            Tier::Downsample(rollup) => rolled_up(policy, rollup),
+            Tier::Downsample(rollup) => rolled_up(of, rollup),
             Tier::Drop(drop) => {
                 let after: Vec<_> = policy.rollups().map(|rollup| rollup.target.to_string()).collect();
                 let gate = if after.is_empty() {
@@ -112,6 +112,12 @@ fn sentences(out: &mut String, manifest: &Manifest, policy: &Policy) {
                     )
                 };
                 format!("what ended {} ago goes{gate}", drop.after)
+            }
+            Tier::Detach(detach) => {
+                format!(
+                    "partitions that ended {} ago are taken out of it, and stay as tables of their own",
+                    detach.after
+                )
             }
             _ => "a tier that this version has no words for".to_owned(),
         });
@@ -128,11 +134,12 @@ fn sentences(out: &mut String, manifest: &Manifest, policy: &Policy) {
     }
 }
 
-fn rolled_up(policy: &Policy, rollup: &Rollup) -> String {
+fn rolled_up(of: &TablePolicy, rollup: &Rollup) -> String {
+    let policy = &of.policy;
     let columns: Vec<_> = policy.columns_of(rollup).iter().map(ToString::to_string).collect();
     let by: Vec<_> = policy.by.iter().map(ToString::to_string).collect();
     let by = if by.is_empty() { String::new() } else { format!(" and {}", by.join(", ")) };
-    let from = rollup.from.as_ref().unwrap_or(&policy.table);
+    let from = rollup.from.as_ref().unwrap_or(&of.table);
     let keep = match rollup.keep {
         clusterkeep_retention::model::Keep::Forever => "for ever".to_owned(),
         clusterkeep_retention::model::Keep::For(age) => format!("for {age}"),

@@ -43,8 +43,12 @@ async fn model(args: &ModelArgs, options: ConnectOptions, context: &Context) -> 
     let Located { value: manifest, place } = files::manifest(&args.files, args.manifest.as_deref())?;
     let zone = manifest.shown_zone();
     let now = args.now.map_or_else(|| SystemClock.now().trunc_subsecs(0), |now| now.at(zone));
-    let selection = Selection { from: args.from.map(|at| at.at(zone)), until: args.until.map(|at| at.at(zone)) };
-    if let Selection { from: Some(from), until: Some(until) } = selection
+    let selection = Selection {
+        from: args.from.map(|at| at.at(zone)),
+        until: args.until.map(|at| at.at(zone)),
+        ..Selection::default()
+    };
+    if let (Some(from), Some(until)) = (selection.from, selection.until)
         && from >= until
     {
         return Err(Error::input("--from is not before --until").with_hint("nothing lies between them; swap them"));

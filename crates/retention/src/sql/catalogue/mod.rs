@@ -12,7 +12,8 @@ use clusterkeep_core::sql::{Engine, Ident, Session, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::TimeKind;
-use crate::model::{Meaning, TimeColumn};
+use crate::model::{KnownTable, Meaning, TimeColumn};
+use crate::observe::{Obstacle, PartitionId, Unknown};
 
 /// A table as its catalogue describes it.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +25,8 @@ pub(crate) struct Described {
     pub(crate) bytes: Option<u64>,
     /// What deleting its rows would set off beside it: triggers, and foreign keys that cascade.
     pub(crate) side_effects: Vec<String>,
+    /// Why nothing may be removed from it on this server.
+    pub(crate) obstacle: Option<Obstacle>,
 }
 
 /// A column.
@@ -34,15 +37,28 @@ pub(crate) struct CatalogueColumn {
     pub(crate) type_name: String,
 }
 
-/// A partition that is a table of its own.
+/// One of the engine's own partitions.
 #[derive(Debug, Clone)]
 pub(crate) struct NativePartition {
-    pub(crate) name: TableName,
+    pub(crate) id: PartitionId,
     /// The first instant that can be in it; `None` where there is no bound or none that can be read.
     pub(crate) start: Option<DateTime<Utc>>,
     /// The first instant after it; likewise.
     pub(crate) end: Option<DateTime<Utc>>,
+    /// Why its end is not known, where it is not.
+    pub(crate) unknown: Option<Unknown>,
     pub(crate) bytes: Option<u64>,
+}
+
+/// The tables that there are, without partitions, views and what the engine keeps for itself.
+pub(crate) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>> {
+    match session.engine() {
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => sqlite::tables(session).await,
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => postgres::tables(session).await,
+        other => Err(unsupported(other)),
+    }
 }
 
 /// Describes `table`; `None` where there is no such table.
@@ -69,7 +85,7 @@ pub(crate) async fn partition_bounds(
     session: &mut dyn Session,
     parent: &TableName,
     partition: &TableName,
-    kind: TimeKind,
+    kind: &TimeKind,
 ) -> Result<Option<Bounds>> {
     match session.engine() {
         #[cfg(feature = "postgres")]
@@ -108,15 +124,18 @@ pub(crate) fn time_kind(
     engine: Engine,
     table: &TableName,
     column: &CatalogueColumn,
-    meaning: Option<Meaning>,
+    meaning: Option<&Meaning>,
 ) -> Result<(TimeKind, Option<String>)> {
     let type_name = column.type_name.to_ascii_lowercase();
     let family = match engine {
         Engine::Sqlite if type_name.contains("int") => Family::Number,
+        Engine::Sqlite if ["char", "clob", "text"].iter().any(|text| type_name.contains(text)) => Family::Text,
         Engine::Postgres => match type_name.as_str() {
             "timestamp with time zone" => Family::Instant,
             "timestamp without time zone" => Family::Civil,
+            "date" => Family::Date,
             "bigint" | "integer" => Family::Number,
+            "text" | "character varying" | "character" => Family::Text,
             _ => Family::Other,
         },
         _ => Family::Other,
@@ -128,15 +147,18 @@ pub(crate) fn time_kind(
         (Family::Instant, Some(meaning)) => {
             Ok((TimeKind::Instant, Some(format!("{table}.{name} is a point in time by its type; `as: {meaning}` is not needed"))))
         }
-        (Family::Number, Some(meaning)) if meaning.per_second().is_some() => Ok((TimeKind::Meant(meaning), None)),
-        (Family::Civil, Some(Meaning::Utc)) => Ok((TimeKind::Meant(Meaning::Utc), None)),
+        (Family::Number, Some(meaning)) if let Some(count) = meaning.count() => Ok((TimeKind::Count(count), None)),
+        (Family::Civil, Some(meaning)) if let Some(zone) = meaning.civil_zone() => Ok((TimeKind::Civil(zone), None)),
+        (Family::Date, Some(meaning)) if let Some(zone) = meaning.civil_zone() => Ok((TimeKind::Date(zone), None)),
+        (Family::Number, Some(Meaning::Format(format))) => Ok((TimeKind::Digits(format.clone()), None)),
+        (Family::Text, Some(Meaning::Format(format))) => Ok((TimeKind::Text(format.clone()), None)),
         (Family::Other, _) => Err(Error::input(format!("what column `{name}` of `{table}` ({shown}) means as time can't be known"))
             .with_hint("use a column that is a point in time, or a whole number of seconds, milliseconds or microseconds since 1970")),
         (_, None) => Err(Error::input(format!("column `{name}` of `{table}` ({shown}) is no point in time by its type"))
-            .with_hint(if family == Family::Number {
-                "say what it means: `time: { column: .., as: epoch_seconds }` (or epoch_millis, epoch_micros)"
-            } else {
-                "say which zone it is in: `time: { column: .., as: utc }`"
+            .with_hint(match family {
+                Family::Number => "say what it means: `time: { column: .., as: epoch_seconds }` (or epoch_millis, epoch_micros)",
+                Family::Text => "say what it means: `time: { column: .., as: { format: { format: '%Y-%m-%d', zone: UTC } } }`",
+                _ => "say which zone it is in: `time: { column: .., as: utc }`, or `as: { zone: Europe/Berlin }`",
             })),
         (_, Some(meaning)) => Err(Error::input(format!("column `{name}` of `{table}` ({shown}) can't mean `{meaning}`"))
             .with_hint("numbers mean `epoch_seconds`, `epoch_millis` or `epoch_micros`; times without a zone mean `utc`")),
@@ -147,6 +169,8 @@ pub(crate) fn time_kind(
 enum Family {
     Instant,
     Civil,
+    Date,
     Number,
+    Text,
     Other,
 }

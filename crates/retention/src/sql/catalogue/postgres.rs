@@ -1,12 +1,35 @@
 //! What PostgreSQL's catalogue says of a table.
 
+use std::sync::Arc;
+
 use clusterkeep_core::Result;
-use clusterkeep_core::sql::{Engine, Ident, Session, TableName, sql};
+use clusterkeep_core::sql::{Engine, Ident, Row, Session, TableName, sql};
 
 use super::postgres_bounds::bounds;
 use super::{Bounds, CatalogueColumn, Described, NativePartition, time_kind};
-use crate::model::TimeColumn;
+use crate::model::{KnownTable, TimeColumn};
+use crate::observe::{PartitionId, Unknown};
 use crate::sql::TimeKind;
+
+/// The tables that are no partitions, outside of the schemas of the system.
+pub(super) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>> {
+    let found = session
+        .query(&sql("SELECT n.nspname AS schema, c.relname AS name, pg_table_is_visible(c.oid) AS visible \
+                     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'information_schema' \
+                     AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2"))
+        .await?;
+    let table = |row: &Row| {
+        let (schema, name) = (row.get::<String>("schema")?, Ident::new(row.get::<String>("name")?)?);
+        let table = if row.get("visible")? {
+            TableName::bare(name)
+        } else {
+            TableName::within(Ident::new(schema.as_str())?, name)
+        };
+        Ok(KnownTable { table, schema })
+    };
+    found.rows().map(table).collect()
+}
 
 /// Describes a table, with its partitions where it is partitioned by ranges of the column of time alone.
 pub(super) async fn describe(
@@ -42,7 +65,7 @@ pub(super) async fn describe(
         .collect::<Result<_>>()?;
     let bytes = u64::try_from(row.get::<i64>("bytes")?).ok();
     let side_effects = side_effects(session, oid).await?;
-    let mut described = Described { columns, partitions: None, bytes, side_effects };
+    let mut described = Described { columns, partitions: None, bytes, side_effects, obstacle: None };
     if let (true, Some(time)) = (row.get::<bool>("partitioned")?, time) {
         described.partitions = Some(partitions(session, table, oid, &described, time).await?);
     }
@@ -88,7 +111,7 @@ async fn partitions(
     let by_time = key.get::<String>("strategy")? == "r"
         && key.get::<i64>("columns")? == 1
         && key.get::<Option<String>>("first")?.as_deref() == Some(time.column.as_str());
-    let (kind, _) = time_kind(Engine::Postgres, table, described.column(table, &time.column)?, time.meaning)?;
+    let (kind, _) = time_kind(Engine::Postgres, table, described.column(table, &time.column)?, time.meaning.as_ref())?;
     let found = session
         .query(
             &sql("SELECT n.nspname AS schema, c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds, \
@@ -105,10 +128,16 @@ async fn partitions(
                 TableName::within(Ident::new(row.get::<String>("schema")?)?, Ident::new(row.get::<String>("name")?)?);
             let text: Option<String> = row.get("bounds")?;
             let (start, end) = match text {
-                Some(text) if by_time => bounds(&text, kind),
+                Some(text) if by_time => bounds(&text, &kind),
                 _ => (None, None),
             };
-            Ok(NativePartition { name, start, end, bytes: u64::try_from(row.get::<i64>("bytes")?).ok() })
+            let unknown = match end {
+                Some(_) => None,
+                None if by_time => Some(Unknown::Unbounded),
+                None => Some(Unknown::OtherKey),
+            };
+            let bytes = u64::try_from(row.get::<i64>("bytes")?).ok();
+            Ok(NativePartition { id: PartitionId::Table(Arc::new(name)), start, end, unknown, bytes })
         })
         .collect()
 }
@@ -118,7 +147,7 @@ pub(super) async fn bounds_within(
     session: &mut dyn Session,
     parent: &TableName,
     partition: &TableName,
-    kind: TimeKind,
+    kind: &TimeKind,
 ) -> Result<Option<Bounds>> {
     let schema = parent.schema.as_ref().map(Ident::as_str);
     let found = session

@@ -1,9 +1,23 @@
 //! What SQLite's catalogue says of a table.
 
 use clusterkeep_core::Result;
-use clusterkeep_core::sql::{Ident, Session, TableName, sql};
+use clusterkeep_core::sql::{Ident, Row, Session, TableName, sql};
 
 use super::{CatalogueColumn, Described};
+use crate::model::KnownTable;
+
+/// The tables of the file.
+pub(super) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>> {
+    let found = session
+        .query(&sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+                     ORDER BY name"))
+        .await?;
+    let table = |row: &Row| {
+        let table = TableName::bare(Ident::new(row.get::<String>("name")?)?);
+        Ok(KnownTable { table, schema: "main".to_owned() })
+    };
+    found.rows().map(table).collect()
+}
 
 /// Describes a table; SQLite has no partitions.
 pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Result<Option<Described>> {
@@ -34,7 +48,7 @@ pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Re
         .and_then(|records| records.first()?.value("bytes").ok()?.as_i64())
         .and_then(|bytes| u64::try_from(bytes).ok());
     let side_effects = side_effects(session, table).await?;
-    Ok(Some(Described { columns, partitions: None, bytes, side_effects }))
+    Ok(Some(Described { columns, partitions: None, bytes, side_effects, obstacle: None }))
 }
 
 /// Triggers on deletes, and the foreign keys of other tables that follow one.

@@ -1,0 +1,48 @@
+//! Holds: what somebody keeps, whatever the policies say.
+//!
+//! A hold on a part of a partition keeps all of it. One that has expired keeps for the run that finds that out, too, so
+//! that its end alone never destroys anything.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::plan::Verdict;
+
+use super::domain::{Decision, Domain, Reason};
+use super::lifecycle::Lifecycle;
+use crate::model::Hold;
+
+/// Turns what would go among `verdicts` into what stays, where a hold is on it.
+pub(super) fn apply(lifecycle: &Lifecycle<'_>, holds: &[Hold], now: DateTime<Utc>, verdicts: &mut [Verdict<Domain>]) {
+    let mut holds: Vec<&Hold> = holds.iter().filter(|hold| hold.holds_at(now) && about(hold, lifecycle)).collect();
+    // The one that lasts longest gives the reason, whatever order they were read in.
+    holds.sort_by_key(|hold| (hold.expires_at.is_some(), std::cmp::Reverse(hold.expires_at), hold.id.clone()));
+    if holds.is_empty() {
+        return;
+    }
+    for verdict in verdicts {
+        if !matches!(verdict.verdict, Decision::Drop | Decision::Detach) {
+            continue;
+        }
+        let (start, end) = (verdict.detail.start, verdict.detail.end);
+        let overlaps = |hold: &&&Hold| {
+            hold.scope.from.is_none_or(|from| end.is_none_or(|end| from < end))
+                && hold.scope.until.is_none_or(|until| start.is_none_or(|start| start < until))
+        };
+        if let Some(hold) = holds.iter().find(overlaps) {
+            verdict.verdict = Decision::Keep;
+            verdict.reason = reason(hold, now);
+        }
+    }
+}
+
+fn about(hold: &Hold, lifecycle: &Lifecycle<'_>) -> bool {
+    let scope = &hold.scope;
+    scope.table.as_ref().is_none_or(|table| table == lifecycle.table)
+        && scope.tag.as_ref().is_none_or(|tag| lifecycle.of.tags.contains(tag))
+}
+
+fn reason(hold: &Hold, now: DateTime<Utc>) -> Reason {
+    match hold.expires_at {
+        Some(at) if hold.expired_at(now) => Reason::HoldExpired { id: hold.id.clone(), at },
+        until => Reason::Held { id: hold.id.clone(), owner: hold.owner.clone(), why: hold.reason.clone(), until },
+    }
+}
