@@ -129,6 +129,7 @@ impl Actions {
         let stop = CancellationToken::new();
         let mut retention = Retention::new(self.db.clone())
             .manifest(manifest)
+            .unattended()
             .actor(format!("scheduler {}/{} {}", run.key().namespace, run.job(), run.nominal().to_rfc3339()))
             .cancel(stop.clone())
             .events(Events::to(move |event| {

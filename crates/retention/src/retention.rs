@@ -17,6 +17,7 @@ use crate::apply::Apply;
 use crate::model::{Manifest, Policy, TablePolicy};
 use crate::observe::{History, Observed, Records, observe};
 use crate::plan::{Cutoff, Domain, Selection, cutoffs};
+use crate::sql::clock_ahead;
 
 /// Retention on one database.
 ///
@@ -183,7 +184,15 @@ impl Retention {
     /// Plans only a part.
     #[must_use]
     pub fn select(mut self, selection: Selection) -> Self {
-        self.selection = selection;
+        let unattended = self.selection.unattended || selection.unattended;
+        self.selection = Selection { unattended, ..selection };
+        self
+    }
+
+    /// Plans as a schedule does, where no person looks: tables that nobody has ever acknowledged are refused.
+    #[must_use]
+    pub const fn unattended(mut self) -> Self {
+        self.selection.unattended = true;
         self
     }
 
@@ -208,7 +217,6 @@ impl Retention {
     pub async fn plan(&self, now: DateTime<Utc>) -> Result<Planned> {
         let (planned, _) = self.observe_and_plan(now).await?;
         if let Some(audit) = &self.plan_audit {
-            let refused = planned.plan.refused().count();
             let entry = Entry {
                 at: self.clock.now(),
                 actor: self.actor.clone(),
@@ -217,7 +225,11 @@ impl Retention {
                 plan: planned.plan.hash.to_string(),
                 as_of: now,
                 step: None,
-                data: serde_json::json!({ "address": self.db.address(), "steps": planned.plan.steps.len(), "refused": refused }),
+                data: serde_json::json!({
+                    "address": self.db.address(),
+                    "steps": planned.plan.steps.len(),
+                    "refused": planned.plan.refusals(),
+                }),
             };
             audit.append(vec![entry]).await?;
         }
@@ -235,7 +247,9 @@ impl Retention {
                 .with_hint("a simulated clock works on a database that the demo or a test created"));
         }
         let audit = self.audit_sink();
-        let executor = Apply::new(self, planned.plan.as_of);
+        // Where nobody has looked, nobody has acknowledged anything either.
+        let this = if approval == Approval::WithinGuards { self.clone().unattended() } else { self.clone() };
+        let executor = Apply::new(&this, planned.plan.as_of);
         let options = ApplyOptions {
             approval,
             audit: &audit,
@@ -259,7 +273,12 @@ impl Retention {
         } else {
             History::default()
         };
-        let observed = observe(&self.db, &records, &history, &self.manifest, &self.selection, now).await?;
+        let mut observed = observe(&self.db, &records, &history, &self.manifest, &self.selection, now).await?;
+        // A simulated clock is another one on purpose.
+        if !self.simulated {
+            let mut session = self.db.session().await?;
+            observed.inventory.clock_ahead = clock_ahead(&mut *session, &*self.clock).await?;
+        }
         let plan = crate::plan::plan(&self.manifest, &observed.inventory, now, &self.selection)?;
         let mut notes = observed.notes.clone();
         if !has_state && !plan.is_empty() {

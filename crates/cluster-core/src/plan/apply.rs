@@ -13,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{Approval, Domain, ObjectOutcome, Outcome, Plan, Report, Step, StepId};
+use super::{Approval, Domain, ObjectOutcome, Outcome, Plan, Refusal, Report, Step, StepId};
 use crate::audit::{self, Audit, Entry};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -173,7 +173,12 @@ pub async fn apply<D: Domain>(
         .with_hint("a plan in the future can be looked at; apply one for the present, without `--now`"));
     }
     if plan.is_empty() {
-        return Ok(Report::new(plan.hash, Vec::new(), plan.refused().next().is_some(), false));
+        let refused = plan.refusals();
+        let mut report = Report::new(plan.hash, Vec::new(), !refused.is_empty(), false);
+        if !refused.is_empty() {
+            report.audit_head = record_refusal(executor, plan, options, &refused).await;
+        }
+        return Ok(report);
     }
     executor.prepare().await?;
     let lock = executor.lock().await?;
@@ -183,6 +188,30 @@ pub async fn apply<D: Domain>(
         tracing::warn!(error = %e, "the lock could not be given back");
     }
     outcome
+}
+
+/// Records what guard rails stop where there is nothing else to do; `None` where that can't be recorded.
+async fn record_refusal<D: Domain>(
+    executor: &dyn Executor<D>,
+    plan: &Plan<D>,
+    options: &ApplyOptions<'_>,
+    refused: &[Refusal<'_, D>],
+) -> Option<String> {
+    let run = Run { options, plan: plan.hash.to_string(), as_of: plan.as_of };
+    let data = serde_json::json!({ "reason": "guards", "refused": refused });
+    let entry = run.entry(audit::Event::Refused, None, data);
+    let recorded = async {
+        executor.prepare().await?;
+        options.audit.append(vec![entry]).await
+    };
+    match recorded.await {
+        Ok(head) => Some(head.to_string()),
+        // Nothing is done, so nothing is stopped by it; the refusal itself is told all the same.
+        Err(e) => {
+            tracing::warn!(error = %e, "a refusal could not be recorded");
+            None
+        }
+    }
 }
 
 async fn apply_locked<D: Domain>(
@@ -200,7 +229,9 @@ async fn apply_locked<D: Domain>(
         options.audit.append(vec![run.entry(audit::Event::Refused, None, data)]).await?;
         return Err(Error::Drifted { what, hint: Some("look at the plan as it is now, then approve that".into()) });
     }
-    let began = serde_json::json!({ "steps": plan.steps.len(), "approval": approval_name(&options.approval) });
+    let began = serde_json::json!({
+        "steps": plan.steps.len(), "approval": approval_name(&options.approval), "refused": plan.refusals(),
+    });
     options.audit.append(vec![run.entry(audit::Event::Began, None, began)]).await?;
     options.events.emit(Event::Started { plan: plan.hash.short(), steps: plan.steps.len() });
 

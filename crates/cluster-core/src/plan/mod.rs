@@ -137,6 +137,20 @@ pub struct Plan<D: Domain> {
     pub steps: Vec<Step<D>>,
 }
 
+/// Objects that a guard rail stops for one reason.
+#[derive(Debug, Clone, Serialize)]
+#[serde(bound = "")]
+pub struct Refusal<'a, D: Domain> {
+    /// The first of them.
+    pub first: &'a D::Object,
+    /// The last.
+    pub last: &'a D::Object,
+    /// How many.
+    pub objects: usize,
+    /// Why.
+    pub reason: String,
+}
+
 fn zone_name<S: serde::Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(zone.name())
 }
@@ -151,6 +165,26 @@ impl<D: Domain> Plan<D> {
     /// The verdicts by which a guard rail stops what the model asks for.
     pub fn refused(&self) -> impl Iterator<Item = &Verdict<D>> {
         self.verdicts.iter().filter(|verdict| verdict.verdict.class() == Class::Refuse)
+    }
+
+    /// What guard rails stop, neighbours with one reason together: what the audit keeps of it.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<Refusal<'_, D>> {
+        let mut refusals: Vec<Refusal<'_, D>> = Vec::new();
+        for verdict in self.refused() {
+            let reason = verdict.reason.to_string();
+            match refusals.last_mut() {
+                Some(last) if last.reason == reason => {
+                    last.last = &verdict.object;
+                    last.objects += 1;
+                }
+                _ => {
+                    let object = &verdict.object;
+                    refusals.push(Refusal { first: object, last: object, objects: 1, reason });
+                }
+            }
+        }
+        refusals
     }
 
     /// The code that `plan` ends with: 4 where something is refused, 3 where changes are pending and that was asked for.

@@ -4,12 +4,14 @@
 
 mod bucket;
 pub(crate) mod catalogue;
+mod clock;
 mod rollup;
 mod source;
 mod time;
 
 pub(crate) use bucket::Runs;
 pub(crate) use catalogue::{CatalogueColumn, Described, NativePartition};
+pub(crate) use clock::clock_ahead;
 pub(crate) use rollup::{BUCKET, RollupSql};
 pub(crate) use source::{SourceSql, Sums};
 pub(crate) use time::TimeKind;
