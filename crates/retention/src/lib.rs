@@ -13,6 +13,7 @@ pub mod observe;
 pub mod plan;
 mod retention;
 mod sql;
+pub mod store;
 pub mod text;
 
 pub use retention::{Planned, Retention};

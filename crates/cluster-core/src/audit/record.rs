@@ -22,6 +22,18 @@ pub enum Event {
     Outcome,
     /// An apply ended.
     Ended,
+    /// Somebody holds something, so that it stays.
+    HoldPlaced,
+    /// A hold was released.
+    HoldReleased,
+    /// A run found that a hold had expired.
+    HoldExpired,
+    /// Somebody agreed that tables may be cleared.
+    Acknowledged,
+    /// A policy was put into a store, or replaced there.
+    PolicyPut,
+    /// A policy was taken out of a store.
+    PolicyRemoved,
 }
 
 /// What is to be recorded; the sink adds number and hashes.
