@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::audit::{Audit, Entry, Event, JsonlAudit, MemoryAudit, Record, Sink, TableAudit, verify};
-use clusterkeep_core::sql::{ConnectOptions, Db, Ident, Session, SqlBuilder, sql};
-use clusterkeep_core::state::State;
+use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, Session, SqlBuilder, sql};
+use clusterkeep_core::state::{DEFAULT_NAME, State};
 use clusterkeep_testkit::servers::{self, TestDatabase};
 use serde_json::json;
 
 /// A database of a test's own, which can be opened more than once.
 struct Place {
     url: String,
+    /// The name of the state: on CrateDB that of the schema that the test has for itself.
+    name: Ident,
     _guard: Guard,
 }
 
@@ -28,16 +30,22 @@ enum Guard {
 impl Place {
     fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { url: format!("sqlite://{}/audit.db", folder.path().display()), _guard: Guard::File(folder) }
+        let url = format!("sqlite://{}/audit.db", folder.path().display());
+        Self { url, name: Ident::literal(DEFAULT_NAME), _guard: Guard::File(folder) }
     }
 
     fn on(server: TestDatabase) -> Self {
-        Self { url: server.url().to_owned(), _guard: Guard::Server(server) }
+        let name = match server.engine() {
+            Engine::Cratedb => Ident::new(server.name()).unwrap(),
+            _ => Ident::literal(DEFAULT_NAME),
+        };
+        Self { url: server.url().to_owned(), name, _guard: Guard::Server(server) }
     }
 
     /// A handle with a pool of its own, as another process has one.
     async fn open(&self) -> State {
-        State::of(Db::connect_with(&self.url.parse().unwrap(), ConnectOptions::default().create()).await.unwrap())
+        let db = Db::connect_with(&self.url.parse().unwrap(), ConnectOptions::default().create()).await.unwrap();
+        State::of(db).named(self.name.clone())
     }
 
     async fn with_state(&self) -> State {
@@ -57,20 +65,18 @@ macro_rules! on_each_engine {
             })*
         }
 
-        mod postgres {
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                let Some(server) = servers::postgres().await else { return };
-                super::$test(Place::on(server)).await;
-            })*
-        }
+        on_servers! { postgres: $($test),* }
+        on_servers! { mariadb: $($test),* }
+    };
+}
 
-        mod mariadb {
+macro_rules! on_servers {
+    ($server:ident: $($test:ident),* $(,)?) => {
+        mod $server {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                let Some(server) = servers::mariadb().await else { return };
+                let Some(server) = servers::$server().await else { return };
                 super::$test(Place::on(server)).await;
             })*
         }
@@ -81,11 +87,26 @@ on_each_engine! {
     a_table_keeps_a_chain,
     a_row_that_was_changed_is_named,
     a_row_that_was_removed_is_named,
+    a_record_of_a_table_may_be_long,
     writers_at_once_never_fork_a_chain,
     chains_of_one_table_are_apart,
     an_outcome_goes_with_its_transaction,
     a_state_of_a_newer_version_is_refused,
     the_state_is_made_once_whoever_asks,
+    a_mark_is_set_once,
+}
+
+// Without transactions, and with a way of its own of appending.
+on_servers! { cratedb:
+    a_table_keeps_a_chain,
+    a_row_that_was_changed_is_named,
+    a_row_that_was_removed_is_named,
+    a_record_of_a_table_may_be_long,
+    writers_at_once_never_fork_a_chain,
+    chains_of_one_table_are_apart,
+    a_state_of_a_newer_version_is_refused,
+    the_state_is_made_once_whoever_asks,
+    a_mark_is_set_once,
 }
 
 fn noon() -> DateTime<Utc> {
@@ -237,7 +258,9 @@ async fn execute(state: &State, build: impl FnOnce(&mut SqlBuilder)) {
 async fn a_row_that_was_changed_is_named(place: Place) {
     let state = place.with_state().await;
     let (table, heads) = (state.table("audit"), state.table("audit_heads"));
-    for column in ["at", "event", "subject", "body", "prev", "hash", "number", "chain"] {
+    // On CrateDB the key of a row can't be changed.
+    let keys: &[&str] = if state.db().engine() == Engine::Cratedb { &[] } else { &["number", "chain"] };
+    for &column in ["at", "event", "subject", "body", "prev", "hash"].iter().chain(keys) {
         let chain = format!("chain of {column}");
         let audit = TableAudit::new(state.clone(), chain.as_str());
         let head = audit.append(entries(1..7)).await.unwrap();
@@ -282,20 +305,65 @@ async fn a_row_that_was_removed_is_named(place: Place) {
     let state = place.with_state().await;
     let table = state.table("audit");
     let audit = TableAudit::new(state.clone(), "main");
-    let printed = audit.append(entries(1..7)).await.unwrap();
+    audit.append(entries(1..6)).await.unwrap();
+    let printed = audit.append(entries(6..7)).await.unwrap();
     let remove = async |number: u32| {
         execute(&state, |sql| {
-            sql.push("DELETE FROM ").table(&table).push(" WHERE ").name("number").push(" = ").bind(number);
+            sql.push("DELETE FROM ").table(&table).push(" WHERE ").name("chain").push(" = ").bind("main");
+            sql.push(" AND ").name("number").push(" = ").bind(number);
         })
         .await;
     };
     remove(6).await;
     let found = verify(None, &all(&audit).await).unwrap().unwrap();
-    assert_eq!((found.number, audit.head().await.unwrap()), (5, Some(printed)), "the head tells of one more");
-    audit.append(entries(7..8)).await.unwrap();
-    assert_eq!(broken_at(&all(&audit).await), Some(6), "and the chain never closes over it");
+    assert_eq!(audit.head().await.unwrap(), Some(printed.clone()));
+    if state.db().capabilities().transactions {
+        assert_eq!(found.number, 5, "the head tells of one more");
+        audit.append(entries(7..8)).await.unwrap();
+        assert_eq!(broken_at(&all(&audit).await), Some(6), "and the chain never closes over it");
+    } else {
+        assert_eq!(found, printed, "the head keeps what was appended last, as after a crash");
+        audit.append(entries(7..8)).await.unwrap();
+        let whole = all(&audit).await;
+        assert_eq!((broken_at(&whole), whole.len()), (None, 7), "and the next writer puts it back");
+        remove(6).await;
+        assert_eq!(broken_at(&all(&audit).await), Some(6), "what was put there before is kept nowhere else");
+    }
     remove(3).await;
     assert_eq!(broken_at(&all(&audit).await), Some(3));
+}
+
+async fn a_record_of_a_table_may_be_long(place: Place) {
+    let audit = TableAudit::new(place.with_state().await, "main");
+    let long = Entry { data: json!("☂".repeat(200_000)), ..entry(1) };
+    for number in 1..=2 {
+        assert_eq!(audit.append(vec![long.clone(), entry(2)]).await.unwrap().number, number * 2);
+    }
+    // As many as a plan has steps, and more.
+    assert_eq!(audit.append(entries(0..1000)).await.unwrap().number, 1004);
+    assert_eq!(audit.append(entries(0..1)).await.unwrap().number, 1005);
+    let records = all(&audit).await;
+    assert_eq!((broken_at(&records), records.len()), (None, 1005));
+    assert_eq!(records[2].entry().unwrap(), long);
+}
+
+async fn a_mark_is_set_once(place: Place) {
+    let state = place.open().await;
+    assert_eq!(state.mark("made_by").await.unwrap(), None, "also where there is no state");
+    state.ensure(noon()).await.unwrap();
+    assert_eq!(state.mark("made_by").await.unwrap(), None);
+    let mut tasks = tokio::task::JoinSet::new();
+    for value in ["a", "b", "c", "d"] {
+        let state = place.open().await;
+        tasks.spawn(async move {
+            state.set_mark("made_by", value).await.unwrap();
+            // What was set is found at once, and by everybody.
+            state.mark("made_by").await.unwrap().unwrap()
+        });
+    }
+    let seen = tasks.join_all().await;
+    let stays = state.mark("made_by").await.unwrap().unwrap();
+    assert!(seen.iter().all(|value| *value == stays), "{seen:?}");
 }
 
 /// Two programs, several tasks each, from the very first record on.
@@ -377,11 +445,14 @@ async fn a_state_of_a_newer_version_is_refused(place: Place) {
         sql.push(") VALUES (99, 0)");
     })
     .await;
-    let error = place.open().await.ensure(noon()).await.unwrap_err();
+    let newer = place.open().await;
+    assert!(newer.exists().await.unwrap());
+    let error = newer.ensure(noon()).await.unwrap_err();
     assert!(error.to_string().contains("has version 99"), "{error}");
     assert!(error.hint().unwrap().contains("newest"), "{:?}", error.hint());
     // Another name is another state.
-    place.open().await.named(Ident::new("else_where").unwrap()).ensure(noon()).await.unwrap();
+    let other = Ident::new(format!("{}_too", place.name.as_str())).unwrap();
+    place.open().await.named(other).ensure(noon()).await.unwrap();
 }
 
 async fn the_state_is_made_once_whoever_asks(place: Place) {
@@ -403,6 +474,7 @@ async fn the_state_is_made_once_whoever_asks(place: Place) {
     let mut query = SqlBuilder::new(state.db().engine());
     query.push("SELECT count(*) AS ").name("n").push(", max(").name("applied_at").push(") AS ").name("at");
     query.push(" FROM ").table(&state.table("migrations"));
+    state.refresh("migrations").await.unwrap();
     let found = state.db().query(query.build()).await.unwrap();
     let row = found.one().unwrap();
     let version = (row.get::<i64>("n").unwrap(), row.get::<i64>("at").unwrap());

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::State;
 use crate::error::{Error, ErrorClass, Result};
-use crate::sql::{Engine, SqlBuilder, TableName};
+use crate::sql::{Engine, SqlBuilder};
 
 /// A column of a state table.
 enum Column {
@@ -23,6 +23,8 @@ struct Table {
     name: &'static str,
     columns: &'static [Column],
     key: usize,
+    /// Further columns where the database has no transactions.
+    untransacted: &'static [Column],
     kept: Kept,
 }
 
@@ -30,13 +32,17 @@ struct Table {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kept {
     Everywhere,
-    /// Where the database has no transactions, and so no locks that end with a session.
+    /// Where the database has no transactions, nor locks that end with a session.
     WithoutTransactions,
 }
 
 impl Table {
     const fn new(name: &'static str, columns: &'static [Column], key: usize) -> Self {
-        Self { name, columns, key, kept: Kept::Everywhere }
+        Self { name, columns, key, untransacted: &[], kept: Kept::Everywhere }
+    }
+
+    const fn untransacted(self, untransacted: &'static [Column]) -> Self {
+        Self { untransacted, ..self }
     }
 
     const fn kept(self, kept: Kept) -> Self {
@@ -66,8 +72,12 @@ const MIGRATIONS: &[&[Table]] = &[
                 Key("hash"),
             ],
             2,
-        ),
-        Table::new("audit_heads", &[Key("chain"), Number("number"), Key("hash")], 1),
+        )
+        // Which append a record came by.
+        .untransacted(&[Key("append")]),
+        Table::new("audit_heads", &[Key("chain"), Number("number"), Key("hash")], 1)
+            // The records of the newest append, as JSON.
+            .untransacted(&[Text("pending")]),
         // What the source of each bucket of a rollup was when the bucket was verified.
         Table::new(
             "rollups",
@@ -143,7 +153,11 @@ pub(super) async fn version(state: &State) -> Result<Option<u64>> {
     let mut query = state.sql();
     query.push("SELECT max(").name("version").push(") AS ").name("version");
     query.push(" FROM ").table(&state.table(LEDGER.name));
-    match state.db().query(query.build()).await {
+    let found = async {
+        state.refresh(LEDGER.name).await?;
+        state.db().query(query.build()).await
+    };
+    match found.await {
         Ok(records) => match records.rows().next() {
             Some(row) => row.get("version"),
             None => Ok(None),
@@ -155,9 +169,6 @@ pub(super) async fn version(state: &State) -> Result<Option<u64>> {
 
 /// Applies the migrations that are missing.
 pub(super) async fn migrate(state: &State, now: DateTime<Utc>) -> Result<()> {
-    if !matches!(state.db().engine(), Engine::Sqlite | Engine::Postgres | Engine::Mysql) {
-        return Err(super::unsupported(state.db().engine()));
-    }
     let found = version(state).await?;
     let newest = MIGRATIONS.len() as u64;
     if found.is_some_and(|found| found > newest) {
@@ -171,7 +182,8 @@ pub(super) async fn migrate(state: &State, now: DateTime<Utc>) -> Result<()> {
     if found == Some(newest) {
         return Ok(());
     }
-    if state.db().capabilities().schemas {
+    // On CrateDB a schema is there as soon as something is in it.
+    if state.db().engine() == Engine::Postgres {
         let mut create = state.sql();
         create.push("CREATE SCHEMA IF NOT EXISTS ").ident(state.name());
         ignoring_races(state.db().execute(create.build()).await)?;
@@ -190,23 +202,27 @@ pub(super) async fn migrate(state: &State, now: DateTime<Utc>) -> Result<()> {
 }
 
 async fn create(state: &State, table: &Table) -> Result<()> {
-    let statement = ddl(state.db().engine(), &state.table(table.name), table);
+    let statement = ddl(state, table);
     ignoring_races(state.db().execute(statement.build()).await)
 }
 
-fn ddl(engine: Engine, name: &TableName, table: &Table) -> SqlBuilder {
-    let mut sql = SqlBuilder::new(engine);
-    sql.push("CREATE TABLE IF NOT EXISTS ").table(name).push(" (");
+fn ddl(state: &State, table: &Table) -> SqlBuilder {
+    let mut sql = state.sql();
+    let engine = sql.engine();
+    let further: &[Column] = if state.db().capabilities().transactions { &[] } else { table.untransacted };
+    sql.push("CREATE TABLE IF NOT EXISTS ").table(&state.table(table.name)).push(" (");
     let column_name = |column: &Column| match column {
         Key(name) | Text(name) | Number(name) => *name,
     };
-    sql.join(", ", table.columns, |sql, column| {
+    sql.join(", ", table.columns.iter().chain(further), |sql, column| {
         sql.name(column_name(column));
         sql.push(match (column, engine) {
             (Number(_), _) => " BIGINT NOT NULL",
             // Compared byte by byte, and short enough for a key of two on every version.
             (Key(_), Engine::Mysql) => " VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
             (Text(_), Engine::Mysql) => " LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+            // What is indexed, or stored by columns, has room for 32 KiB.
+            (Text(_), Engine::Cratedb) => " TEXT NOT NULL INDEX OFF STORAGE WITH (columnstore = false)",
             (Key(_) | Text(_), _) => " TEXT NOT NULL",
         });
     });
@@ -214,6 +230,9 @@ fn ddl(engine: Engine, name: &TableName, table: &Table) -> SqlBuilder {
         sql.name(column_name(column));
     });
     sql.push("))");
+    if engine == Engine::Cratedb {
+        sql.push(" CLUSTERED INTO 1 SHARDS WITH (number_of_replicas = '0-1')");
+    }
     sql
 }
 

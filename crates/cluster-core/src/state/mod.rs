@@ -6,28 +6,34 @@
 mod lock;
 mod migrations;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 pub use lock::StateLock;
 
-use crate::error::{Error, ErrorClass, Result};
-use crate::sql::{Db, Engine, Ident, SqlBuilder, TableName};
+use crate::error::{ErrorClass, Result};
+use crate::sql::{Db, Engine, Ident, Session, SqlBuilder, TableName};
 
 /// The name of the schema, or the prefix of the tables, where nothing else is asked for.
 pub const DEFAULT_NAME: &str = "clusterkeep";
+
+/// How long a lock outlives its holder, where it is a lease.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
 /// Where the state lies.
 #[derive(Debug, Clone)]
 pub struct State {
     db: Db,
     name: Ident,
+    lease: Duration,
 }
 
 impl State {
     /// The state in `db`, under the default name.
     #[must_use]
     pub fn of(db: Db) -> Self {
-        Self { db, name: Ident::literal(DEFAULT_NAME) }
+        Self { db, name: Ident::literal(DEFAULT_NAME), lease: DEFAULT_LEASE }
     }
 
     /// The same under another name.
@@ -35,6 +41,20 @@ impl State {
     pub fn named(mut self, name: Ident) -> Self {
         self.name = name;
         self
+    }
+
+    /// The same with another lease: how long a lock outlives its holder where the engine has no lock that ends with it
+    /// (CrateDB). A holder renews it as long as it lives, each time a third has passed.
+    #[must_use]
+    pub const fn leased_for(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// How long a lock outlives its holder, where it is a lease.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// The database that it lies in.
@@ -114,6 +134,33 @@ impl State {
         }
     }
 
+    /// Makes searches of `table` find what was written before, where the engine's own way is to let them wait (CrateDB);
+    /// what is read by its whole key needs it nowhere. The right to read suffices.
+    ///
+    /// # Errors
+    ///
+    /// The table is not there, or the database does not answer.
+    pub async fn refresh(&self, table: &'static str) -> Result<()> {
+        if self.db.engine() != Engine::Cratedb {
+            return Ok(());
+        }
+        self.refresh_within(&mut *self.db.session().await?, table).await
+    }
+
+    /// The same in `session`, for who has one already: waiting for a second one might be for ever.
+    pub(crate) async fn refresh_within(&self, session: &mut dyn Session, table: &'static str) -> Result<()> {
+        if session.engine() != Engine::Cratedb {
+            return Ok(());
+        }
+        let mut refresh = self.sql();
+        refresh.push("REFRESH TABLE ").table(&self.table(table));
+        match session.execute(&refresh.build()).await {
+            // In a table that takes no writes nothing is new.
+            Err(e) if e.class() == Some(ErrorClass::Permission) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
     pub(crate) fn sql(&self) -> SqlBuilder {
         SqlBuilder::new(self.db.engine())
     }
@@ -122,14 +169,8 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] where another run holds it.
+    /// [`Error::Locked`](crate::Error::Locked) where another run holds it.
     pub async fn lock(&self, name: &str) -> Result<StateLock> {
         StateLock::take(self, name).await
     }
-}
-
-/// The error for an engine that does not keep state yet.
-fn unsupported(engine: Engine) -> Error {
-    Error::input(format!("state is not kept in {engine} yet"))
-        .with_hint("keep it elsewhere: `--state sqlite://clusterkeep-state.db`")
 }
