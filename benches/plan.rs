@@ -10,7 +10,7 @@ use clusterkeep_core::sql::{Ident, TableName};
 use clusterkeep_retention::model::{Manifest, Policy, percent};
 use clusterkeep_retention::observe::{Inventory, Partition, PartitionId, Source};
 use clusterkeep_retention::plan::{Selection, plan};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 
 fn ident(name: String) -> Ident {
     Ident::new(name).expect("a name")
@@ -62,5 +62,41 @@ fn planning(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, planning);
-criterion_main!(benches);
+/// What makes this program plan once and say how much memory that took: a process of its own has no other's peak.
+const ONCE: &str = "CLUSTERKEEP_BENCH_PLAN_ONCE";
+
+/// The most memory that this process has had, in MiB; Linux alone tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
+fn once() {
+    let (manifest, inventory, now) = inventory(1_000_000, 100);
+    let before = peak();
+    let begin = std::time::Instant::now();
+    let plan = plan(&manifest, &inventory, now, &Selection::default()).expect("a plan");
+    let took = begin.elapsed();
+    let (steps, verdicts) = (plan.steps.len(), plan.verdicts.len());
+    println!(
+        "plan of 1,000,000 partitions and 100 policies, {verdicts} verdicts, {steps} steps, hash {}: {:.2} s, peak {} MiB \
+         with the inventory (which alone had {} MiB)",
+        plan.hash.short(),
+        took.as_secs_f64(),
+        peak().unwrap_or(0),
+        before.unwrap_or(0),
+    );
+}
+
+fn main() {
+    if std::env::var_os(ONCE).is_some() {
+        return once();
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    planning(&mut criterion);
+    criterion.final_summary();
+    let this = std::env::current_exe().expect("this program");
+    let status = std::process::Command::new(this).env(ONCE, "1").status().expect("it starts");
+    assert!(status.success(), "{status}");
+}

@@ -6,9 +6,9 @@ use clusterkeep_core::plan::{Ran, Recorder};
 use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
-use super::{Apply, Span, gate};
+use super::{Apply, Span, gate, lost};
 use crate::model::Rollup;
-use crate::observe::{Piece, Recorded, piece_bounds};
+use crate::observe::{Recorded, piece_bounds};
 use crate::plan::{Domain, Lifecycle};
 use crate::retention::not_observed;
 use crate::sql::{RollupSql, Runs, Sums, catalogue};
@@ -42,49 +42,15 @@ pub(super) async fn build(
     }
     drop(session);
 
-    let target_sql = source_sql.rolled_into(target);
-    let sums = Sums { rolled: true, ..sums };
     let mut session = apply.transaction().await?;
-    let mut kept = target_sql.sums(&mut *session, &boundaries, sums).await?;
-    // Of what is recorded and still there as a whole, the plan has decided by the record already.
-    let recorded = apply.recorded(&lifecycle, span).await?;
-    let pieces = recorded.iter().find(|recorded| recorded.target == target).map_or(&[][..], |found| &found.pieces);
-    kept.retain(|bucket| {
-        let mut own = pieces.iter().filter(|piece| bucket.start <= piece.start && piece.start < bucket.end).peekable();
-        own.peek().is_none() || own.any(|piece| piece.dropped)
-    });
+    lost::nothing_lost(apply, &mut *session, &lifecycle, rollup, &source_sql, &boundaries).await?;
     session.execute(&statements.clear(span.0, span.1)).await?;
     let rows = session.execute(&statements.fill(&runs)).await?;
-    // Where anything was lost, dropping the session rolls back.
-    nothing_lost(target, &kept, &target_sql.sums(&mut *session, &boundaries, sums).await?)?;
     session.commit().await?;
     // Made; what is left of the step is to look at it again.
     let buckets = boundaries.len() as u64 - 1;
     recorder.progress(buckets, Some(buckets));
     Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": buckets })))
-}
-
-/// Checks that no bucket holds fewer values than it did.
-///
-/// The plan rests on what was recorded; where a record is missing, the rollup itself still knows what it was made from.
-/// An aggregate is never replaced by one of what is left of its source.
-fn nothing_lost(target: &TableName, kept: &[Piece], made: &[Piece]) -> Result<()> {
-    for old in kept {
-        let Some(facts) = &old.facts else { continue };
-        let new = made.binary_search_by_key(&old.start, |piece| piece.start).ok().and_then(|at| made[at].facts.clone());
-        let lost = facts.lost_in(&new.unwrap_or_default());
-        if let Some((old_count, new_count)) = lost {
-            return Err(Error::Refused {
-                what: format!(
-                    "the bucket of `{target}` from {} holds {old_count} values, its source only {new_count}: \
-                     it is never made again from what is left",
-                    old.start
-                ),
-                hint: Some("was the state lost, or is another one meant with --state?".into()),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Looks at source and rollup anew, in one state of the data, and records what the source was where they agree.

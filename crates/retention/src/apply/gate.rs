@@ -93,14 +93,7 @@ pub(super) fn first_difference(pieces: &[Piece], buckets: &[DateTime<Utc>], stor
 fn agrees(old: &Piece, now: &[Piece], wanted: &[Ident], summed: &[Ident]) -> bool {
     let positions: Option<Vec<usize>> =
         wanted.iter().map(|name| summed.iter().position(|column| column == name)).collect();
-    let project = |facts: &Facts| -> Option<Facts> {
-        let positions = positions.as_ref()?;
-        let series = facts.series.iter().map(|(series, columns)| {
-            let wanted = positions.iter().map(|at| columns.get(*at).cloned()).collect::<Option<Vec<_>>>()?;
-            Some((series.clone(), wanted))
-        });
-        Some(Facts { series: series.collect::<Option<_>>()? })
-    };
+    let project = |facts: &Facts| facts.project(positions.as_deref()?);
     let sum = now
         .iter()
         .map(|piece| piece.facts.as_ref().and_then(project))
@@ -123,7 +116,7 @@ fn drifted(source: &TableName, target: &TableName, from: DateTime<Utc>, how: &st
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{ColumnFacts, Number};
+    use crate::observe::{Number, Sums};
 
     fn at(hour: u32) -> DateTime<Utc> {
         DateTime::from_timestamp(i64::from(hour) * 3600, 0).unwrap()
@@ -132,13 +125,14 @@ mod tests {
     fn piece(from: u32, until: u32, values: &[i64]) -> Piece {
         let number = |n: Option<&i64>| n.map_or(Number::Null, |n| Number::Int(*n));
         let sum = if values.is_empty() { Number::Null } else { Number::Int(values.iter().sum()) };
-        let column = ColumnFacts {
+        let sums = Sums {
             count: values.len() as u64,
             sum,
             min: number(values.iter().min()),
             max: number(values.iter().max()),
         };
-        let facts = Facts { series: [("[]".to_owned(), vec![column])].into() };
+        let mut facts = Facts::default();
+        facts.add_series("[]", vec![sums]);
         Piece { start: at(from), end: at(until), rows: values.len() as u64, facts: Some(facts), dropped: false }
     }
 

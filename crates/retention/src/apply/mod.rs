@@ -2,6 +2,7 @@
 
 mod downsample;
 mod gate;
+mod lost;
 mod remove;
 
 use std::collections::{BTreeMap, HashMap};

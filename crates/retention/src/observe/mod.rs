@@ -6,12 +6,14 @@ mod facts;
 mod history;
 mod identity;
 mod inventory;
+mod number;
 mod read;
 mod record;
 
-pub use facts::{ColumnFacts, Facts, Number};
+pub use facts::{Facts, Sums};
 pub use identity::{PartitionId, PartitionKey};
 pub use inventory::{Inventory, Obstacle, Partition, Piece, Removed, RollupState, Source, Unknown};
+pub use number::Number;
 
 pub(crate) use history::History;
 pub(crate) use read::{Observed, observe, piece_bounds};

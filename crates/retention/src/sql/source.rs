@@ -1,13 +1,15 @@
 //! Questions about a source: how many rows lie in which piece of time, and what they add up to.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, Statement, TableName};
+use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, Statement, TableName, Value};
 use clusterkeep_core::{Error, Result};
 use futures::StreamExt;
 
 use super::{BUCKET, Runs, TimeKind};
 use crate::model::{Rollup, Stat};
-use crate::observe::{ColumnFacts, Facts, Number, Piece};
+use crate::observe::{self, Facts, Number, Piece};
 
 /// A table to ask, and how it keeps time.
 #[derive(Debug, Clone)]
@@ -166,6 +168,39 @@ impl SourceSql {
         session.query(&query.build()).await?.scalar()
     }
 
+    /// How many values each series has in `[from, until)`, column by column.
+    pub(crate) async fn values_by_series(
+        &self,
+        session: &mut dyn Session,
+        (from, until): (DateTime<Utc>, DateTime<Utc>),
+        sums: Sums<'_>,
+    ) -> Result<BTreeMap<String, Vec<u64>>> {
+        let mut query = SqlBuilder::new(self.engine);
+        query.push("SELECT ").join(", ", sums.columns, |query, column| {
+            push_stat(query, self, column, Stat::Count, sums.rolled);
+        });
+        for column in sums.by {
+            query.push(", ").ident(column);
+        }
+        query.push(" FROM ").table(&self.table);
+        self.between(&mut query, from, until);
+        if !sums.by.is_empty() {
+            query.push(" GROUP BY ").join(", ", 1..=sums.by.len(), |query, nth| {
+                query.number(i64::try_from(sums.columns.len() + nth).unwrap_or(i64::MAX));
+            });
+        }
+        let statement = query.build();
+        let mut rows = session.stream(&statement).await?;
+        let mut series = BTreeMap::new();
+        while let Some(row) = rows.next().await.transpose()? {
+            let (counts, key) = row.values().split_at(sums.columns.len());
+            let key = serde_json::to_string(key).map_err(|e| Error::caused("name a series", e))?;
+            let count = |value: &Value| value.as_i64().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+            series.insert(key, counts.iter().map(count).collect());
+        }
+        Ok(series)
+    }
+
     fn start(&self, row: &Row) -> Result<DateTime<Utc>> {
         let value = row.value("piece")?;
         let lost = || Error::failed(format!("`{value}` of `{}` is no point in time", self.table));
@@ -192,20 +227,21 @@ impl SourceSql {
                 Some(piece) if piece.start == start => {
                     piece.rows += count;
                     if let Some(facts) = &mut piece.facts {
-                        facts.series.insert(key, columns);
+                        facts.add_series(&key, columns);
                     }
                 }
                 _ => {
                     let end = boundaries.get(boundaries.partition_point(|at| *at <= start)).copied().unwrap_or(start);
-                    let facts = Some(Facts { series: [(key, columns)].into() });
-                    pieces.push(Piece { start, end, rows: count, facts, dropped: false });
+                    let mut facts = Facts::default();
+                    facts.add_series(&key, columns);
+                    pieces.push(Piece { start, end, rows: count, facts: Some(facts), dropped: false });
                 }
             }
         }
         Ok(pieces)
     }
 
-    fn columns(&self, row: &Row, sums: Sums<'_>) -> Result<Vec<ColumnFacts>> {
+    fn columns(&self, row: &Row, sums: Sums<'_>) -> Result<Vec<observe::Sums>> {
         let number = |at: usize| {
             let value = row.value(at)?;
             Number::from_value(value).ok_or_else(|| {
@@ -218,7 +254,7 @@ impl SourceSql {
         let columns = (0..sums.columns.len()).map(|nth| {
             let at = first + nth * Stat::ALL.len();
             let count = row.value(at)?.as_i64().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-            Ok(ColumnFacts { count, sum: number(at + 1)?, min: number(at + 2)?, max: number(at + 3)? })
+            Ok(observe::Sums { count, sum: number(at + 1)?, min: number(at + 2)?, max: number(at + 3)? })
         });
         columns.collect()
     }
