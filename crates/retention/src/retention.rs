@@ -18,6 +18,7 @@ use crate::model::{Manifest, Policy, TablePolicy};
 use crate::observe::{History, Observed, Records, observe};
 use crate::plan::{Cutoff, Domain, Selection, cutoffs};
 use crate::sql::clock_ahead;
+use crate::store::Store;
 
 /// Retention on one database.
 ///
@@ -261,7 +262,31 @@ impl Retention {
             parallel: if self.db.engine() == clusterkeep_core::sql::Engine::Sqlite { 1 } else { self.parallel },
             cancel: self.cancel.clone(),
         };
-        plan::apply(&executor, &planned.plan, &options).await
+        let by_a_person = options.approval != Approval::WithinGuards;
+        let report = plan::apply(&executor, &planned.plan, &options).await?;
+        self.remember(planned, by_a_person).await?;
+        Ok(report)
+    }
+
+    /// Remembers what this run has seen, for the next one: holds that have expired, and, the first time that a person has
+    /// looked, which tables the policies are about.
+    async fn remember(&self, planned: &Planned, by_a_person: bool) -> Result<()> {
+        let store = self.store();
+        if store.holds().list().await?.iter().any(|hold| hold.noticed_at.is_none() && hold.expired_at(planned.as_of)) {
+            store.holds().notice_expired(planned.as_of).await?;
+        }
+        let matched = planned.policies.iter().filter(|of| of.by_selector).map(|of| of.table.clone());
+        let matched: Vec<_> = matched.collect();
+        if by_a_person && !matched.is_empty() && store.acknowledged().read(&self.subject()).await?.is_none() {
+            store.acknowledged().add(&self.subject(), matched, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Holds, acknowledgements and policies of the state.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::of(self.state.clone()).audit(self.audit_sink()).actor(self.actor.clone())
     }
 
     pub(crate) async fn observe_and_plan(&self, now: DateTime<Utc>) -> Result<(Planned, Observed)> {
@@ -279,6 +304,8 @@ impl Retention {
             let mut session = self.db.session().await?;
             observed.inventory.clock_ahead = clock_ahead(&mut *session, &*self.clock).await?;
         }
+        observed.inventory.holds = self.store().holds().list().await?;
+        observed.inventory.acknowledged = self.store().acknowledged().read(&self.subject()).await?;
         let plan = crate::plan::plan(&self.manifest, &observed.inventory, now, &self.selection)?;
         let mut notes = observed.notes.clone();
         if !has_state && !plan.is_empty() {
