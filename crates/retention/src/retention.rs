@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::Apply;
 use crate::model::{Manifest, Policy, TablePolicy};
 use crate::observe::{History, Observed, Records, observe};
-use crate::plan::{Cutoff, Domain, Selection, cutoffs};
+use crate::plan::{Cutoff, Domain, Selection, cutoffs, estimate};
 use crate::sql::clock_ahead;
 use crate::store::Store;
 
@@ -312,6 +312,7 @@ impl Retention {
             notes.push(format!("`{}` is created first, for locks, records and the audit", self.state_text()));
         }
         let planned = Planned {
+            estimate: estimate(self.db.engine(), &plan, &observed.inventory),
             plan,
             name: self.manifest.name.clone(),
             address: self.db.address(),
@@ -361,6 +362,8 @@ pub struct Planned {
     pub guards: Vec<(clusterkeep_core::sql::TableName, crate::model::Guard)>,
     /// The policies that it was made from, one for each table.
     pub policies: Vec<TablePolicy>,
+    /// About how long its steps take one after the other, by what the engine took elsewhere: an order of magnitude.
+    pub estimate: std::time::Duration,
     /// What else is worth knowing.
     pub notes: Vec<String>,
 }

@@ -194,9 +194,19 @@ pub fn tail(planned: &Planned) -> String {
     } else if plan.is_empty() {
         out.push_str(&format!("plan {}: nothing to do\n", plan.hash.short()));
     } else {
-        out.push_str(&format!("plan {}: {}\n", plan.hash.short(), what_happens(planned)));
+        out.push_str(&format!("plan {}: {}{}\n", plan.hash.short(), what_happens(planned), about(planned.estimate)));
     }
     out
+}
+
+/// About how long it takes, where that is long enough to matter.
+fn about(estimate: std::time::Duration) -> String {
+    match estimate.as_secs() {
+        0..10 => String::new(),
+        seconds @ 10..100 => format!(", in about {} s", seconds.next_multiple_of(10)),
+        seconds @ 100..6_000 => format!(", in about {} min", seconds.div_ceil(60)),
+        seconds => format!(", in about {} h", seconds.div_ceil(3_600)),
+    }
 }
 
 fn what_happens(planned: &Planned) -> String {

@@ -71,6 +71,7 @@ fn fixture(name: &str) -> Fixture {
         cutoffs,
         guards: Vec::new(),
         policies: Vec::new(),
+        estimate: std::time::Duration::from_secs(3),
         notes: vec![format!("a note on {name}")],
     };
     let report = Report { plan: hash, outcomes, exit_code: ExitCode::Done, audit_head: Some("7:ab12".to_owned()) };

@@ -36,7 +36,10 @@ pub(crate) async fn observe(
     let mut observed = Observed::default();
     observed.inventory.last_applied = history.last_applied;
     let mut session = db.session().await?;
-    observed.inventory.tables = catalogue::tables(&mut *session).await?;
+    let mut tables = catalogue::tables(&mut *session).await?;
+    // What this program keeps for itself is nobody's data, whatever a pattern says.
+    tables.retain(|known| !records.are_kept_in(known));
+    observed.inventory.tables = tables;
     let policies = selection.of(resolve(manifest, &observed.inventory.tables)?)?;
     for lifecycle in lifecycles(&policies) {
         let known = match lifecycle.rolled {

@@ -8,6 +8,7 @@ use clusterkeep_core::{Error, ErrorClass, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Piece};
+use crate::model::KnownTable;
 
 /// The records of a state, of which there may be none yet.
 #[derive(Debug, Clone)]
@@ -39,6 +40,12 @@ impl Records {
     /// How many bytes a name may have.
     pub(crate) fn longest_name(&self) -> usize {
         self.state.db().capabilities().max_identifier
+    }
+
+    /// Whether `table` is one of the state's own, by its schema or, on engines without schemas, by its name.
+    pub(crate) fn are_kept_in(&self, table: &KnownTable) -> bool {
+        let own = self.state.name().as_str();
+        table.schema == own || table.table.name.as_str().strip_prefix(own).is_some_and(|rest| rest.starts_with('_'))
     }
 
     fn sql(&self) -> SqlBuilder {

@@ -4,6 +4,7 @@
 
 mod cutoff;
 mod domain;
+mod estimate;
 mod guards;
 mod holds;
 mod lifecycle;
@@ -18,6 +19,7 @@ use clusterkeep_core::{Error, Result};
 
 pub use cutoff::{Cutoff, cutoffs};
 pub use domain::{Action, Decision, Detail, Domain, Object, Part, Reason, ShareUnit};
+pub(crate) use estimate::estimate;
 pub(crate) use lifecycle::{Lifecycle, lifecycles};
 
 use crate::model::{Manifest, TablePolicy, Tag, resolve};
