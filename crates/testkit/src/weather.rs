@@ -74,7 +74,7 @@ pub fn observations() -> Result<Vec<Observation>> {
 
 /// Creates the table `observations` with an index on its time, and loads all rows; returns how many.
 ///
-/// `time_hour` is whole seconds since 1970 on SQLite, and `timestamptz` on PostgreSQL.
+/// `time_hour` is whole seconds since 1970 on SQLite, `timestamptz` on PostgreSQL, and `TIMESTAMP` on MariaDB/MySQL.
 ///
 /// # Errors
 ///
@@ -92,6 +92,11 @@ pub async fn load(db: &Db) -> Result<u64> {
              temp float8, dewp float8, humid float8, wind_dir float8, wind_speed float8, wind_gust float8, \
              precip float8, pressure float8, visib float8, time_hour timestamptz NOT NULL)")
         }
+        Engine::Mysql => sql(
+            "CREATE TABLE observations (origin varchar(16) NOT NULL, year int, month int, day int, hour int, temp double, \
+             dewp double, humid double, wind_dir double, wind_speed double, wind_gust double, precip double, \
+             pressure double, visib double, time_hour timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
+        ),
         other => return Err(Error::input(format!("the weather has no form for {other} yet"))),
     };
     session.execute(&create).await?;

@@ -38,7 +38,9 @@ pub(super) async fn build(
     if catalogue::describe(&mut *session, target, None).await?.is_none() {
         let described = catalogue::describe(&mut *session, source, None).await?.ok_or_else(|| not_observed(source))?;
         session.execute(&statements.create(&described.columns, &runs)).await?;
-        session.execute(&statements.create_index()).await?;
+        if let Some(index) = statements.create_index() {
+            session.execute(&index).await?;
+        }
     }
     drop(session);
 

@@ -125,9 +125,14 @@ impl<'a> Apply<'a> {
     /// A transaction whose statements all see one state of the data, and that fails where another one changed it.
     async fn transaction(&self) -> Result<Box<dyn Session>> {
         let mut session = self.retention.db.session().await?;
+        let isolate = sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+        if session.engine() == Engine::Mysql {
+            // There it is for the next transaction.
+            session.execute(&isolate).await?;
+        }
         session.begin().await?;
         if session.engine() == Engine::Postgres {
-            session.execute(&sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")).await?;
+            session.execute(&isolate).await?;
         }
         Ok(session)
     }

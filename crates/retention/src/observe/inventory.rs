@@ -72,6 +72,11 @@ pub enum Obstacle {
     },
     /// The column of time has no index, so that each slice would read the whole table.
     NoIndex,
+    /// Its storage engine can't roll back: a delete that turns out wrong could not be undone.
+    NoTransactions {
+        /// The storage engine.
+        engine: String,
+    },
 }
 
 /// An interval of a table that stays or goes as a whole.
@@ -111,6 +116,8 @@ pub enum Unknown {
     Width,
     /// It is not partitioned by the column of time.
     OtherKey,
+    /// It holds rows whose time is NULL, or is none.
+    NullTimes,
     /// Its data lies on another server.
     Foreign,
     /// It is being detached.
@@ -127,6 +134,7 @@ impl fmt::Display for Unknown {
             Self::Form => "its key is not of the form that the policy says",
             Self::Width => "it tells its start alone; say how long it is with `time.width`",
             Self::OtherKey => "it is not partitioned by the column of time",
+            Self::NullTimes => "it holds rows whose time is NULL or is none; give them a time, or put them elsewhere",
             Self::Foreign => "its data lies on another server",
             Self::Detaching => "it is being detached",
         })

@@ -30,6 +30,8 @@ impl Number {
     pub fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Null => Some(Self::Null),
+            // MariaDB's smallest integers, of which 0 and 1 are read as booleans.
+            Value::Bool(b) => Some(Self::Int(i64::from(*b))),
             Value::Int(n) => Some(Self::Int(*n)),
             Value::UInt(n) => Some(Self::Decimal(BigDecimal::from(*n))),
             Value::Float(x) => Some(Self::Float(*x)),

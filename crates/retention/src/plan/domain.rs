@@ -225,6 +225,11 @@ pub enum Reason {
     },
     /// The column of time has no index, so that each slice would read the whole table.
     NoIndex,
+    /// Its storage engine can't roll back: a delete that turns out wrong could not be undone.
+    NoTransactions {
+        /// The storage engine.
+        engine: String,
+    },
     /// The plan is for an instant before the newest one that was applied.
     ClockBehind {
         /// The newest one that was applied.
@@ -322,6 +327,12 @@ impl fmt::Display for Reason {
             Self::BadServer { what } => f.write_str(what),
             Self::NoIndex => {
                 f.write_str("no index begins with the column of time: each slice would read the whole table")
+            }
+            Self::NoTransactions { engine } => {
+                write!(
+                    f,
+                    "the storage engine {engine} has no transactions: a delete that turns out wrong could not be undone"
+                )
             }
             Self::SideEffects { what } => write!(f, "deleting would also set off {}", what.join(", ")),
             Self::BucketsMissing { buckets, source } => write!(f, "{buckets} buckets to be made from {source}"),

@@ -66,6 +66,7 @@ fn obstacle(source: &Source) -> Option<Reason> {
     source.obstacle.as_ref().map(|obstacle| match obstacle {
         Obstacle::BadServer { what } => Reason::BadServer { what: what.clone() },
         Obstacle::NoIndex => Reason::NoIndex,
+        Obstacle::NoTransactions { engine } => Reason::NoTransactions { engine: engine.clone() },
     })
 }
 

@@ -5,7 +5,7 @@
 //! a balanced `CASE` finds the stretch.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clusterkeep_core::sql::{Ident, SqlBuilder};
+use clusterkeep_core::sql::{Engine, Ident, SqlBuilder};
 
 use super::TimeKind;
 
@@ -49,7 +49,23 @@ impl Runs {
     ///
     /// It means something only between the first and the last boundary.
     pub(crate) fn push(&self, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
-        push(&self.0, sql, column, kind);
+        match kind {
+            // No engine computes with these: each bucket is compared with.
+            TimeKind::Text(_) | TimeKind::Digits(_) => push(&self.single(), sql, column, kind),
+            _ => push(&self.0, sql, column, kind),
+        }
+    }
+
+    /// Each bucket as a stretch of its own.
+    fn single(&self) -> Vec<Run> {
+        let of = |run: &Run| {
+            let (width, until) = (run.width, run.until);
+            let bucket = move |from| Run { from, width, until: from + width };
+            std::iter::successors(Some(run.from), move |at| Some(*at + width))
+                .take_while(move |at| *at < until)
+                .map(bucket)
+        };
+        self.0.iter().flat_map(of).collect()
     }
 }
 
@@ -68,22 +84,55 @@ fn push(runs: &[Run], sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
 }
 
 fn push_run(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
-    match kind {
-        TimeKind::Count(count) => {
-            // Within the run the difference is never negative: division rounds down on every engine.
-            let width = run.width.num_microseconds().unwrap_or(i64::MAX) / count.unit.micros();
-            push_instant(sql, run.from, kind);
-            sql.push(" + (").ident(column).push(" - ");
-            push_instant(sql, run.from, kind);
-            sql.push(") / ").number(width).push(" * ").number(width);
-        }
-        _ => {
-            sql.push("date_bin(make_interval(secs => ").number(run.width.num_seconds()).push("), ").ident(column);
-            sql.push(", ");
-            push_instant(sql, run.from, kind);
-            sql.push(")");
-        }
+    if let TimeKind::Count(count) = kind {
+        // Within the run the difference is never negative: division rounds down on every engine.
+        let width = run.width.num_microseconds().unwrap_or(i64::MAX) / count.unit.micros();
+        push_instant(sql, run.from, kind);
+        sql.push(" + (").ident(column).push(" - ");
+        push_instant(sql, run.from, kind);
+        // MariaDB's `/` makes decimals of integers.
+        sql.push(if sql.engine() == Engine::Mysql { ") DIV " } else { ") / " });
+        sql.number(width).push(" * ").number(width);
+        return;
     }
+    if run.width == run.until - run.from {
+        // One bucket: a day of 23 hours has 24 of them by a column that keeps civil time.
+        return push_start(sql, run.from, kind);
+    }
+    if sql.engine() == Engine::Mysql {
+        return push_run_mysql(run, sql, column, kind);
+    }
+    sql.push("date_bin(make_interval(secs => ").number(run.width.num_seconds()).push("), ").ident(column);
+    sql.push(", ");
+    push_instant(sql, run.from, kind);
+    sql.push(")");
+}
+
+/// Whole microseconds, or days where the column has no time of day: neither is ever rounded.
+fn push_run_mysql(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
+    let (width, difference, unit) = match kind {
+        TimeKind::Date(_) => (run.width.num_days().max(1), "TIMESTAMPDIFF(DAY, ", " DAY"),
+        _ => {
+            let micros = run.width.num_microseconds().unwrap_or(i64::MAX);
+            (micros, "TIMESTAMPDIFF(MICROSECOND, ", " MICROSECOND")
+        }
+    };
+    push_start(sql, run.from, kind);
+    sql.push(" + INTERVAL ").push(difference);
+    push_start(sql, run.from, kind);
+    sql.push(", ").ident(column).push(") DIV ").number(width).push(" * ").number(width).push(unit);
+}
+
+/// An instant that is a result: MariaDB and MySQL take a bare parameter for text there.
+fn push_start(sql: &mut SqlBuilder, instant: DateTime<Utc>, kind: &TimeKind) {
+    let after = match (sql.engine(), kind) {
+        (Engine::Mysql, TimeKind::Date(_)) => " AS DATE)",
+        (Engine::Mysql, TimeKind::Instant | TimeKind::Civil(_)) => " AS DATETIME(6))",
+        _ => return push_instant(sql, instant, kind),
+    };
+    sql.push("CAST(");
+    push_instant(sql, instant, kind);
+    sql.push(after);
 }
 
 /// Numbers go in as text, so that a planner sees constants; other kinds as parameters.
@@ -100,7 +149,6 @@ mod tests {
     use super::*;
     use chrono_tz::America::New_York;
     use clusterkeep_core::civil::Every;
-    use clusterkeep_core::sql::Engine;
 
     use crate::model::Meaning;
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::PlanHasher;
 use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Statement, TableName};
 
-use super::source::push_stat;
-use super::{CatalogueColumn, Runs, SourceSql, Sums};
+use super::source::{push_series, push_stat};
+use super::{CatalogueColumn, Runs, SourceSql, Sums, TimeKind};
 use crate::model::{Rollup, Stat};
 
 /// The column of a rollup that holds the UTC instant of its bucket's civil start, in the kind of the source's time.
@@ -29,6 +29,24 @@ impl RollupSql<'_> {
     pub(crate) fn create(&self, source_columns: &[CatalogueColumn], runs: &Runs) -> Statement {
         let mut sql = self.new_builder();
         sql.push("CREATE TABLE IF NOT EXISTS ").table(self.target);
+        if self.source.engine == Engine::Mysql {
+            // Of the bucket the type is said: the query's own keeps microseconds, and a first TIMESTAMP would change with
+            // every update.
+            sql.push(" (").name(BUCKET).push(match self.source.kind {
+                TimeKind::Instant => " TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP",
+                TimeKind::Civil(_) => " DATETIME NOT NULL",
+                TimeKind::Date(_) => " DATE NOT NULL",
+                TimeKind::Count(_) | TimeKind::Digits(_) => " BIGINT NOT NULL",
+                TimeKind::Text(_) => " VARCHAR(64) NOT NULL",
+            });
+            // An index can't be made `IF NOT EXISTS` on MySQL: it comes with the table.
+            sql.push(", INDEX ").ident(&index_name(&self.target.name)).push(" (");
+            self.push_index_columns(&mut sql);
+            sql.push(")) AS ");
+            self.select(&mut sql, runs);
+            sql.push(" LIMIT 0");
+            return sql.build();
+        }
         if self.source.engine != Engine::Sqlite {
             // The query that fills it knows the type of each of its columns.
             sql.push(" AS ");
@@ -61,8 +79,11 @@ impl RollupSql<'_> {
         sql.build()
     }
 
-    /// Creates the index that buckets are found by.
-    pub(crate) fn create_index(&self) -> Statement {
+    /// Creates the index that buckets are found by, where the table does not bring it.
+    pub(crate) fn create_index(&self) -> Option<Statement> {
+        if self.source.engine == Engine::Mysql {
+            return None;
+        }
         let name = index_name(&self.target.name);
         let mut sql = self.new_builder();
         sql.push("CREATE INDEX IF NOT EXISTS ");
@@ -72,12 +93,19 @@ impl RollupSql<'_> {
         } else {
             on = self.target.clone();
         }
-        sql.ident(&name).push(" ON ").table(&on).push(" (").name(BUCKET);
-        sql.join("", self.by, |sql, column| {
+        sql.ident(&name).push(" ON ").table(&on).push(" (");
+        self.push_index_columns(&mut sql);
+        sql.push(")");
+        Some(sql.build())
+    }
+
+    fn push_index_columns(&self, sql: &mut SqlBuilder) {
+        sql.name(BUCKET);
+        // Columns of text without a length can't be in an index of MariaDB's.
+        let by = if self.source.engine == Engine::Mysql { &[][..] } else { self.by };
+        sql.join("", by, |sql, column| {
             sql.push(", ").ident(column);
         });
-        sql.push(")");
-        sql.build()
     }
 
     /// Deletes the buckets of `[from, until)`, to be made again in the same transaction.
@@ -120,9 +148,11 @@ impl RollupSql<'_> {
         }
         sql.push(" FROM ").table(&self.source.table);
         self.source.between(sql, runs.from(), runs.until());
-        sql.push(" GROUP BY ").join(", ", 1..=self.by.len() + 1, |sql, position| {
-            sql.number(i64::try_from(position).unwrap_or(i64::MAX));
+        sql.push(" GROUP BY ").join("", self.by.iter().enumerate(), |sql, (nth, column)| {
+            push_series(sql, column, nth + 1);
+            sql.push(", ");
         });
+        sql.number(i64::try_from(self.by.len() + 1).unwrap_or(i64::MAX));
     }
 }
 

@@ -92,7 +92,7 @@ impl SourceSql {
     /// Deletes the rows between the first and the last boundary, and says what the very rows that went add up to.
     ///
     /// On PostgreSQL that is one statement, so that nothing can slip in between; on SQLite the transaction that must be
-    /// open keeps every other writer out.
+    /// open keeps every other writer out; on MariaDB and MySQL it locks the rows and the gaps between them as it reads.
     pub(crate) async fn remove(
         &self,
         session: &mut dyn Session,
@@ -112,7 +112,7 @@ impl SourceSql {
             let statement = query.build();
             return self.pieces(session, &statement, boundaries, sums).await;
         }
-        let summed = self.sums(session, boundaries, sums).await?;
+        let summed = self.sums_to_remove(session, &runs, boundaries, sums).await?;
         let expected: u64 = summed.iter().map(|piece| piece.rows).sum();
         let gone = session.execute(&delete.build()).await?;
         if gone != expected {
@@ -120,6 +120,24 @@ impl SourceSql {
             return Err(Error::Drifted { what, hint: None });
         }
         Ok(summed)
+    }
+
+    async fn sums_to_remove(
+        &self,
+        session: &mut dyn Session,
+        runs: &Runs,
+        boundaries: &[DateTime<Utc>],
+        sums: Sums<'_>,
+    ) -> Result<Vec<Piece>> {
+        let mut query = SqlBuilder::new(self.engine);
+        self.select_sums(&mut query, runs, sums);
+        self.within(&mut query, runs);
+        grouped(&mut query, sums);
+        if self.engine == Engine::Mysql {
+            query.push(" FOR UPDATE");
+        }
+        let statement = query.build();
+        self.pieces(session, &statement, boundaries, sums).await
     }
 
     fn select_sums(&self, query: &mut SqlBuilder, runs: &Runs, sums: Sums<'_>) {
@@ -185,8 +203,8 @@ impl SourceSql {
         query.push(" FROM ").table(&self.table);
         self.between(&mut query, from, until);
         if !sums.by.is_empty() {
-            query.push(" GROUP BY ").join(", ", 1..=sums.by.len(), |query, nth| {
-                query.number(i64::try_from(sums.columns.len() + nth).unwrap_or(i64::MAX));
+            query.push(" GROUP BY ").join(", ", sums.by.iter().enumerate(), |query, (nth, column)| {
+                push_series(query, column, sums.columns.len() + 1 + nth);
             });
         }
         let statement = query.build();
@@ -263,10 +281,22 @@ impl SourceSql {
 /// One group for each series of each piece, piece after piece.
 fn grouped(query: &mut SqlBuilder, sums: Sums<'_>) {
     query.push(" GROUP BY 1");
-    for position in 3..3 + sums.by.len() {
-        query.push(", ").number(i64::try_from(position).unwrap_or(i64::MAX));
+    for (nth, column) in sums.by.iter().enumerate() {
+        query.push(", ");
+        push_series(query, column, 3 + nth);
     }
     query.push(" ORDER BY 1");
+}
+
+/// Appends a column that tells series apart, the one at `position` of those that are selected, to a `GROUP BY`.
+///
+/// Collations of MariaDB and MySQL take `a`, `A` and `a ` for the same: there they are compared by their bytes.
+pub(super) fn push_series(query: &mut SqlBuilder, column: &Ident, position: usize) {
+    if query.engine() == Engine::Mysql {
+        query.push("CAST(").ident(column).push(" AS BINARY)");
+    } else {
+        query.number(i64::try_from(position).unwrap_or(i64::MAX));
+    }
 }
 
 /// Appends one sum over a column, named as the rollup names it: from values, or from the sums of a finer rollup.
@@ -276,6 +306,7 @@ pub(super) fn push_stat(query: &mut SqlBuilder, source: &SourceSql, column: &Ide
     let (before, after) = match (stat, rolled) {
         (Stat::Count, false) => ("count(", ")"),
         // A sum of counts is a count, where an engine would make it a decimal.
+        (Stat::Count, true) if source.engine == Engine::Mysql => ("CAST(sum(", ") AS SIGNED)"),
         (Stat::Count, true) => ("CAST(sum(", ") AS bigint)"),
         // A sum of single-precision numbers keeps only their seven digits on PostgreSQL.
         (Stat::Sum, false) if source.singles.contains(column) => ("sum(CAST(", " AS double precision))"),

@@ -46,6 +46,8 @@ impl TimeKind {
     /// The instant that a value of the column stands for; `None` where it stands for none.
     pub(crate) fn instant(&self, value: &Value) -> Option<DateTime<Utc>> {
         match (self, value) {
+            // Sessions are in UTC, and MariaDB computes with instants as dates and times.
+            (Self::Instant, Value::DateTime(at)) => Some(at.and_utc()),
             (Self::Instant, value) => value.as_timestamp(),
             (Self::Civil(zone), Value::DateTime(at)) => Some(civil::first_instant(*zone, *at)),
             (Self::Date(zone), Value::Date(date)) => Some(civil::first_instant(*zone, date.and_time(NaiveTime::MIN))),

@@ -27,7 +27,9 @@ impl SessionLock {
         let mut session = state.db().session().await?;
         let statement = match session.engine() {
             Engine::Postgres => sql("SELECT pg_try_advisory_lock(?) AS taken").bind(key),
-            _ => sql("SELECT GET_LOCK(?, 0) AS taken").bind(format!("clusterkeep-{key:016x}")),
+            // There a lock's name is the server's: each database has locks of its own.
+            _ => sql("SELECT GET_LOCK(SHA2(CONCAT(COALESCE(DATABASE(), ''), ' ', ?), 224), 0) AS taken")
+                .bind(format!("clusterkeep-{key:016x}")),
         };
         let taken = session.query(&statement).await?;
         let taken = taken.rows().next().is_some_and(|row| row.values()[0].as_i64() == Some(1));
@@ -59,7 +61,8 @@ impl Lock for SessionLock {
         let mut session = self.session.into_inner();
         let statement = match session.engine() {
             Engine::Postgres => sql("SELECT pg_advisory_unlock(?)").bind(self.key),
-            _ => sql("SELECT RELEASE_LOCK(?)").bind(format!("clusterkeep-{:016x}", self.key)),
+            _ => sql("SELECT RELEASE_LOCK(SHA2(CONCAT(COALESCE(DATABASE(), ''), ' ', ?), 224))")
+                .bind(format!("clusterkeep-{:016x}", self.key)),
         };
         session.query(&statement).await.map(drop)
     }

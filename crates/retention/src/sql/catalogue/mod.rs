@@ -1,5 +1,9 @@
 //! What a catalogue says of a table: one file per engine, one line each in [`describe`].
 
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "mysql")]
+mod mysql_bounds;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
@@ -57,6 +61,8 @@ pub(crate) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>>
         Engine::Sqlite => sqlite::tables(session).await,
         #[cfg(feature = "postgres")]
         Engine::Postgres => postgres::tables(session).await,
+        #[cfg(feature = "mysql")]
+        Engine::Mysql => mysql::tables(session).await,
         other => Err(unsupported(other)),
     }
 }
@@ -72,6 +78,8 @@ pub(crate) async fn describe(
         Engine::Sqlite => sqlite::describe(session, table).await,
         #[cfg(feature = "postgres")]
         Engine::Postgres => postgres::describe(session, table, time).await,
+        #[cfg(feature = "mysql")]
+        Engine::Mysql => mysql::describe(session, table, time).await,
         other => Err(unsupported(other)),
     }
 }
@@ -95,7 +103,8 @@ pub(crate) async fn partition_bounds(
 }
 
 fn unsupported(engine: Engine) -> Error {
-    Error::input(format!("retention does not work on {engine} yet")).with_hint("it works on SQLite and PostgreSQL")
+    Error::input(format!("retention does not work on {engine} yet"))
+        .with_hint("it works on SQLite, PostgreSQL and MariaDB/MySQL")
 }
 
 impl Described {
@@ -130,6 +139,14 @@ pub(crate) fn time_kind(
     let family = match engine {
         Engine::Sqlite if type_name.contains("int") => Family::Number,
         Engine::Sqlite if ["char", "clob", "text"].iter().any(|text| type_name.contains(text)) => Family::Text,
+        Engine::Mysql => match type_name.split(['(', ' ']).next().unwrap_or_default() {
+            "timestamp" => Family::Instant,
+            "datetime" => Family::Civil,
+            "date" => Family::Date,
+            "bigint" | "int" | "mediumint" | "smallint" | "tinyint" | "year" => Family::Number,
+            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Family::Text,
+            _ => Family::Other,
+        },
         Engine::Postgres => match type_name.as_str() {
             "timestamp with time zone" => Family::Instant,
             "timestamp without time zone" => Family::Civil,
