@@ -7,6 +7,7 @@
 //!
 //! `sqlite` and `postgres`: one engine each.
 
+pub mod aggregate;
 mod apply;
 pub mod model;
 pub mod observe;

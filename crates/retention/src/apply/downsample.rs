@@ -3,17 +3,19 @@
 //! The record of a bucket is written after the bucket itself, never before: a crash between the two makes it again.
 
 use clusterkeep_core::plan::{Ran, Recorder};
-use clusterkeep_core::sql::TableName;
+use clusterkeep_core::sql::{Session, TableName, Value};
 use clusterkeep_core::{Error, Result};
+use futures::StreamExt;
 
-use super::{Apply, Span, gate, lost};
+use super::{Apply, Span, gate, lost, stream};
+use crate::aggregate::{Accumulator, Extras, Series};
 use crate::model::Rollup;
 use crate::observe::{Recorded, piece_bounds};
 use crate::plan::{Domain, Lifecycle};
 use crate::retention::not_observed;
 use crate::sql::{RollupSql, Runs, Sums, catalogue};
 
-fn rollup<'a>(lifecycle: &Lifecycle<'a>, target: &TableName) -> Result<&'a Rollup> {
+pub(super) fn rollup<'a>(lifecycle: &Lifecycle<'a>, target: &TableName) -> Result<&'a Rollup> {
     lifecycle.rollups.iter().copied().find(|rollup| rollup.target == *target).ok_or_else(|| not_observed(target))
 }
 
@@ -30,7 +32,9 @@ pub(super) async fn build(
     let source_sql = apply.source(source).await?;
     let by = &lifecycle.policy.by;
     let sums = Sums { columns: lifecycle.policy.columns_of(rollup), by, rolled: lifecycle.rolled.is_some() };
-    let statements = RollupSql { source: &source_sql, target, by: &lifecycle.policy.by, sums };
+    let extras = Extras::of(lifecycle.policy.extras_of(rollup));
+    let finer = lifecycle.rolled.map_or(Extras::default(), |finer| Extras::of(lifecycle.policy.extras_of(finer)));
+    let statements = RollupSql { source: &source_sql, target, by: &lifecycle.policy.by, sums, extras };
     let boundaries = rollup.every.boundaries(lifecycle.zone_of(rollup), span.0, span.1);
     let runs = Runs::of(&boundaries).ok_or_else(|| Error::failed(format!("no bucket of `{target}` to make")))?;
 
@@ -47,7 +51,15 @@ pub(super) async fn build(
     let mut session = apply.transaction().await?;
     lost::nothing_lost(apply, &mut *session, &lifecycle, rollup, &source_sql, &boundaries).await?;
     session.execute(&statements.clear(span.0, span.1)).await?;
-    let rows = session.execute(&statements.fill(&runs)).await?;
+    // What the engine can sum, it sums; what else is kept, no engine sums in a way that all agree on.
+    let rows = if extras.is_empty() {
+        session.execute(&statements.fill(&runs)).await?
+    } else {
+        stream::fill(&mut *session, &statements, &boundaries, finer).await?
+    };
+    for unknown in rollup.coverage.map(|coverage| statements.unknown(&boundaries, coverage)).unwrap_or_default() {
+        session.execute(&unknown).await?;
+    }
     session.commit().await?;
     // Made; what is left of the step is to look at it again.
     let buckets = boundaries.len() as u64 - 1;
@@ -75,11 +87,20 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
     let sums = Sums { columns, by, rolled: lifecycle.rolled.is_some() };
     let there = source_sql.sums(&mut *session, &pieces, sums).await?;
     let kept = target_sql.sums(&mut *session, &buckets, Sums { rolled: true, ..sums }).await?;
-    if let Some(from) = gate::first_difference(&there, &buckets, &kept) {
+    let known = match rollup.coverage {
+        Some(coverage) => Some(source_sql.known_sums(&mut *session, &buckets, sums, coverage).await?),
+        None => None,
+    };
+    if let Some(from) = gate::first_difference(known.as_ref().unwrap_or(&there), &buckets, &kept) {
         return Err(Error::failed(format!(
             "the bucket of `{target}` from {from} does not add up to its source `{source}`"
         ))
         .with_hint("rows may have come meanwhile: a further run makes the bucket again"));
+    }
+    let extras = Extras::of(lifecycle.policy.extras_of(rollup));
+    if !extras.is_empty() {
+        let statements = RollupSql { source: &source_sql, target, by, sums, extras };
+        verify_states(&mut *session, &statements, span, rollup.coverage.is_some()).await?;
     }
     apply.recorded.write().await.remove(target);
     let what = Recorded { target, source, cut: &lifecycle.cut(rollup) };
@@ -95,4 +116,26 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
         records.replace(&mut *state, &what, span, &there, now).await?;
         state.commit().await
     }
+}
+
+/// Looks whether each state that is kept beside the sums can be read, and is of as many values as were counted.
+async fn verify_states(
+    session: &mut dyn Session,
+    statements: &RollupSql<'_>,
+    span: Span,
+    may_be_unknown: bool,
+) -> Result<()> {
+    let (extras, by) = (statements.extras, statements.by.len());
+    let select = statements.states(span.0, span.1);
+    let mut rows = session.stream(&select).await?;
+    while let Some(row) = rows.next().await.transpose()? {
+        for values in row.values().get(1 + by..).unwrap_or_default().chunks(Series::width(extras)) {
+            // Of what is not known nothing but the count is kept.
+            if may_be_unknown && values.iter().skip(1).all(Value::is_null) {
+                continue;
+            }
+            Accumulator::read(extras, values)?;
+        }
+    }
+    Ok(())
 }

@@ -14,6 +14,8 @@ use crate::observe::{Facts, Piece};
 pub(super) struct Recorded<'a> {
     pub(super) target: &'a TableName,
     pub(super) columns: &'a [Ident],
+    /// Whether buckets may be unknown: of those nothing but the number of their values is stored.
+    pub(super) may_be_unknown: bool,
     /// The pieces that overlap what is to go; sorted.
     pub(super) pieces: Vec<Piece>,
 }
@@ -67,7 +69,8 @@ pub(super) fn check(source: &TableName, recorded: &[Recorded<'_>], there: &[Piec
 ///
 /// [`Error::Drifted`] where a bucket is gone or was changed: its source is all that is left of it then.
 pub(super) fn kept(recorded: &Recorded<'_>, buckets: &[DateTime<Utc>], stored: &[Piece]) -> Result<()> {
-    match first_difference(&recorded.pieces, buckets, stored) {
+    let agree = if recorded.may_be_unknown { Facts::counts_agree_with } else { Facts::agrees_with };
+    match first_difference_by(&recorded.pieces, buckets, stored, agree) {
         Some(from) => Err(Error::Drifted {
             what: format!("the bucket of `{}` from {from} is not what was verified", recorded.target),
             hint: Some("was the rollup changed or emptied? its source stays until it is whole again".into()),
@@ -78,6 +81,15 @@ pub(super) fn kept(recorded: &Recorded<'_>, buckets: &[DateTime<Utc>], stored: &
 
 /// The start of the first bucket that does not add up to the pieces of its source.
 pub(super) fn first_difference(pieces: &[Piece], buckets: &[DateTime<Utc>], stored: &[Piece]) -> Option<DateTime<Utc>> {
+    first_difference_by(pieces, buckets, stored, Facts::agrees_with)
+}
+
+fn first_difference_by(
+    pieces: &[Piece],
+    buckets: &[DateTime<Utc>],
+    stored: &[Piece],
+    agree: impl Fn(&Facts, &Facts) -> bool,
+) -> Option<DateTime<Utc>> {
     let mut left = pieces.iter().skip_while(|piece| buckets.first().is_some_and(|from| piece.start < *from)).peekable();
     buckets.windows(2).map(|bucket| (bucket[0], bucket[1])).find_map(|(from, until)| {
         let mut wanted = Facts::default();
@@ -86,7 +98,7 @@ pub(super) fn first_difference(pieces: &[Piece], buckets: &[DateTime<Utc>], stor
         }
         let found = stored.binary_search_by_key(&from, |piece| piece.start).ok();
         let found = found.and_then(|at| stored[at].facts.clone()).unwrap_or_default();
-        (!wanted.agrees_with(&found)).then_some(from)
+        (!agree(&wanted, &found)).then_some(from)
     })
 }
 
@@ -139,14 +151,24 @@ mod tests {
     fn gate(recorded: Vec<Piece>, there: &[Piece]) -> Result<()> {
         let (source, target, columns) =
             (TableName::bare(Ident::literal("raw")), TableName::bare(Ident::literal("daily")), [Ident::literal("v")]);
-        check(&source, &[Recorded { target: &target, columns: &columns, pieces: recorded }], there, &columns)
+        check(
+            &source,
+            &[Recorded { target: &target, columns: &columns, may_be_unknown: false, pieces: recorded }],
+            there,
+            &columns,
+        )
     }
 
     #[test]
     fn case_38_a_rollup_that_lost_its_buckets_holds_its_source() {
         let (target, columns) = (TableName::bare(Ident::literal("daily")), [Ident::literal("v")]);
         let dropped = Piece { dropped: true, ..piece(0, 5, &[1]) };
-        let recorded = Recorded { target: &target, columns: &columns, pieces: vec![dropped, piece(5, 24, &[2, 3])] };
+        let recorded = Recorded {
+            target: &target,
+            columns: &columns,
+            may_be_unknown: false,
+            pieces: vec![dropped, piece(5, 24, &[2, 3])],
+        };
         let buckets = [at(0), at(24)];
         kept(&recorded, &buckets, &[piece(0, 24, &[1, 2, 3])]).unwrap();
         kept(&recorded, &buckets, &[]).unwrap_err();

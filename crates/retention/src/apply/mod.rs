@@ -2,8 +2,10 @@
 
 mod downsample;
 mod gate;
+mod late;
 mod lost;
 mod remove;
+mod stream;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -116,6 +118,7 @@ impl<'a> Apply<'a> {
             all.push(gate::Recorded {
                 target: &rollup.target,
                 columns: lifecycle.policy.columns_of(rollup),
+                may_be_unknown: rollup.coverage.is_some(),
                 pieces: pieces.get(first..last).unwrap_or_default().to_vec(),
             });
         }
@@ -153,7 +156,8 @@ impl Executor<Domain> for Apply<'_> {
         let plan = planned.plan;
         let policies = std::mem::take(&mut observed.policies);
         self.policies.set(policies).map_err(|_| Error::failed("one apply planned again twice"))?;
-        let touched = |verdict: &&Verdict<Domain>| matches!(verdict.verdict, Decision::Drop | Decision::Detach);
+        let touched =
+            |verdict: &&Verdict<Domain>| matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge);
         let drops = plan.verdicts.iter().filter(touched);
         let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
         *self.seen.write().await = Seen { observed, details };
@@ -166,6 +170,7 @@ impl Executor<Domain> for Apply<'_> {
                 downsample::build(self, source, target, (*from, *until), recorder).await
             }
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
+            Action::MergeLate { source } => late::merge(self, source, step, recorder).await,
             Action::DropPartition { table, partition, .. } => {
                 let object = step.objects.first().ok_or_else(|| Error::failed("a step without objects"))?;
                 remove::partition(self, table, partition, object, recorder).await
@@ -181,6 +186,7 @@ impl Executor<Domain> for Apply<'_> {
                 Ok(step.objects.iter().map(|object| (object.clone(), Outcome::Done)).collect())
             }
             Action::DeleteSlices { table } => remove::verify_slices(self, table, &step.objects).await,
+            Action::MergeLate { source } => late::verify(self, source, &step.objects).await,
             Action::DropPartition { partition, .. } => remove::verify_partition(self, partition, &step.objects).await,
             action => Err(Error::failed(format!("{action}: not there yet"))),
         }

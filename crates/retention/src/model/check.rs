@@ -1,13 +1,9 @@
-//! The rules that a manifest must obey, each with a name; checked before any I/O.
-//!
-//! The cascade rules are Whisper's: no two rollups alike, the finer divides the coarser, the coarser covers longer, and
-//! each keeps enough to feed the next (<https://graphite.readthedocs.io/en/latest/whisper.html>).
+//! The rules that a manifest must obey, each with a name; checked before any I/O. Those of rollups are in `cascade`.
 
-use std::time::Duration;
-
+use chrono_tz::Tz;
 use clusterkeep_core::{Error, Result};
 
-use super::{Keep, Manifest, Policy, Rollup, Tier};
+use super::{Manifest, Policy, Tier, cascade};
 
 /// Checks a manifest.
 ///
@@ -22,14 +18,14 @@ pub fn check(manifest: &Manifest) -> Result<()> {
         return Err(broken("no-policy", manifest.name.clone(), "it has no policy for any table")
             .with_hint("a manifest without policies would do nothing; name at least one table"));
     }
-    manifest.tables.iter().try_for_each(check_policy)
+    manifest.tables.iter().try_for_each(|policy| check_policy(policy, manifest.zone_of(policy)))
 }
 
 fn broken(rule: &str, table: String, what: impl std::fmt::Display) -> Error {
     Error::input(format!("{table}: {what} (rule {rule})"))
 }
 
-fn check_policy(policy: &Policy) -> Result<()> {
+fn check_policy(policy: &Policy, zone: Tz) -> Result<()> {
     let fail = |rule, what: String| Err(broken(rule, policy.about(), what));
     let mut problems = policy.problems.iter().chain(policy.rollups().flat_map(|rollup| rollup.problems.iter()));
     if let Some(first) = problems.next() {
@@ -53,76 +49,24 @@ fn check_policy(policy: &Policy) -> Result<()> {
     {
         return fail("drop-last", "something comes after the drop, when nothing is left".into());
     }
-    let mut earlier: Vec<&Rollup> = Vec::new();
-    for rollup in policy.rollups() {
-        check_rollup(policy, rollup, &earlier)?;
-        earlier.push(rollup);
+    let (detach, drop) = (policy.detached_after(), policy.dropped_after());
+    if policy.tiers.iter().filter(|tier| matches!(tier, Tier::Detach(_))).count() > 1 {
+        return fail("one-detach", "it is detached twice".into());
     }
-    Ok(())
-}
-
-fn check_rollup(policy: &Policy, rollup: &Rollup, earlier: &[&Rollup]) -> Result<()> {
-    let name = &rollup.target;
-    let fail = |rule, what: String| Err(broken(rule, policy.about(), what));
-    if policy.table.as_ref() == Some(name) || earlier.iter().any(|other| other.target == *name) {
-        return fail("own-table", format!("rollup `{name}` would be kept in a table that is taken"));
+    if let Some((detach, drop)) = detach.zip(drop)
+        && detach.approximate() >= drop.approximate()
+    {
+        let what = format!("partitions are detached after {detach}, and dropped after {drop} already");
+        return fail("ages-ascend", what);
     }
-    if earlier.iter().any(|other| other.every == rollup.every && other.from == rollup.from) {
-        return fail("no-duplicate-width", format!("rollup `{name}` has the same buckets as an earlier one"));
-    }
-    let Some(from) = &rollup.from else {
-        if rollup.of.is_empty() {
-            return fail("columns", format!("rollup `{name}` names no columns in `of`"));
-        }
-        if let (Some(after), width) = (policy.dropped_after(), rollup.every.approximate())
-            && after.approximate() < width
-        {
-            return fail(
-                "feeds-the-next",
-                format!(
-                    "raw data goes after {after}, before a bucket of rollup `{name}` ({}) is complete",
-                    rollup.every
-                ),
-            );
-        }
-        return Ok(());
-    };
-    let Some(source) = earlier.iter().find(|other| other.target == *from) else {
-        return fail("from-an-earlier", format!("rollup `{name}` is made from `{from}`, which is no earlier rollup"));
-    };
-    if !source.every.divides(rollup.every) {
-        let what = format!(
-            "a {} of rollup `{name}` is not made of whole buckets of `{from}` ({})",
-            rollup.every, source.every
-        );
-        return fail("finer-divides-coarser", what);
-    }
-    let columns = policy.columns_of(source);
-    if let Some(column) = rollup.of.iter().find(|column| !columns.contains(column)) {
-        return fail("columns", format!("rollup `{name}` wants `{column}`, which `{from}` does not have"));
-    }
-    match (source.keep, rollup.keep) {
-        (Keep::Forever, Keep::For(age)) => {
-            let what = format!("rollup `{name}` is kept for {age}, the finer `{from}` for ever");
-            fail("coarser-covers-longer", what)
-        }
-        (Keep::For(fine), Keep::For(coarse)) if coarse.approximate() < fine.approximate() => {
-            let what = format!("rollup `{name}` is kept for {coarse}, the finer `{from}` for {fine}");
-            fail("coarser-covers-longer", what)
-        }
-        (Keep::For(fine), _) if fine.approximate() < rollup.every.approximate() + Duration::from_secs(86_400) => {
-            let what = format!("`{from}` is kept for {fine}, too short for a {} of rollup `{name}`", rollup.every);
-            fail("feeds-the-next", what)
-        }
-        _ => Ok(()),
-    }
+    cascade::check(policy, zone)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Policy, Rollup};
-    use clusterkeep_core::age::{Age, days, hours, years};
+    use crate::model::{Extra, Policy, Rollup, percent};
+    use clusterkeep_core::age::{Age, days, hours, minutes, months, years};
     use clusterkeep_core::civil::Every;
 
     fn check_tiers(rollups: Vec<Rollup>, drop: Option<Age>) -> Result<()> {
@@ -143,8 +87,8 @@ mod tests {
 
     #[test]
     fn case_40_each_broken_cascade_is_refused_by_the_name_of_its_rule() {
-        let minutes = |n| Rollup::every(Every::Minutes(n)).of(["v"]);
-        let five_to_ten = vec![minutes(10).into("a"), Rollup::every(Every::Minutes(15)).from("a").into("b")];
+        let part = |n| Rollup::every(Every::Minutes(n)).of(["v"]);
+        let five_to_ten = vec![part(10).into("a"), Rollup::every(Every::Minutes(15)).from("a").into("b")];
         assert_eq!(rule(check_tiers(five_to_ten, None)), "finer-divides-coarser");
         let coarse_first =
             vec![Rollup::hourly().of(["v"]).into("a"), Rollup::every(Every::Minutes(30)).from("a").into("b")];
@@ -167,6 +111,85 @@ mod tests {
         assert_eq!(rule(check_tiers(raw_too_short, Some(hours(6)))), "feeds-the-next");
         assert_eq!(rule(check_tiers(vec![Rollup::daily().of(["v"]).from("b").into("a")], None)), "from-an-earlier");
         assert_eq!(rule(check_tiers(vec![], None)), "no-tier");
+    }
+
+    #[test]
+    fn case_40_what_waits_for_late_rows_lives_longer() {
+        let hourly = || Rollup::hourly().of(["v"]).into("hourly").keep(days(2));
+        let daily = || Rollup::daily().from("hourly").into("daily");
+        let with = |wait: Age| {
+            let policy = Policy::for_table("raw").time("ts").downsample(hourly()).downsample(daily());
+            Manifest::named("test").policy(policy.drop_after(days(2)).wait_for_late(wait)).check()
+        };
+        with(hours(1)).unwrap_err();
+        let long = || Rollup::hourly().of(["v"]).into("hourly").keep(days(4));
+        check_tiers(vec![long(), daily()], Some(days(2))).unwrap();
+        let policy = Policy::for_table("raw").time("ts").downsample(long()).downsample(daily());
+        let late = policy.drop_after(days(2));
+        Manifest::named("test").policy(late.clone().wait_for_late(hours(1))).check().unwrap();
+        assert_eq!(rule(Manifest::named("test").policy(late.wait_for_late(days(3))).check()), "feeds-the-next");
+    }
+
+    #[test]
+    fn case_40_five_minutes_do_not_make_seven() {
+        assert!("7 min".parse::<Every>().is_err(), "no width at all");
+        let odd = vec![
+            Rollup::every(Every::Minutes(4)).of(["v"]).into("a"),
+            Rollup::every(Every::Minutes(10)).from("a").into("b"),
+        ];
+        assert_eq!(rule(check_tiers(odd, None)), "finer-divides-coarser");
+    }
+
+    #[test]
+    fn case_40_ages_ascend() {
+        let policy = Policy::for_table("raw").time("ts").detach_after(days(30)).drop_after(days(20));
+        assert_eq!(rule(Manifest::named("test").policy(policy).check()), "ages-ascend");
+        let policy = Policy::for_table("raw").time("ts").detach_after(days(10)).drop_after(days(20));
+        Manifest::named("test").policy(policy).check().unwrap();
+    }
+
+    #[test]
+    fn case_40_a_rollup_has_at_most_the_extras_of_the_finer_one() {
+        let daily = |extras: &[Extra]| Rollup::daily().of(["v"]).with(extras.iter().copied()).into("daily");
+        let monthly = |extras: &[Extra]| Rollup::monthly().from("daily").with(extras.iter().copied()).into("monthly");
+        let check = |fine: &[Extra], coarse: &[Extra]| check_tiers(vec![daily(fine), monthly(coarse)], None);
+        check(&[Extra::First, Extra::Last], &[Extra::Last]).unwrap();
+        check(&[Extra::First], &[]).unwrap();
+        assert_eq!(rule(check(&[Extra::First], &[Extra::Variance])), "extras-of-the-finer");
+        assert_eq!(rule(check(&[Extra::First, Extra::First], &[])), "extras-once");
+        let clash = Rollup::daily().of(["v", "v_first"]).with([Extra::First]).into("a");
+        check_tiers(vec![clash], None).unwrap();
+        let clash = Policy::for_table("raw").time("ts").by(["v_m2"]);
+        let clash = clash.downsample(Rollup::daily().of(["v"]).with([Extra::Variance]).into("a"));
+        assert_eq!(rule(Manifest::named("test").policy(clash).check()), "names-once");
+    }
+
+    #[test]
+    fn case_40_coverage_feeds_nothing() {
+        let daily = |step| Rollup::daily().of(["v"]).min_coverage(percent(50), step).into("daily");
+        check_tiers(vec![daily(minutes(5))], None).unwrap();
+        let fed = vec![daily(minutes(5)), Rollup::monthly().from("daily").into("monthly")];
+        assert_eq!(rule(check_tiers(fed, None)), "coverage-feeds-nothing");
+        assert_eq!(rule(check_tiers(vec![daily(days(2))], None)), "coverage-step");
+        assert_eq!(rule(check_tiers(vec![daily(months(1))], None)), "coverage-step");
+        let merged = Policy::for_table("raw").time("ts").downsample(daily(minutes(5))).merge_late();
+        assert_eq!(rule(Manifest::named("test").policy(merged).check()), "coverage-or-merge");
+    }
+
+    #[test]
+    fn case_40_zones_share_their_boundaries() {
+        let check = |zone: &str| {
+            let hourly = Rollup::hourly().of(["v"]).into("hourly");
+            check_tiers(vec![hourly, Rollup::daily().zone(zone).from("hourly").into("daily")], None)
+        };
+        check("Europe/Berlin").unwrap();
+        assert_eq!(rule(check("Asia/Kolkata")), "zones-share-boundaries");
+        let text = check("Asia/Kolkata").unwrap_err().to_string();
+        assert!(text.contains("18:30:00 UTC") && text.contains("Asia/Kolkata"), "{text}");
+        // Days of two zones are no duplicates.
+        let hourly = Rollup::hourly().of(["v"]).into("hourly");
+        let daily = |zone: &str, into: &str| Rollup::daily().zone(zone).from("hourly").into(into);
+        check_tiers(vec![hourly, daily("Europe/Berlin", "a"), daily("America/New_York", "b")], None).unwrap();
     }
 
     #[test]

@@ -74,6 +74,11 @@ impl Share {
     /// What holds where a policy says nothing.
     pub const DEFAULT: Self = percent(25);
 
+    /// This share of a whole, rounded up.
+    pub(crate) fn of(self, whole: u128) -> u128 {
+        (whole * u128::from(self.hundredths)).div_ceil(10_000)
+    }
+
     /// Whether `part` of `whole` is at most this share.
     #[must_use]
     pub fn allows(self, part: u64, whole: u64) -> bool {

@@ -3,6 +3,8 @@
 //! Everything here is checked before anything is read from a database.
 
 mod bytes;
+mod cascade;
+mod changes;
 mod check;
 mod guard;
 mod hold;
@@ -18,6 +20,7 @@ mod time;
 mod zone;
 
 pub use bytes::Bytes;
+pub(crate) use changes::boundaries_near_changes;
 pub use check::check;
 pub use guard::{Guard, Share, percent};
 pub use hold::{Hold, HoldScope};

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problems::{Problems, UNNAMED};
-use super::{Guard, Keep, Late, Meaning, Rollup, Selector, Share, Tag, TimeColumn};
+use super::{Extra, Guard, Keep, Late, Meaning, Rollup, Selector, Share, Tag, TimeColumn};
 
 /// What becomes of the data of one table as it ages.
 ///
@@ -277,6 +277,16 @@ impl Policy {
             // `check` has made sure that a rollup is made from an earlier one, so this ends.
             Some(source) if rollup.of.is_empty() => self.columns_of(source),
             _ => &rollup.of,
+        }
+    }
+
+    /// What `rollup` keeps beside count, sum, minimum and maximum: its own, or what the rollup does that it is made from.
+    #[must_use]
+    pub fn extras_of<'a>(&'a self, rollup: &'a Rollup) -> &'a [Extra] {
+        let source = rollup.from.as_ref().and_then(|from| self.rollups().find(|other| other.target == *from));
+        match source {
+            Some(source) if rollup.with.is_empty() => self.extras_of(source),
+            _ => &rollup.with,
         }
     }
 }

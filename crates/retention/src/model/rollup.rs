@@ -1,5 +1,6 @@
 //! A tier that keeps aggregates of what goes.
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use clusterkeep_core::age::Age;
 use clusterkeep_core::civil::Every;
@@ -64,6 +65,18 @@ pub struct Coverage {
     pub step: Age,
 }
 
+impl Coverage {
+    /// How many values a bucket of this width must have to be known.
+    ///
+    /// The boundary is in: with `50 %` one half is enough, as in RRDtool, where the unknown half may be as large as `xff`.
+    #[must_use]
+    pub fn values(&self, width: TimeDelta) -> u64 {
+        let step = self.step.approximate().as_millis().max(1);
+        let width = u128::try_from(width.num_milliseconds()).unwrap_or(0);
+        u64::try_from(self.min.of(width).div_ceil(step)).unwrap_or(u64::MAX)
+    }
+}
+
 /// What is kept of each column per bucket and series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -86,7 +99,8 @@ pub enum Extra {
     First,
     /// The latest, with its instant; of those of one instant the largest.
     Last,
-    /// The sum of the squared distances from the mean, from which variances are computed; those of parts can be merged.
+    /// The sum of the squared distances from the mean, from which variances are computed; those of parts can be merged,
+    /// which takes the mean more exactly than a floating-point number: `sum_low` is what rounding has cut off the sum.
     Variance,
     /// A sketch of which values there are, from which their number is estimated.
     Distinct,
@@ -95,13 +109,16 @@ pub enum Extra {
 }
 
 impl Extra {
+    /// All of them, in the order of their columns.
+    pub const ALL: [Self; 5] = [Self::First, Self::Last, Self::Variance, Self::Distinct, Self::Quantiles];
+
     /// The endings of the columns' names that hold it: `temp_first` and `temp_first_at`.
     #[must_use]
     pub const fn suffixes(self) -> &'static [&'static str] {
         match self {
             Self::First => &["first", "first_at"],
             Self::Last => &["last", "last_at"],
-            Self::Variance => &["m2"],
+            Self::Variance => &["m2", "sum_low"],
             Self::Distinct => &["distinct"],
             Self::Quantiles => &["quantiles"],
         }
@@ -214,6 +231,15 @@ impl Rollup {
     /// The name of a column of the rollup.
     #[must_use]
     pub fn column(of: &Ident, stat: Stat) -> Ident {
-        Ident::new(format!("{}_{}", of.as_str(), stat.suffix())).unwrap_or_else(|_| of.clone())
+        Self::named(of, stat.suffix())
+    }
+
+    fn named(of: &Ident, suffix: &str) -> Ident {
+        Ident::new(format!("{}_{suffix}", of.as_str())).unwrap_or_else(|_| of.clone())
+    }
+
+    /// The names of the columns that hold an extra.
+    pub fn extra_columns(of: &Ident, extra: Extra) -> impl Iterator<Item = Ident> {
+        extra.suffixes().iter().map(move |suffix| Self::named(of, suffix))
     }
 }

@@ -30,7 +30,7 @@ struct ColumnFacts {
 }
 
 /// Count, sum, minimum and maximum of one column of one series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sums {
     /// How many values that are not NULL.
     pub count: u64,
@@ -80,6 +80,18 @@ impl Facts {
         same_where_known(self.series, other.series)
             && self.columns.len() == other.columns.len()
             && self.columns.iter().zip(&other.columns).all(|(a, b)| a.agrees_with(b))
+    }
+
+    /// Whether both are of as many values in each column, spread over the series in the same way.
+    #[must_use]
+    pub(crate) fn counts_agree_with(&self, other: &Self) -> bool {
+        same_where_known(self.series, other.series)
+            && self.columns.len() == other.columns.len()
+            && self
+                .columns
+                .iter()
+                .zip(&other.columns)
+                .all(|(a, b)| a.sums.count == b.sums.count && a.counts == b.counts)
     }
 
     /// The columns at these positions alone; `None` where there is no such column.

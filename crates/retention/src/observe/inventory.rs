@@ -44,6 +44,8 @@ pub struct Source {
     pub side_effects: Vec<String>,
     /// Why nothing may be removed from it on this server, whatever the policy says.
     pub obstacle: Option<Obstacle>,
+    /// Whether late rows can be merged, deleted and recorded in one transaction.
+    pub merges_late: bool,
 }
 
 impl Source {
@@ -58,6 +60,7 @@ impl Source {
             removed: Removed { rows: 0, partitions: 0, bytes: 0 },
             side_effects: Vec::new(),
             obstacle: None,
+            merges_late: false,
         }
     }
 }

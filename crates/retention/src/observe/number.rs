@@ -12,9 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const SUM_TOLERANCE: f64 = 1e-9;
 
 /// A number as a database gives it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Number {
     /// NULL: there was nothing to add.
+    #[default]
     Null,
     /// A whole number.
     Int(i64),
@@ -41,7 +42,7 @@ impl Number {
     }
 
     /// PostgreSQL sums `bigint` to `numeric`: a whole number is the same in either.
-    fn of_decimal(decimal: &BigDecimal) -> Self {
+    pub(crate) fn of_decimal(decimal: &BigDecimal) -> Self {
         let whole = decimal.is_integer().then(|| decimal.with_scale(0).to_string().parse().ok()).flatten();
         whole.map_or_else(|| Self::Decimal(decimal.normalized()), Self::Int)
     }
@@ -63,24 +64,32 @@ impl Number {
         }
     }
 
-    /// The one that `better` prefers; NULL loses against everything, and NaN is the largest, as databases order it.
+    /// The one that `better` prefers; NULL loses against everything.
     pub(super) fn pick(&self, other: &Self, better: impl Fn(Ordering, Ordering) -> bool) -> Self {
-        match (self.as_f64(), other.as_f64()) {
-            (None, _) => other.clone(),
-            (_, None) => self.clone(),
-            (Some(a), Some(b)) => {
-                let order = match (a.is_nan(), b.is_nan()) {
-                    (true, true) => Ordering::Equal,
-                    (true, false) => Ordering::Greater,
-                    (false, true) => Ordering::Less,
-                    (false, false) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
-                };
-                if better(order, Ordering::Equal) { self.clone() } else { other.clone() }
-            }
+        match (self, other) {
+            (Self::Null, some) | (some, Self::Null) => some.clone(),
+            _ if better(self.order(other), Ordering::Equal) => self.clone(),
+            _ => other.clone(),
         }
     }
 
-    pub(super) fn as_f64(&self) -> Option<f64> {
+    /// Which is larger; NaN is the largest, as databases order it, and NULL the smallest.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => order_floats(*a, *b),
+            (Self::Int(a), Self::Int(b)) => a.cmp(b),
+            (Self::Decimal(a), Self::Decimal(b)) => a.cmp(b),
+            (Self::Int(a), Self::Decimal(b)) => BigDecimal::from(*a).cmp(b),
+            (Self::Decimal(a), Self::Int(b)) => a.cmp(&BigDecimal::from(*b)),
+            _ => match (self.as_f64(), other.as_f64()) {
+                (Some(a), Some(b)) => order_floats(a, b),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            },
+        }
+    }
+
+    /// The nearest floating-point number; `None` where it is NULL.
+    pub(crate) fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Null => None,
             #[expect(clippy::cast_precision_loss, reason = "only compared with a tolerance far above the loss")]
@@ -93,7 +102,7 @@ impl Number {
     /// Equal, where NaN equals NaN: a database that stores it gives it back.
     pub(super) fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Float(a), Self::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+            (Self::Float(a), Self::Float(b)) => order_floats(*a, *b).is_eq(),
             (Self::Float(_), Self::Int(_)) | (Self::Int(_), Self::Float(_)) => self.as_f64() == other.as_f64(),
             _ => self == other,
         }
@@ -136,6 +145,10 @@ impl Number {
         let (Some(a), Some(b)) = (self.as_f64(), other.as_f64()) else { return false };
         (a - b).abs() <= SUM_TOLERANCE * magnitude.max(a.abs()).max(b.abs())
     }
+}
+
+fn order_floats(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
 /// A letter for the type, then the number as text; nothing is lost on the way to JSON and back.

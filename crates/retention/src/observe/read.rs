@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use clusterkeep_core::sql::{Db, Engine, Ident, Session, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::history::History;
 use super::record::Records;
 use super::{Inventory, Partition, PartitionId, Piece, RollupState, Source};
-use crate::model::{Manifest, Rollup, Stat, TablePolicy, TimeColumn, resolve};
+use crate::aggregate::Extras;
+use crate::model::{Manifest, Rollup, TablePolicy, TimeColumn, boundaries_near_changes, resolve};
 use crate::plan::{Lifecycle, Selection, lifecycles};
-use crate::sql::{BUCKET, Described, NativePartition, Runs, SourceSql, Sums, TimeKind, catalogue};
+use crate::sql::{BUCKET, Described, NativePartition, Runs, SourceSql, Sums, TimeKind, catalogue, state_columns};
 
 /// What was read, with what is needed to say and to do something about it.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +50,10 @@ pub(crate) async fn observe(
             None => None,
         };
         observe_table(&mut *session, records, history, &lifecycle, known, now, &mut observed).await?;
+    }
+    let merges_late = records.share_transactions_with(db);
+    for source in &mut observed.inventory.sources {
+        source.merges_late = merges_late;
     }
     observed.policies = policies;
     Ok(observed)
@@ -86,6 +92,9 @@ async fn observe_table(
         Some(kind) => (kind, None),
         None => catalogue::time_kind(session.engine(), table, column, time.meaning.as_ref())?,
     };
+    for rollup in &lifecycle.rollups {
+        check_kind(lifecycle, rollup, &time.column, &kind)?;
+    }
     observed.notes.extend(note);
     let singles =
         described.columns.iter().filter(|column| column.type_name == "real").map(|column| column.name.clone());
@@ -160,10 +169,7 @@ fn check_columns(lifecycle: &Lifecycle<'_>, described: &Described) -> Result<()>
     lifecycle.policy.by.iter().try_for_each(has)?;
     match lifecycle.rolled {
         None => lifecycle.rollups.iter().flat_map(|rollup| &rollup.of).try_for_each(has),
-        Some(rollup) => {
-            let columns = lifecycle.policy.columns_of(rollup);
-            columns.iter().flat_map(|of| Stat::ALL.map(|stat| Rollup::column(of, stat))).try_for_each(|name| has(&name))
-        }
+        Some(rollup) => rollup_columns(lifecycle, rollup).try_for_each(|name| has(&name)),
     }
 }
 
@@ -327,11 +333,46 @@ pub(crate) fn piece_bounds(
     bounds.into_iter().collect()
 }
 
+/// The columns that hold what a rollup keeps.
+fn rollup_columns<'a>(lifecycle: &Lifecycle<'a>, rollup: &'a Rollup) -> impl Iterator<Item = Ident> {
+    let extras = Extras::of(lifecycle.policy.extras_of(rollup));
+    lifecycle.policy.columns_of(rollup).iter().flat_map(move |of| state_columns(of, extras))
+}
+
+/// The column of time must tell apart what the boundaries of the buckets do.
+///
+/// In the hour that comes twice a time without a zone is two instants, and a date or a format may be coarser than a bucket.
+fn check_kind(lifecycle: &Lifecycle<'_>, rollup: &Rollup, column: &Ident, kind: &TimeKind) -> Result<()> {
+    let of_kind = match kind {
+        TimeKind::Instant => return Ok(()),
+        TimeKind::Count(count) if count.unit.micros() <= 1_000_000 => return Ok(()),
+        TimeKind::Count(_) => Tz::UTC,
+        TimeKind::Civil(zone) | TimeKind::Date(zone) => *zone,
+        TimeKind::Text(format) | TimeKind::Digits(format) => format.zone,
+    };
+    let zone = lifecycle.zone_of(rollup);
+    let mut boundaries = boundaries_near_changes(rollup.every, zone, of_kind);
+    match boundaries.find(|at| kind.instant(&kind.value(*at)) != Some(*at)) {
+        Some(at) => {
+            let (table, target, every) = (lifecycle.table, &rollup.target, rollup.every);
+            Err(Error::input(format!(
+                "a {every} of rollup `{target}` in {} begins at {at}, which `{column}` of `{table}` does not tell apart \
+                 from other instants (rule time-tells-buckets-apart)",
+                zone.name()
+            ))
+            .with_hint(
+                "without a zone the hour that comes twice is one: roll up whole days in the zone of the column, or keep \
+                 time as points in time",
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A table that exists under the name of a rollup must be one.
 fn check_target(lifecycle: &Lifecycle<'_>, rollup: &Rollup, target: &Described) -> Result<()> {
-    let columns = lifecycle.policy.columns_of(rollup);
-    let stats = columns.iter().flat_map(|of| Stat::ALL.map(|stat| Rollup::column(of, stat)));
-    let wanted = lifecycle.policy.by.iter().cloned().chain([Ident::literal(BUCKET)]).chain(stats);
+    let wanted = lifecycle.policy.by.iter().cloned().chain([Ident::literal(BUCKET)]);
+    let wanted = wanted.chain(rollup_columns(lifecycle, rollup));
     for name in wanted {
         if !target.columns.iter().any(|column| column.name == name) {
             return Err(missing_in_target(&rollup.target, &name));
@@ -342,9 +383,10 @@ fn check_target(lifecycle: &Lifecycle<'_>, rollup: &Rollup, target: &Described) 
 
 /// A name that the engine would cut short would not be found again.
 fn check_names(lifecycle: &Lifecycle<'_>, rollup: &Rollup, longest: usize) -> Result<()> {
-    let columns = lifecycle.policy.columns_of(rollup);
-    let stats = columns.iter().flat_map(|of| Stat::ALL.map(|stat| Rollup::column(of, stat)));
-    match stats.chain([rollup.target.name.clone()]).find(|name| name.as_str().len() > longest) {
+    match rollup_columns(lifecycle, rollup)
+        .chain([rollup.target.name.clone()])
+        .find(|name| name.as_str().len() > longest)
+    {
         Some(name) => {
             Err(Error::input(format!("`{name}` of rollup `{}` is longer than {longest} bytes", rollup.target))
                 .with_hint("the engine would cut it short: roll up a view with a shorter name of the column"))

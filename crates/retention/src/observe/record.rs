@@ -1,7 +1,7 @@
 //! What the sources of rollups were when they were verified: rows of the state table `rollups`.
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::{Session, SqlBuilder, TableName, Value};
+use clusterkeep_core::sql::{Db, Records as ValueRecords, Session, SqlBuilder, Statement, TableName, Value};
 use clusterkeep_core::state::State;
 use clusterkeep_core::{Error, ErrorClass, Result};
 
@@ -37,6 +37,11 @@ impl Records {
         Self { state }
     }
 
+    /// Whether one transaction can hold both data of `db` and records.
+    pub(crate) fn share_transactions_with(&self, db: &Db) -> bool {
+        self.state.db().same_as(db) && db.capabilities().transactions
+    }
+
     /// How many bytes a name may have.
     pub(crate) fn longest_name(&self) -> usize {
         self.state.db().capabilities().max_identifier
@@ -58,37 +63,53 @@ impl Records {
     ///
     /// They were cut in another way than `cut`: buckets of both would overlap.
     pub(crate) async fn of(&self, target: &TableName, cut: &str) -> Result<Vec<Piece>> {
+        match self.state.db().query(self.select(target)).await {
+            Ok(records) => pieces(&records, target, cut),
+            Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The same, as the transaction sees them that `session` has open.
+    pub(crate) async fn of_within(
+        &self,
+        session: &mut dyn Session,
+        target: &TableName,
+        cut: &str,
+    ) -> Result<Vec<Piece>> {
+        pieces(&session.query(&self.select(target)).await?, target, cut)
+    }
+
+    fn select(&self, target: &TableName) -> Statement {
         let mut query = self.sql();
         query.push("SELECT ").join(", ", ["bucket", "until", "source_rows", "facts", "dropped_at"], |sql, name| {
             sql.name(name);
         });
         query.push(" FROM ").table(&self.state.table("rollups")).push(" WHERE ").name("target").push(" = ");
         query.bind(target.to_string()).push(" ORDER BY ").name("bucket");
-        let records = match self.state.db().query(query.build()).await {
-            Ok(records) => records,
-            Err(e) if e.class() == Some(ErrorClass::MissingRelation) => return Ok(Vec::new()),
-            Err(e) => return Err(e),
-        };
-        records
-            .rows()
-            .map(|row| {
-                let text: String = row.get("facts")?;
-                let kept: Kept = serde_json::from_str(&text)
-                    .map_err(|e| Error::caused(format!("read the record of rollup `{target}`"), e))?;
-                if kept.cut != cut {
-                    let what = format!("rollup `{target}` has buckets of a {}, the manifest says a {cut}", kept.cut);
-                    return Err(Error::input(what)
-                        .with_hint("leave width and zone as they are, or name another table in `into`"));
-                }
-                Ok(Piece {
-                    start: instant(row.get("bucket")?)?,
-                    end: instant(row.get("until")?)?,
-                    rows: row.get("source_rows")?,
-                    facts: kept.facts,
-                    dropped: row.get::<i64>("dropped_at")? != 0,
-                })
-            })
-            .collect()
+        query.build()
+    }
+
+    /// Adds rows that came later to the record of a piece, which is written where there is none yet.
+    pub(crate) async fn add(
+        &self,
+        session: &mut dyn Session,
+        what: &Recorded<'_>,
+        piece: &Piece,
+        facts: &Facts,
+        rows: u64,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let sum = piece.facts.clone().unwrap_or_default().plus(facts);
+        let known = piece.facts.is_some();
+        let rows = if known { piece.rows + rows } else { rows };
+        let grown = Piece { rows, facts: Some(sum), ..piece.clone() };
+        // The end of the piece stands for its own record alone: no other begins within it.
+        self.replace(session, what, (piece.start, piece.end), &[grown], now).await?;
+        if piece.dropped {
+            self.mark_dropped(session, what.source, (piece.start, piece.end), now).await?;
+        }
+        Ok(())
     }
 
     /// Replaces the records of `[from, until)` by `pieces`, within the transaction that `session` has open.
@@ -146,6 +167,30 @@ impl Records {
         update.push(" AND ").name("until").push(" <= ").bind(span.1.timestamp_micros());
         session.execute(&update.build()).await.map(drop)
     }
+}
+
+fn pieces(records: &ValueRecords, target: &TableName, cut: &str) -> Result<Vec<Piece>> {
+    records
+        .rows()
+        .map(|row| {
+            let text: String = row.get("facts")?;
+            let kept: Kept = serde_json::from_str(&text)
+                .map_err(|e| Error::caused(format!("read the record of rollup `{target}`"), e))?;
+            if kept.cut != cut {
+                let what = format!("rollup `{target}` has buckets of a {}, the manifest says a {cut}", kept.cut);
+                return Err(
+                    Error::input(what).with_hint("leave width and zone as they are, or name another table in `into`")
+                );
+            }
+            Ok(Piece {
+                start: instant(row.get("bucket")?)?,
+                end: instant(row.get("until")?)?,
+                rows: row.get("source_rows")?,
+                facts: kept.facts,
+                dropped: row.get::<i64>("dropped_at")? != 0,
+            })
+        })
+        .collect()
 }
 
 fn instant(micros: i64) -> Result<DateTime<Utc>> {

@@ -169,6 +169,13 @@ pub enum Reason {
         /// How many.
         rows: u64,
     },
+    /// It has rows that came after its source was dropped; they are added to the rollup.
+    AddedLate {
+        /// The rollup.
+        rollup: TableName,
+        /// How many.
+        rows: u64,
+    },
     /// It has fewer rows than the rollup was made from, or other values, so that the rollup can't be checked against it.
     SourceChanged {
         /// The rollup.
@@ -296,6 +303,9 @@ impl fmt::Display for Reason {
                     f,
                     "{rows} rows came after {rollup} was made and its source dropped; merge them by hand or delete them"
                 )
+            }
+            Self::AddedLate { rollup, rows } => {
+                write!(f, "{rows} rows came after {rollup} was made and its source dropped; they are added to it")
             }
             Self::SourceChanged { rollup, recorded, now } if recorded == now => {
                 write!(f, "values changed since {rollup} was made, though the {now} rows are as many")

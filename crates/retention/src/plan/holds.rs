@@ -19,7 +19,7 @@ pub(super) fn apply(lifecycle: &Lifecycle<'_>, holds: &[Hold], now: DateTime<Utc
         return;
     }
     for verdict in verdicts {
-        if !matches!(verdict.verdict, Decision::Drop | Decision::Detach) {
+        if !matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge) {
             continue;
         }
         let (start, end) = (verdict.detail.start, verdict.detail.end);

@@ -40,7 +40,7 @@ impl Lifecycle<'_> {
 
     /// The zone of the buckets of a rollup.
     pub(crate) fn zone_of(&self, rollup: &Rollup) -> Tz {
-        rollup.zone.unwrap_or(self.zone)
+        rollup.zone.unwrap_or(self.of.zone)
     }
 
     /// What ended at or before this may go.

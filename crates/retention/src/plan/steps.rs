@@ -98,6 +98,7 @@ impl Steps {
     /// Adds the steps that let go what was decided to go.
     pub(super) fn drops(&mut self, lifecycle: &Lifecycle<'_>, source: &Source, verdicts: &[Verdict<Domain>]) {
         let needs: Vec<StepId> = lifecycle.rollups.iter().flat_map(|rollup| self.that_make(&rollup.target)).collect();
+        self.merges(lifecycle, verdicts);
         let drops = verdicts.iter().filter(|verdict| matches!(verdict.verdict, Decision::Drop | Decision::Detach));
         let mut together: Vec<Object> = Vec::new();
         let detached = source.partitions.iter().filter(|partition| partition.detached);
@@ -140,6 +141,20 @@ impl Steps {
             self.push(action, objects.to_vec(), needs.clone());
         }
         self.hasher.number(count);
+    }
+
+    /// Adds the steps that merge late rows: after all rollups of the policy were made, which they change.
+    fn merges(&mut self, lifecycle: &Lifecycle<'_>, verdicts: &[Verdict<Domain>]) {
+        let late: Vec<_> = verdicts.iter().filter(|verdict| verdict.verdict == Decision::Merge).collect();
+        for verdict in &late {
+            self.hasher.text("merge");
+            self.fact(verdict);
+        }
+        let needs: Vec<StepId> = lifecycle.policy.rollups().flat_map(|rollup| self.that_make(&rollup.target)).collect();
+        for verdicts in late.chunks(SLICES) {
+            let objects = verdicts.iter().map(|verdict| verdict.object.clone()).collect();
+            self.push(Action::MergeLate { source: lifecycle.table.clone() }, objects, needs.clone());
+        }
     }
 
     /// Takes the facts in that a drop rests on: identity, bounds and the number of rows.

@@ -37,9 +37,12 @@ pub(super) fn decide(
     let table = Arc::new(lifecycle.table.clone());
     let policy: Arc<str> = lifecycle.policy.about().into();
     let after: Arc<[TableName]> = rollups.iter().map(|rollup| rollup.target.clone()).collect();
+    // Late rows of a rollup are aggregates of their own already: nobody puts any there but this program.
+    let may_merge =
+        source.merges_late && lifecycle.rolled.is_none() && lifecycle.policy.late.rows == crate::model::LateRows::Merge;
     verdicts.reserve(order.len());
     for partition in order {
-        let (verdict, reason) = decide_one(lifecycle, partition, times, newest, selection, rollups, &after);
+        let (verdict, reason) = decide_one(lifecycle, partition, times, newest, selection, rollups, &after, may_merge);
         verdicts.push(Verdict {
             object: object(&table, partition),
             verdict,
@@ -92,6 +95,7 @@ fn newest_from(order: &[&Partition], count: usize) -> Option<DateTime<Utc>> {
     Some(*ends.select_nth_unstable(nth).1)
 }
 
+#[expect(clippy::too_many_arguments, reason = "all that a verdict rests on; a struct for one call hides nothing")]
 fn decide_one(
     lifecycle: &Lifecycle<'_>,
     partition: &Partition,
@@ -100,6 +104,7 @@ fn decide_one(
     selection: &Selection,
     rollups: &[Buckets],
     after: &Arc<[TableName]>,
+    may_merge: bool,
 ) -> (Decision, Reason) {
     let keep = |reason| (Decision::Keep, reason);
     let Some(end) = partition.end else {
@@ -119,10 +124,22 @@ fn decide_one(
     if selection.from.is_some_and(starts_before) || selection.until.is_some_and(|until| end > until) {
         return keep(Reason::NotSelected);
     }
+    let mut late = Vec::new();
     for rollup in rollups {
-        if let Some(reason) = gate(lifecycle, partition, end, times.now, rollup) {
-            return keep(reason);
+        match gate(lifecycle, partition, end, times.now, rollup) {
+            Some(reason @ Reason::Late { .. }) => late.push(reason),
+            Some(reason) => return keep(reason),
+            None => {}
         }
+    }
+    // Only where each rollup has let its source go before: another one would lose what it was not given.
+    if let Some(Reason::Late { rollup, rows }) = late.first() {
+        let (rollup, rows) = (rollup.clone(), partition.rows.unwrap_or(*rows));
+        return if may_merge && late.len() == rollups.len() {
+            (Decision::Merge, Reason::AddedLate { rollup, rows })
+        } else {
+            keep(Reason::Late { rollup, rows })
+        };
     }
     (decision, Reason::EndedBeforeCutoff { cutoff, after: Arc::clone(after) })
 }
@@ -141,6 +158,9 @@ fn gate(
         return Some(Reason::NeededBy { rollup: rollup.target.clone(), until: complete });
     }
     let first = rollup.blocked.partition_point(|(_, until, _)| partition.start.is_some_and(|start| *until <= start));
-    let blocked = rollup.blocked.get(first).filter(|(from, ..)| *from < end)?;
-    Some(blocked.2.clone())
+    let mut blocked = rollup.blocked[first..].iter().take_while(|(from, ..)| *from < end).map(|(.., why)| why);
+    let one = blocked.next()?;
+    // What changed weighs more than what came late: it can't be added to anything.
+    let other = blocked.find(|why| !matches!(why, Reason::Late { .. }));
+    Some(other.filter(|_| matches!(one, Reason::Late { .. })).unwrap_or(one).clone())
 }

@@ -102,6 +102,15 @@ fn push_run(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
     if sql.engine() == Engine::Mysql {
         return push_run_mysql(run, sql, column, kind);
     }
+    if matches!(kind, TimeKind::Date(_)) {
+        // Dates are whole days apart: the difference of two is a number.
+        let width = run.width.num_days().max(1);
+        push_instant(sql, run.from, kind);
+        sql.push(" + (").ident(column).push(" - ");
+        push_instant(sql, run.from, kind);
+        sql.push(") / ").number(width).push(" * ").number(width);
+        return;
+    }
     sql.push("date_bin(make_interval(secs => ").number(run.width.num_seconds()).push("), ").ident(column);
     sql.push(", ");
     push_instant(sql, run.from, kind);

@@ -7,6 +7,7 @@ pub(crate) mod catalogue;
 mod clock;
 mod rollup;
 mod source;
+mod stream;
 mod time;
 
 pub(crate) use bucket::Runs;
@@ -14,6 +15,7 @@ pub(crate) use catalogue::{CatalogueColumn, Described, NativePartition};
 pub(crate) use clock::clock_ahead;
 pub(crate) use rollup::{BUCKET, RollupSql};
 pub(crate) use source::{SourceSql, Sums};
+pub(crate) use stream::state_columns;
 pub(crate) use time::TimeKind;
 
 #[cfg(test)]

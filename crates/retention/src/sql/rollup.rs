@@ -5,7 +5,9 @@ use clusterkeep_core::plan::PlanHasher;
 use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Statement, TableName};
 
 use super::source::{push_series, push_stat};
+use super::stream::extra_type;
 use super::{CatalogueColumn, Runs, SourceSql, Sums, TimeKind};
+use crate::aggregate::Extras;
 use crate::model::{Rollup, Stat};
 
 /// The column of a rollup that holds the UTC instant of its bucket's civil start, in the kind of the source's time.
@@ -18,6 +20,8 @@ pub(crate) struct RollupSql<'a> {
     pub(crate) target: &'a TableName,
     pub(crate) by: &'a [Ident],
     pub(crate) sums: Sums<'a>,
+    /// What it keeps beside count, sum, minimum and maximum.
+    pub(crate) extras: Extras,
 }
 
 impl RollupSql<'_> {
@@ -39,18 +43,21 @@ impl RollupSql<'_> {
                 TimeKind::Count(_) | TimeKind::Digits(_) => " BIGINT NOT NULL",
                 TimeKind::Text(_) => " VARCHAR(64) NOT NULL",
             });
+            for (name, kind) in self.typed_extras() {
+                sql.push(", ").ident(&name).push(" ").push(kind);
+            }
             // An index can't be made `IF NOT EXISTS` on MySQL: it comes with the table.
             sql.push(", INDEX ").ident(&index_name(&self.target.name)).push(" (");
             self.push_index_columns(&mut sql);
             sql.push(")) AS ");
-            self.select(&mut sql, runs);
+            self.select(&mut sql, runs, self.extras);
             sql.push(" LIMIT 0");
             return sql.build();
         }
         if self.source.engine != Engine::Sqlite {
             // The query that fills it knows the type of each of its columns.
             sql.push(" AS ");
-            self.select(&mut sql, runs);
+            self.select(&mut sql, runs, self.extras);
             sql.push(" WITH NO DATA");
             return sql.build();
         }
@@ -73,6 +80,17 @@ impl RollupSql<'_> {
                 let name = Rollup::column(column, stat);
                 let kind = if self.sums.rolled { affinity(&name) } else { affinity(column) };
                 sql.push(", ").ident(&name).push(if stat == Stat::Count { " INTEGER" } else { kind });
+            }
+            for extra in self.extras.iter() {
+                for (name, suffix) in Rollup::extra_columns(column, extra).zip(extra.suffixes()) {
+                    sql.push(", ").ident(&name).push(match extra_type(Engine::Sqlite, suffix) {
+                        Some("REAL") => " REAL",
+                        Some(_) => " BLOB",
+                        None if suffix.ends_with("_at") => " INTEGER",
+                        None if self.sums.rolled => affinity(&name),
+                        None => affinity(column),
+                    });
+                }
             }
         }
         sql.push(")");
@@ -130,11 +148,12 @@ impl RollupSql<'_> {
             }
         }
         sql.push(") ");
-        self.select(&mut sql, runs);
+        self.select(&mut sql, runs, Extras::default());
         sql.build()
     }
 
-    fn select(&self, sql: &mut SqlBuilder, runs: &Runs) {
+    /// The aggregates, and for `extras` something of their types.
+    fn select(&self, sql: &mut SqlBuilder, runs: &Runs, extras: Extras) {
         sql.push("SELECT ").join("", self.by, |sql, column| {
             sql.ident(column).push(", ");
         });
@@ -144,6 +163,9 @@ impl RollupSql<'_> {
             for stat in Stat::ALL {
                 sql.push(", ");
                 push_stat(sql, self.source, column, stat, self.sums.rolled);
+            }
+            for extra in extras.iter() {
+                self.push_extra(sql, column, extra);
             }
         }
         sql.push(" FROM ").table(&self.source.table);

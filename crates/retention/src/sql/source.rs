@@ -8,7 +8,7 @@ use clusterkeep_core::{Error, Result};
 use futures::StreamExt;
 
 use super::{BUCKET, Runs, TimeKind};
-use crate::model::{Rollup, Stat};
+use crate::model::{Coverage, Rollup, Stat};
 use crate::observe::{self, Facts, Number, Piece};
 
 /// A table to ask, and how it keeps time.
@@ -87,6 +87,23 @@ impl SourceSql {
         grouped(&mut query, sums);
         let statement = query.build();
         self.pieces(session, &statement, boundaries, sums).await
+    }
+
+    /// The same for whole buckets, where of a series with too few values nothing but their number is known.
+    pub(crate) async fn known_sums(
+        &self,
+        session: &mut dyn Session,
+        buckets: &[DateTime<Utc>],
+        sums: Sums<'_>,
+        coverage: Coverage,
+    ) -> Result<Vec<Piece>> {
+        let Some(runs) = Runs::of(buckets) else { return Ok(Vec::new()) };
+        let mut query = SqlBuilder::new(self.engine);
+        self.select_sums(&mut query, &runs, sums);
+        self.within(&mut query, &runs);
+        grouped(&mut query, sums);
+        let statement = query.build();
+        self.folded(session, &statement, buckets, sums, Some(coverage)).await
     }
 
     /// Deletes the rows between the first and the last boundary, and says what the very rows that went add up to.
@@ -225,13 +242,24 @@ impl SourceSql {
         self.kind.instant(value).ok_or_else(lost)
     }
 
-    /// Reads sums of series, and folds those of one piece into one.
     async fn pieces(
         &self,
         session: &mut dyn Session,
         statement: &Statement,
         boundaries: &[DateTime<Utc>],
         sums: Sums<'_>,
+    ) -> Result<Vec<Piece>> {
+        self.folded(session, statement, boundaries, sums, None).await
+    }
+
+    /// Reads sums of series, and folds those of one piece into one.
+    async fn folded(
+        &self,
+        session: &mut dyn Session,
+        statement: &Statement,
+        boundaries: &[DateTime<Utc>],
+        sums: Sums<'_>,
+        coverage: Option<Coverage>,
     ) -> Result<Vec<Piece>> {
         let mut pieces: Vec<Piece> = Vec::new();
         let mut rows = session.stream(statement).await?;
@@ -240,7 +268,14 @@ impl SourceSql {
             let count: u64 = row.get("n")?;
             let key = &row.values()[2..2 + sums.by.len()];
             let key = serde_json::to_string(key).map_err(|e| Error::caused("name a series", e))?;
-            let columns = self.columns(&row, sums)?;
+            let mut columns = self.columns(&row, sums)?;
+            let end = boundaries.get(boundaries.partition_point(|at| *at <= start)).copied().unwrap_or(start);
+            if let Some(coverage) = coverage {
+                let known_from = coverage.values(end - start);
+                for column in columns.iter_mut().filter(|column| column.count < known_from) {
+                    *column = observe::Sums { count: column.count, ..observe::Sums::default() };
+                }
+            }
             match pieces.last_mut() {
                 Some(piece) if piece.start == start => {
                     piece.rows += count;
@@ -249,7 +284,6 @@ impl SourceSql {
                     }
                 }
                 _ => {
-                    let end = boundaries.get(boundaries.partition_point(|at| *at <= start)).copied().unwrap_or(start);
                     let mut facts = Facts::default();
                     facts.add_series(&key, columns);
                     pieces.push(Piece { start, end, rows: count, facts: Some(facts), dropped: false });

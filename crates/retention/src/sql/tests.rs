@@ -12,7 +12,9 @@ use sqlparser::dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect
 use sqlparser::parser::Parser;
 
 use super::{RollupSql, Runs, SourceSql, Sums, TimeKind};
-use crate::model::Meaning;
+use crate::aggregate::Extras;
+use crate::model::{Coverage, Extra, Meaning, percent};
+use clusterkeep_core::age::hours;
 
 const HOSTILE: [&str; 9] = [
     r#"x"; DROP TABLE users; --"#,
@@ -74,6 +76,7 @@ fn check(engine: Engine, names: [&str; 5]) {
         target: &target,
         by: &by,
         sums: Sums { columns: &columns, by: &by, rolled: false },
+        extras: Extras::of(&Extra::ALL),
     };
 
     match parse(engine, &rollup.fill(&runs)) {
@@ -96,6 +99,27 @@ fn check(engine: Engine, names: [&str; 5]) {
     match parse(engine, &rollup.create(&[], &runs)) {
         ast::Statement::CreateTable(create) => assert!(is(&create.name, &target) && create.if_not_exists),
         other => panic!("{other}"),
+    }
+    match parse(engine, &rollup.insert()) {
+        ast::Statement::Insert(insert) => {
+            assert!(matches!(&insert.table, TableObject::TableName(name) if is(name, &target)));
+        }
+        other => panic!("{other}"),
+    }
+    for (statement, table) in [
+        (rollup.rows(runs.from(), runs.until(), Extras::default()), &source_table),
+        (rollup.states(runs.from(), runs.until()), &target),
+    ] {
+        let ast::Statement::Query(query) = parse(engine, &statement) else { panic!("no query") };
+        let SetExpr::Select(select) = *query.body else { panic!("no select") };
+        assert!(select.from.len() == 1 && from_one(&select.from[0], table));
+    }
+    let coverage = Coverage { min: percent(50), step: hours(1) };
+    for statement in rollup.unknown(&[runs.from(), runs.until()], coverage) {
+        match parse(engine, &statement) {
+            ast::Statement::Update(update) => assert!(from_one(&update.table, &target) && update.selection.is_some()),
+            other => panic!("{other}"),
+        }
     }
     if let Some(index) = rollup.create_index() {
         assert!(matches!(parse(engine, &index), ast::Statement::CreateIndex(_)));

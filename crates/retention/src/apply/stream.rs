@@ -1,0 +1,153 @@
+//! Rollups that are made by reading their source row by row, in bounded memory.
+//!
+//! Rows come in the order of time, so that one bucket is open at a time. What is made is held until the last row was read,
+//! since a session does one thing at a time; where it becomes too much, the rest of the buckets is read anew, and a bucket
+//! whose series don't fit alone is made in several passes.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::sql::{Session, Value};
+use clusterkeep_core::{Error, Result};
+use futures::StreamExt;
+
+use crate::aggregate::{Added, Extras, Series, order};
+use crate::sql::RollupSql;
+
+/// The most bytes that open and finished buckets may take, as an estimate.
+const MEMORY: usize = 48 << 20;
+
+/// One series alone can't be divided, so this is far beyond what is needed.
+const PASSES: u64 = 1 << 20;
+
+/// Makes the buckets between `boundaries`, which must have been cleared; returns how many rows they have.
+///
+/// Where the source is a rollup, `finer` is what it keeps.
+pub(super) async fn fill(
+    session: &mut dyn Session,
+    statements: &RollupSql<'_>,
+    boundaries: &[DateTime<Utc>],
+    finer: Extras,
+) -> Result<u64> {
+    let bounds: Vec<Value> = boundaries.iter().map(|at| statements.source.kind.value(*at)).collect();
+    let mut made = Maker { statements, boundaries, bounds, finer, insert: statements.insert(), memory: MEMORY };
+    made.all(session).await
+}
+
+struct Maker<'a> {
+    statements: &'a RollupSql<'a>,
+    boundaries: &'a [DateTime<Utc>],
+    /// The boundaries, in the kind of the column of time.
+    bounds: Vec<Value>,
+    finer: Extras,
+    insert: clusterkeep_core::sql::Statement,
+    memory: usize,
+}
+
+impl Maker<'_> {
+    async fn all(&mut self, session: &mut dyn Session) -> Result<u64> {
+        let buckets = self.bounds.len().saturating_sub(1);
+        let (mut at, mut window, mut rows) = (0, buckets, 0);
+        while at < buckets {
+            let until = (at + window).min(buckets);
+            let mut finished = Vec::new();
+            let complete = self.read(session, at, until, (1, 0), &mut finished).await?;
+            rows += session.execute_many(&self.insert, &finished).await?;
+            drop(finished);
+            if complete == until {
+                at = until;
+            } else if complete > at {
+                window = complete - at;
+                at = complete;
+            } else {
+                rows += self.in_passes(session, at).await?;
+                at += 1;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Makes one bucket that has more series than fit.
+    async fn in_passes(&self, session: &mut dyn Session, at: usize) -> Result<u64> {
+        let mut of = 2;
+        while of <= PASSES {
+            if let Some(rows) = self.passes(session, at, of).await? {
+                return Ok(rows);
+            }
+            // What the passes before have made would come again.
+            session.execute(&self.statements.clear(self.boundaries[at], self.boundaries[at + 1])).await?;
+            of *= 2;
+        }
+        let (target, from) = (self.statements.target, self.boundaries[at]);
+        Err(Error::failed(format!("the bucket of `{target}` from {from} does not fit into memory")))
+    }
+
+    /// Makes one bucket in `of` passes; `None` where a pass does not fit.
+    async fn passes(&self, session: &mut dyn Session, at: usize, of: u64) -> Result<Option<u64>> {
+        let mut rows = 0;
+        for nth in 0..of {
+            let mut finished = Vec::new();
+            if self.read(session, at, at + 1, (of, nth), &mut finished).await? == at {
+                return Ok(None);
+            }
+            rows += session.execute_many(&self.insert, &finished).await?;
+        }
+        Ok(Some(rows))
+    }
+
+    /// Reads the source of the buckets from `first` to `until`; returns which of them is the first that did not fit.
+    async fn read(
+        &self,
+        session: &mut dyn Session,
+        first: usize,
+        until: usize,
+        pass: (u64, u64),
+        finished: &mut Vec<Vec<Value>>,
+    ) -> Result<usize> {
+        let RollupSql { source, by, sums, extras, .. } = self.statements;
+        let mut series = Series::new(by.len(), sums.columns.len(), *extras, self.memory);
+        series.pass(pass.0, pass.1);
+        let select = self.statements.rows(self.boundaries[first], self.boundaries[until], self.finer);
+        let mut rows = session.stream(&select).await?;
+        let (mut bucket, mut held, mut full) = (first, 0, false);
+        while let Some(row) = rows.next().await.transpose()? {
+            if full {
+                // A stream that is left before its end takes its session, and the transaction, with it.
+                continue;
+            }
+            let values = row.values();
+            let at = values.get(by.len()).unwrap_or(&Value::Null);
+            if order(at, &self.bounds[bucket + 1]).is_ge() {
+                let made = finished.len();
+                series.flush(source.engine, &self.bounds[bucket], finished)?;
+                held += finished[made..].iter().map(|row| bytes(row)).sum::<usize>();
+                while bucket + 1 < until && order(at, &self.bounds[bucket + 1]).is_ge() {
+                    bucket += 1;
+                }
+                series.leave(self.memory.saturating_sub(held));
+                full = held > self.memory;
+            }
+            let added = if full {
+                Added::Full
+            } else if sums.rolled {
+                series.merge(values, self.finer)?
+            } else {
+                series.add(values)?
+            };
+            full = added == Added::Full;
+        }
+        if full {
+            return Ok(bucket);
+        }
+        series.flush(source.engine, &self.bounds[bucket], finished)?;
+        Ok(until)
+    }
+}
+
+/// About how many bytes a row takes.
+fn bytes(row: &[Value]) -> usize {
+    let own = |value: &Value| match value {
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Text(text) => text.len(),
+        _ => 0,
+    };
+    row.iter().map(|value| size_of::<Value>() + own(value)).sum()
+}
