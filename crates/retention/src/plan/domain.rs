@@ -138,18 +138,17 @@ pub enum Reason {
     /// Somebody holds it.
     Held {
         /// The hold.
-        id: String,
+        id: Arc<str>,
         /// Who answers for it.
-        owner: String,
-        /// Why.
-        why: String,
-        /// When it ends by itself; never where this is missing.
-        until: Option<DateTime<Utc>>,
+        owner: Arc<str>,
+        /// Why, and when it ends by itself.
+        #[serde(flatten)]
+        why: Box<HeldFor>,
     },
     /// A hold on it has expired; it stays for the run that finds that out.
     HoldExpired {
         /// The hold.
-        id: String,
+        id: Arc<str>,
         /// When it expired.
         at: DateTime<Utc>,
     },
@@ -158,28 +157,32 @@ pub enum Reason {
     /// A rollup that it feeds has a bucket that is not complete yet.
     NeededBy {
         /// The rollup.
-        rollup: TableName,
+        #[schemars(with = "TableName")]
+        rollup: Arc<TableName>,
         /// When the bucket is complete.
         until: DateTime<Utc>,
     },
     /// It has rows that came after its source was dropped; they can't be put into the rollup any more.
     Late {
         /// The rollup.
-        rollup: TableName,
+        #[schemars(with = "TableName")]
+        rollup: Arc<TableName>,
         /// How many.
         rows: u64,
     },
     /// It has rows that came after its source was dropped; they are added to the rollup.
     AddedLate {
         /// The rollup.
-        rollup: TableName,
+        #[schemars(with = "TableName")]
+        rollup: Arc<TableName>,
         /// How many.
         rows: u64,
     },
     /// It has fewer rows than the rollup was made from, or other values, so that the rollup can't be checked against it.
     SourceChanged {
         /// The rollup.
-        rollup: TableName,
+        #[schemars(with = "TableName")]
+        rollup: Arc<TableName>,
         /// How many rows the rollup was made from.
         recorded: u64,
         /// How many are there.
@@ -252,8 +255,18 @@ pub enum Reason {
         /// How many buckets.
         buckets: usize,
         /// What they are made from.
-        source: TableName,
+        #[schemars(with = "TableName")]
+        source: Arc<TableName>,
     },
+}
+
+/// What a hold is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HeldFor {
+    /// Why.
+    pub why: String,
+    /// When it ends by itself; never where this is missing.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// What a share is counted in.
@@ -284,10 +297,10 @@ impl fmt::Display for Reason {
             Self::Newest => f.write_str("newest slice"),
             Self::NoExpiry => f.write_str("nothing says that it goes"),
             Self::UnknownEnd { why } => write!(f, "its end is not known: {why}"),
-            Self::Held { id, owner, why, until } => {
-                write!(f, "held by {owner} ({id}): {why}")?;
-                until
-                    .map_or(Ok(()), |until| write!(f, ", until {}", until.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+            Self::Held { id, owner, why } => {
+                write!(f, "held by {owner} ({id}): {}", why.why)?;
+                let until = |until: DateTime<Utc>| until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+                why.until.map_or(Ok(()), |at| write!(f, ", until {}", until(at)))
             }
             Self::HoldExpired { id, at } => write!(
                 f,
@@ -391,9 +404,11 @@ pub enum Action {
     /// Makes buckets of a rollup again from their source.
     Downsample {
         /// What it is made from.
-        source: TableName,
+        #[schemars(with = "TableName")]
+        source: Arc<TableName>,
         /// Where it is kept.
-        target: TableName,
+        #[schemars(with = "TableName")]
+        target: Arc<TableName>,
         /// The start of the first bucket.
         from: DateTime<Utc>,
         /// The end of the last.
@@ -404,33 +419,40 @@ pub enum Action {
     /// Deletes the rows of slices.
     DeleteSlices {
         /// From what.
-        table: TableName,
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
     },
     /// Drops a partition that is a table of its own (PostgreSQL).
     DropPartition {
         /// Of what.
-        table: TableName,
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
         /// Which.
-        partition: TableName,
+        #[schemars(with = "TableName")]
+        partition: Arc<TableName>,
         /// Whether it was taken out of its table before.
         detached: bool,
     },
     /// Drops partitions by name or key, in one statement (MariaDB/MySQL, CrateDB).
     DropPartitions {
         /// Of what.
-        table: TableName,
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
     },
     /// Takes a partition out of its table (PostgreSQL).
     DetachPartition {
         /// Out of what.
-        table: TableName,
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
         /// Which.
-        partition: TableName,
+        #[schemars(with = "TableName")]
+        partition: Arc<TableName>,
     },
     /// Adds rows that came late to what is kept of their bucket, and deletes them, in one transaction.
     MergeLate {
         /// Where the rows are.
-        source: TableName,
+        #[schemars(with = "TableName")]
+        source: Arc<TableName>,
     },
 }
 

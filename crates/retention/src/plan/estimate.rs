@@ -41,8 +41,8 @@ pub(crate) fn estimate(engine: Engine, plan: &Plan<Domain>, inventory: &Inventor
         rates.step
             + match &step.action {
                 Action::Downsample { source, target, from, until, .. } => {
-                    let source = inventory.sources.iter().find(|known| known.table == *source);
-                    let rollup = source.and_then(|source| source.rollups.iter().find(|known| known.target == *target));
+                    let source = inventory.sources.iter().find(|known| known.table == **source);
+                    let rollup = source.and_then(|source| source.rollups.iter().find(|known| known.target == **target));
                     let pieces = rollup.map_or(&[][..], |rollup| &rollup.now);
                     let first = pieces.partition_point(|piece| piece.start < *from);
                     let last = pieces.partition_point(|piece| piece.start < *until);

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::Verdict;
 
-use super::domain::{Decision, Domain, Reason};
+use super::domain::{Decision, Domain, HeldFor, Reason};
 use super::lifecycle::Lifecycle;
 use crate::model::Hold;
 
@@ -42,7 +42,11 @@ fn about(hold: &Hold, lifecycle: &Lifecycle<'_>) -> bool {
 
 fn reason(hold: &Hold, now: DateTime<Utc>) -> Reason {
     match hold.expires_at {
-        Some(at) if hold.expired_at(now) => Reason::HoldExpired { id: hold.id.clone(), at },
-        until => Reason::Held { id: hold.id.clone(), owner: hold.owner.clone(), why: hold.reason.clone(), until },
+        Some(at) if hold.expired_at(now) => Reason::HoldExpired { id: hold.id.as_str().into(), at },
+        until => Reason::Held {
+            id: hold.id.as_str().into(),
+            owner: hold.owner.as_str().into(),
+            why: Box::new(HeldFor { why: hold.reason.clone(), until }),
+        },
     }
 }

@@ -44,7 +44,8 @@ pub(super) fn plan_rollups(
         let buckets = plan_rollup(lifecycle, rollup, state, &made_by_this_plan, now);
         if let (Some(first), Some(last)) = (buckets.build.first(), buckets.build.last()) {
             let table = Arc::new(rollup.target.clone());
-            let reason = Reason::BucketsMissing { buckets: buckets.build.len(), source: lifecycle.table.clone() };
+            let reason =
+                Reason::BucketsMissing { buckets: buckets.build.len(), source: Arc::new(lifecycle.table.clone()) };
             let detail = Detail {
                 table: Arc::clone(&table),
                 partition: None,
@@ -129,7 +130,7 @@ fn compare(rollup: &Rollup, there: &[Piece], recorded: &[Piece]) -> Comparison {
         // The source is cut into other pieces now, or has new ones: only the whole bucket can be compared.
         let sum = |pieces: &[Piece]| pieces.iter().map(|piece| piece.rows).sum::<u64>();
         let (old, new) = (sum(recorded), sum(there));
-        let changed = Reason::SourceChanged { rollup: rollup.target.clone(), recorded: old, now: new };
+        let changed = Reason::SourceChanged { rollup: Arc::new(rollup.target.clone()), recorded: old, now: new };
         let (Some(first), Some(last)) = (there.first(), there.last()) else { return Comparison::Differs };
         return if new < old {
             Comparison::Blocked(vec![(first.start, last.end, changed)])
@@ -144,7 +145,7 @@ fn compare(rollup: &Rollup, there: &[Piece], recorded: &[Piece]) -> Comparison {
         let rows = new.as_ref().map_or(0, |piece| piece.rows);
         if old.dropped {
             if rows > 0 {
-                blocked.push((old.start, old.end, Reason::Late { rollup: rollup.target.clone(), rows }));
+                blocked.push((old.start, old.end, Reason::Late { rollup: Arc::new(rollup.target.clone()), rows }));
             }
             continue;
         }
@@ -158,7 +159,8 @@ fn compare(rollup: &Rollup, there: &[Piece], recorded: &[Piece]) -> Comparison {
         differs = true;
         // Rows that vanished without this program are no reason to shrink what was kept of them.
         if rows < old.rows || any_dropped {
-            let reason = Reason::SourceChanged { rollup: rollup.target.clone(), recorded: old.rows, now: rows };
+            let reason =
+                Reason::SourceChanged { rollup: Arc::new(rollup.target.clone()), recorded: old.rows, now: rows };
             blocked.push((old.start, old.end, reason));
         }
     }
@@ -175,6 +177,8 @@ fn late_pieces(rollup: &Rollup, there: &[Piece], recorded: &[Piece]) -> Vec<(Dat
     there
         .iter()
         .filter(|piece| !recorded.iter().any(|old| old.start == piece.start))
-        .map(|piece| (piece.start, piece.end, Reason::Late { rollup: rollup.target.clone(), rows: piece.rows }))
+        .map(|piece| {
+            (piece.start, piece.end, Reason::Late { rollup: Arc::new(rollup.target.clone()), rows: piece.rows })
+        })
         .collect()
 }

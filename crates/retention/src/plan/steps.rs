@@ -1,6 +1,7 @@
 //! The work of a plan: rollups first, then what may go, in small units; and the hash over all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{PlanHash, PlanHasher, Step, StepId, Verdict};
@@ -82,12 +83,12 @@ impl Steps {
                 _ => runs.push((*start, *end, 1)),
             }
         }
-        let table = std::sync::Arc::new(buckets.target.clone());
+        let (source, table) = (Arc::new(lifecycle.table.clone()), Arc::new(buckets.target.clone()));
         let needs = lifecycle.rolled.map(|rollup| self.that_make(&rollup.target)).unwrap_or_default();
         for (from, until, count) in runs {
             let part = Part::Slice { start: from, end: until };
-            let objects = vec![Object { table: std::sync::Arc::clone(&table), part }];
-            let (source, target) = (lifecycle.table.clone(), buckets.target.clone());
+            let objects = vec![Object { table: Arc::clone(&table), part }];
+            let (source, target) = (Arc::clone(&source), Arc::clone(&table));
             let action = Action::Downsample { source, target, from, until, buckets: count };
             let id = self.push(action, objects, needs.clone());
             self.builds.entry(buckets.target.clone()).or_default().push(id);
@@ -100,6 +101,7 @@ impl Steps {
         let needs: Vec<StepId> = lifecycle.rollups.iter().flat_map(|rollup| self.that_make(&rollup.target)).collect();
         self.merges(lifecycle, verdicts);
         let drops = verdicts.iter().filter(|verdict| matches!(verdict.verdict, Decision::Drop | Decision::Detach));
+        let table = Arc::new(lifecycle.table.clone());
         let mut together: Vec<Object> = Vec::new();
         let detached = source.partitions.iter().filter(|partition| partition.detached);
         let gone: BTreeSet<_> = detached.filter_map(|partition| partition.id.as_ref()).collect();
@@ -113,7 +115,7 @@ impl Steps {
                 match id {
                     PartitionId::Table(partition) => {
                         let detached = gone.contains(id);
-                        let action = of_table(lifecycle, verdict, partition, detached);
+                        let action = of_table(&table, verdict, partition, detached);
                         self.push(action, vec![verdict.object.clone()], needs.clone());
                     }
                     PartitionId::Name(_) | PartitionId::Key(_) => together.push(verdict.object.clone()),
@@ -130,14 +132,14 @@ impl Steps {
                 continue;
             }
             if let Some((objects, _)) = open.replace((vec![verdict.object.clone()], rows)) {
-                self.push(Action::DeleteSlices { table: lifecycle.table.clone() }, objects, needs.clone());
+                self.push(Action::DeleteSlices { table: Arc::clone(&table) }, objects, needs.clone());
             }
         }
         if let Some((objects, _)) = open {
-            self.push(Action::DeleteSlices { table: lifecycle.table.clone() }, objects, needs.clone());
+            self.push(Action::DeleteSlices { table: Arc::clone(&table) }, objects, needs.clone());
         }
         for objects in together.chunks(PARTITIONS) {
-            let action = Action::DropPartitions { table: lifecycle.table.clone() };
+            let action = Action::DropPartitions { table: Arc::clone(&table) };
             self.push(action, objects.to_vec(), needs.clone());
         }
         self.hasher.number(count);
@@ -153,7 +155,7 @@ impl Steps {
         let needs: Vec<StepId> = lifecycle.policy.rollups().flat_map(|rollup| self.that_make(&rollup.target)).collect();
         for verdicts in late.chunks(SLICES) {
             let objects = verdicts.iter().map(|verdict| verdict.object.clone()).collect();
-            self.push(Action::MergeLate { source: lifecycle.table.clone() }, objects, needs.clone());
+            self.push(Action::MergeLate { source: Arc::new(lifecycle.table.clone()) }, objects, needs.clone());
         }
     }
 
@@ -192,8 +194,8 @@ impl Steps {
 }
 
 /// What is done to a partition that is a table of its own.
-fn of_table(lifecycle: &Lifecycle<'_>, verdict: &Verdict<Domain>, partition: &TableName, detached: bool) -> Action {
-    let (table, partition) = (lifecycle.table.clone(), partition.clone());
+fn of_table(table: &Arc<TableName>, verdict: &Verdict<Domain>, partition: &Arc<TableName>, detached: bool) -> Action {
+    let (table, partition) = (Arc::clone(table), Arc::clone(partition));
     if verdict.verdict == Decision::Detach {
         return Action::DetachPartition { table, partition };
     }

@@ -155,7 +155,7 @@ fn gate(
     let last = rollup.every.start_of(rollup.zone, end - chrono::TimeDelta::microseconds(1));
     let complete = lifecycle.complete(rollup.every.end_of(rollup.zone, last));
     if complete > now {
-        return Some(Reason::NeededBy { rollup: rollup.target.clone(), until: complete });
+        return Some(Reason::NeededBy { rollup: Arc::new(rollup.target.clone()), until: complete });
     }
     let first = rollup.blocked.partition_point(|(_, until, _)| partition.start.is_some_and(|start| *until <= start));
     let mut blocked = rollup.blocked[first..].iter().take_while(|(from, ..)| *from < end).map(|(.., why)| why);
