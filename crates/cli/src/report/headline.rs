@@ -107,7 +107,7 @@ fn rollups(data: &ReportData<'_>) -> BTreeSet<TableName> {
         if let Action::Downsample { source, target, .. } = &step.action
             && tables.contains(source)
         {
-            tables.insert(target.clone());
+            tables.insert((**target).clone());
         }
     }
     tables
