@@ -9,6 +9,7 @@
 
 pub mod aggregate;
 mod apply;
+pub mod import;
 pub mod model;
 pub mod observe;
 pub mod plan;

@@ -21,7 +21,11 @@ pub use cluster::{
 pub use demo::DemoArgs;
 pub use dev::{DevCloudArgs, DevCommand};
 pub use query::QueryArgs;
-pub use retention::{ApplyArgs, ExplainArgs, ModelArgs, PlanArgs, RetentionCommand};
+pub use retention::{
+    AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, CheckArgs, DiffPoliciesArgs, ExplainArgs, HoldCommand,
+    ImportPoliciesArgs, ListHoldsArgs, ListPoliciesArgs, ManifestArgs, ModelArgs, PlanArgs, PoliciesCommand,
+    ReleaseHoldArgs, RemovePolicyArgs, RetentionCommand, ShowPolicyArgs, StateArgs, StoreOf,
+};
 pub use schedule::{HistoryArgs, ListSchedulesArgs, NextArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
 pub use values::{Moment, Timeout};
 

@@ -84,6 +84,10 @@ fn what(entry: &Entry) -> String {
     let parts = [
         text("outcome"),
         text("approval").map(|approval| format!("approved by {approval}")),
+        text("about"),
+        text("table"),
+        text("id").map(|id| id.chars().take(8).collect()),
+        number("version").map(|n| format!("version {n}")),
         text("reason"),
         objects.map(|n| format!("{n} object{}", if n == 1 { "" } else { "s" })),
         number("steps").map(|n| format!("{n} step{}", if n == 1 { "" } else { "s" })),

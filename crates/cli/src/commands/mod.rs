@@ -100,6 +100,10 @@ pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
             context.interruptible(retention::explain(args, context)).await
         }
         Work::Retention(RetentionCommand::Apply(args)) => retention::apply(args, context).await,
+        Work::Retention(RetentionCommand::Check(args)) => context.interruptible(retention::check(args, context)).await,
+        Work::Retention(RetentionCommand::Acknowledge(args)) => retention::acknowledge(args, context).await,
+        Work::Retention(RetentionCommand::Hold(command)) => retention::hold(command, context).await,
+        Work::Retention(RetentionCommand::Policies(command)) => retention::policies(command, context).await,
         Work::Schedule(command) => schedule::run(command, context).await,
         Work::Run(args) => run::run(args, context).await,
         Work::Dev(command) => dev::run(command, context).await,

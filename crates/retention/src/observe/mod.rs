@@ -18,3 +18,18 @@ pub use number::Number;
 pub(crate) use history::History;
 pub(crate) use read::{Observed, observe, piece_bounds};
 pub(crate) use record::{Recorded, Records};
+
+use clusterkeep_core::Result;
+use clusterkeep_core::sql::Db;
+
+use crate::model::KnownTable;
+
+/// The tables that there are: what selectors choose from.
+///
+/// # Errors
+///
+/// The catalogue can't be read.
+pub async fn tables(db: &Db) -> Result<Vec<KnownTable>> {
+    let mut session = db.session().await?;
+    crate::sql::catalogue::tables(&mut *session).await
+}

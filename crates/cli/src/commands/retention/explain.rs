@@ -8,23 +8,21 @@ use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::{ConnectOptions, TableName};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_retention::model::{Rollup, TablePolicy, Tier};
-use clusterkeep_retention::plan::Domain;
+use clusterkeep_retention::plan::{Domain, Reason};
 use clusterkeep_retention::{Planned, text};
 
 use super::{model, show};
 use crate::args::{ExplainArgs, Moment};
 use crate::context::Context;
-use crate::files;
 use crate::output::Format;
 
 pub(in crate::commands) async fn explain(args: ExplainArgs, context: &Context) -> Result<ExitCode> {
-    let manifest = files::manifest(&args.model.files, args.model.manifest.as_deref())?.value;
     let model = model(&args.model, ConnectOptions::default().read_only(), context).await?;
     let mut planned = model.plan().await?;
     if let Some(table) = &args.table {
         known(&planned, table)?;
     }
-    let zone = manifest.shown_zone();
+    let zone = model.zone;
     planned.plan.verdicts.retain(|verdict| {
         args.table.as_ref().is_none_or(|table| *verdict.detail.table == *table)
             && args.at.is_none_or(|at| holds(verdict, at, zone))
@@ -86,6 +84,9 @@ fn words(planned: &Planned, table: Option<&TableName>, each: bool) -> String {
         // Writing to a String can't fail.
         writeln!(out, "{} {}: {}", row.first.verdict, first.table, facts.join(", ")).ok();
         writeln!(out, "  because: {}", row.first.reason).ok();
+        if let Reason::Held { id, owner, .. } = &row.first.reason {
+            writeln!(out, "  ask {owner}; `clusterkeep retention hold release {id} --reason ...` ends the hold").ok();
+        }
     }
     if planned.verdicts.is_empty() {
         out.push_str("there is nothing there\n");

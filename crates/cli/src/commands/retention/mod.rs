@@ -1,11 +1,18 @@
 //! `retention`: shows what would go and why, and does it once it is approved.
 
+mod acknowledge;
+mod check;
 mod explain;
+mod hints;
+mod hold;
+mod policies;
 mod show;
+mod source;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
+use chrono_tz::Tz;
 use clusterkeep_core::audit::JsonlAudit;
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::error::Place;
@@ -17,13 +24,16 @@ use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_retention::plan::Selection;
 use clusterkeep_retention::{Planned, Retention};
 
+pub(super) use self::acknowledge::acknowledge;
+pub(super) use self::check::check;
 pub(super) use self::explain::explain;
+pub(super) use self::hold::hold;
+pub(super) use self::policies::policies;
 pub(in crate::commands) use self::show::report;
 pub(crate) use self::show::table;
 use self::show::{Addresses, Again};
 use crate::args::{ApplyArgs, ModelArgs, PlanArgs};
 use crate::context::{Context, Target, actor, state_folder};
-use crate::files;
 use crate::output::{Format, Progress};
 
 /// The file, in the user's state directory, that plans are recorded in.
@@ -33,39 +43,49 @@ pub(super) const PLANS: &str = "plans.jsonl";
 struct Model {
     retention: Retention,
     place: Place,
+    zone: Tz,
     now: DateTime<Utc>,
     target: Target,
     again: Again,
 }
 
-/// Reads the manifest before it connects: what is wrong with a file is found without a server.
+/// Reads a file before it connects: what is wrong with it is found without a server.
 async fn model(args: &ModelArgs, options: ConnectOptions, context: &Context) -> Result<Model> {
-    let Located { value: manifest, place } = files::manifest(&args.files, args.manifest.as_deref())?;
-    let zone = manifest.shown_zone();
-    let now = args.now.map_or_else(|| SystemClock.now().trunc_subsecs(0), |now| now.at(zone));
-    let selection = Selection {
-        from: args.from.map(|at| at.at(zone)),
-        until: args.until.map(|at| at.at(zone)),
-        ..Selection::default()
-    };
-    if let (Some(from), Some(until)) = (selection.from, selection.until)
-        && from >= until
-    {
-        return Err(Error::input("--from is not before --until").with_hint("nothing lies between them; swap them"));
-    }
-    let target = context.connect(&args.cluster, options.clone()).await?;
-    let state = match &args.state {
+    let from_files = source::of_files(&args.manifest)?;
+    let target = context.connect(&args.place.cluster, options.clone()).await?;
+    let state = match &args.place.state {
         Some(address) => Some(context.connect_state(address, options.create()).await?),
         None => None,
     };
     let state_address = state.as_ref().map(Db::address);
+    let state = State::of(state.unwrap_or_else(|| target.db.clone()));
+    let Located { value: manifest, place } = match from_files {
+        Some(manifest) => manifest,
+        None => source::kept(&state, args.manifest.manifest.as_deref()).await?,
+    };
+    let zone = manifest.shown_zone();
+    let now = args.now.or(args.cutoff_day).map_or_else(|| SystemClock.now().trunc_subsecs(0), |now| now.at(zone));
+    if args.cutoff_day.is_some() {
+        context.printer.note(
+            "note: --cutoff-day is the day that ages are counted back from, another name of --now; it sets no cutoff",
+        );
+    }
+    let selection = selection(args, zone)?;
     let addresses = Addresses { cluster: target.flag.as_deref(), state: state_address.as_deref() };
     let again = Again::new(args, addresses, now, &selection);
-    let mut retention = Retention::new(target.db.clone()).manifest(manifest).select(selection).actor(actor());
-    if let Some(state) = state {
-        retention = retention.state(State::of(state));
+    let retention = Retention::new(target.db.clone()).manifest(manifest).select(selection).actor(actor()).state(state);
+    Ok(Model { retention, place, zone, now, target, again })
+}
+
+/// Which part of the manifest is meant.
+fn selection(args: &ModelArgs, zone: Tz) -> Result<Selection> {
+    let (from, until) = (args.from.map(|at| at.at(zone)), args.until.map(|at| at.at(zone)));
+    if let (Some(from), Some(until)) = (from, until)
+        && from >= until
+    {
+        return Err(Error::input("--from is not before --until").with_hint("nothing lies between them; swap them"));
     }
-    Ok(Model { retention, place, now, target, again })
+    Ok(Selection { from, until, tables: args.tables.clone(), tags: args.tags.clone(), ..Selection::default() })
 }
 
 impl Model {
@@ -87,7 +107,7 @@ pub(super) async fn plan(args: PlanArgs, context: &Context) -> Result<ExitCode> 
         text.push_str(&model.again.apply(&planned));
     }
     context.printer.data(&text)?;
-    show::refusals(&planned, &context.printer);
+    show::refusals(&planned, &model.again, &context.printer);
     model.target.db.close().await;
     Ok(planned.exit_code(args.exit_code))
 }
@@ -115,7 +135,7 @@ pub(super) async fn apply(args: ApplyArgs, context: &Context) -> Result<ExitCode
     progress.finish();
     let report = report?;
     printer.data(&show::report(&report, printer)?)?;
-    show::refusals(&planned, printer);
+    show::refusals(&planned, &model.again, printer);
     if report.exit_code() == ExitCode::Interrupted {
         printer.alert(&format!("interrupted; go on with: {}", model.again.plan()));
     }

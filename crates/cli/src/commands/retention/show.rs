@@ -6,10 +6,12 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clusterkeep_core::Result;
 use clusterkeep_core::plan::{self, Class, ObjectOutcome, Outcome, Report, Verdict};
-use clusterkeep_retention::plan::{Domain, Reason, Selection};
+use clusterkeep_core::sql::TableName;
+use clusterkeep_retention::plan::{Domain, Selection};
 use clusterkeep_retention::{Planned, text};
 
-use crate::args::ModelArgs;
+use super::hints;
+use crate::args::{ManifestArgs, ModelArgs, StateArgs};
 use crate::output::{Colour, Format, Listing, Printer, quoted};
 
 /// How many objects that were not done a report lists on the screen.
@@ -46,7 +48,7 @@ pub(super) fn verdicts(verdicts: &[Verdict<Domain>]) -> Listing<'_, Verdict<Doma
 }
 
 /// Says what a guard rail stops, once for each table, and how to go on.
-pub(super) fn refusals(planned: &Planned, printer: &Printer) {
+pub(super) fn refusals(planned: &Planned, again: &Again, printer: &Printer) {
     let mut tables: BTreeMap<_, Vec<&Verdict<Domain>>> = BTreeMap::new();
     for verdict in planned.refused() {
         tables.entry(&verdict.detail.table).or_default().push(verdict);
@@ -55,22 +57,9 @@ pub(super) fn refusals(planned: &Planned, printer: &Printer) {
         let Some(first) = refused.first() else { continue };
         let word = printer.paint_err(Colour::Refuse, "refused:");
         printer.alert(&format!("{word} plan {}: {table}: {}", planned.hash.short(), first.reason));
-        if let Some(hint) = hint(first) {
+        if let Some(hint) = hints::hint(planned, &refused, again) {
             printer.alert(&format!("{} {hint}", printer.paint_err(Colour::Hint, "hint:")));
         }
-    }
-}
-
-fn hint(verdict: &Verdict<Domain>) -> Option<String> {
-    match verdict.reason {
-        Reason::ShareExceeded { .. } => {
-            let from = verdict.detail.start.map(|at| format!(" --from {}", instant(at))).unwrap_or_default();
-            Some(format!("raise `guard.max_share` of the table, or apply a part:{from} --until ..."))
-        }
-        Reason::ClockBehind { .. } => {
-            Some("look at the clocks of both machines; `plan` alone may look at any time".into())
-        }
-        _ => None,
     }
 }
 
@@ -125,37 +114,34 @@ pub(super) struct Addresses<'a> {
 
 /// The command line that says the same again, without the password.
 pub(super) struct Again {
-    arguments: Vec<String>,
+    /// Which manifest, and where.
+    what: Vec<String>,
+    /// Which part of it, as of when.
+    part: Vec<String>,
 }
 
 impl Again {
     pub(super) fn new(args: &ModelArgs, addresses: Addresses<'_>, now: DateTime<Utc>, selection: &Selection) -> Self {
-        let mut arguments = Vec::new();
-        let mut add = |flag: &str, value: &str| arguments.push(format!("{flag} {}", quoted(value)));
-        for file in &args.files {
-            add("-f", &file.to_string_lossy());
+        let mut part = Vec::new();
+        let mut add = |flag: &str, value: &str| part.push(format!("{flag} {}", quoted(value)));
+        for tag in &args.tags {
+            add("--tags", tag.as_str());
         }
-        for (flag, value) in
-            [("--manifest", args.manifest.as_deref()), ("--cluster", addresses.cluster), ("--state", addresses.state)]
-        {
-            if let Some(value) = value {
-                add(flag, value);
-            }
-        }
-        for host in &args.cluster.allow_plaintext {
-            add("--allow-plaintext", host);
+        for table in &args.tables {
+            add("--table", &table.to_string());
         }
         for (flag, at) in [("--from", selection.from), ("--until", selection.until), ("--now", Some(now))] {
             if let Some(at) = at {
                 add(flag, &instant(at));
             }
         }
-        Self { arguments }
+        Self { what: what(&args.manifest, &args.place, addresses), part }
     }
 
     /// What applies this plan.
     pub(super) fn apply(&self, planned: &Planned) -> String {
-        let (last, first) = self.arguments.split_last().map_or(("", &[][..]), |(last, first)| (last.as_str(), first));
+        let (last, first) = self.part.split_last().map_or(("", &[][..]), |(last, first)| (last.as_str(), first));
+        let first: Vec<_> = self.what.iter().chain(first).map(String::as_str).collect();
         format!(
             "apply it: clusterkeep retention apply {} \\\n            {last} --expect-plan {}\n",
             first.join(" "),
@@ -165,10 +151,36 @@ impl Again {
 
     /// What looks at what is left.
     pub(super) fn plan(&self) -> String {
-        format!("clusterkeep retention plan {}", self.arguments.join(" "))
+        let all: Vec<_> = self.what.iter().chain(&self.part).map(String::as_str).collect();
+        format!("clusterkeep retention plan {}", all.join(" "))
+    }
+
+    /// What agrees that a table may be cleared.
+    pub(super) fn acknowledge(&self, table: &TableName) -> String {
+        format!("clusterkeep retention acknowledge {} {}", quoted(&table.to_string()), self.what.join(" "))
     }
 }
 
-fn instant(at: DateTime<Utc>) -> String {
+/// The flags that say which manifest, and where.
+fn what(manifest: &ManifestArgs, place: &StateArgs, addresses: Addresses<'_>) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut add = |flag: &str, value: &str| arguments.push(format!("{flag} {}", quoted(value)));
+    for file in &manifest.files {
+        add("-f", &file.to_string_lossy());
+    }
+    for (flag, value) in
+        [("--manifest", manifest.manifest.as_deref()), ("--cluster", addresses.cluster), ("--state", addresses.state)]
+    {
+        if let Some(value) = value {
+            add(flag, value);
+        }
+    }
+    for host in &place.cluster.allow_plaintext {
+        add("--allow-plaintext", host);
+    }
+    arguments
+}
+
+pub(super) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
