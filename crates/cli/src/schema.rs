@@ -10,7 +10,10 @@ use clusterkeep_core::managed::sweep::Sweeping;
 use clusterkeep_core::managed::{Loaded, Saved};
 use clusterkeep_core::plan::{Plan, Report};
 use clusterkeep_core::{Error, Result, cloud, copy, manifest};
-use clusterkeep_retention::{model::Manifest, plan::Domain};
+use clusterkeep_retention::import::Judged;
+use clusterkeep_retention::model::{Hold, Manifest};
+use clusterkeep_retention::plan::Domain;
+use clusterkeep_retention::store::{Difference, Stored};
 use clusterkeep_scheduler::{Overview, RunRecord, Timetable};
 use schemars::{Schema, schema_for};
 
@@ -28,6 +31,14 @@ pub enum Kind {
     Plan,
     /// What `retention apply --format json` prints
     Report,
+    /// A hold, as `retention hold list --format json` prints them
+    Hold,
+    /// A policy that is kept, as `retention policies list --format json` prints them
+    KeptPolicy,
+    /// What a file says otherwise, as `retention policies diff --format json` prints it
+    PolicyDifference,
+    /// What became of a policy of CrateDB Toolkit, as `retention policies import --format json` prints them
+    ImportedPolicy,
     /// A record of the audit
     AuditRecord,
     /// A schedule, as `schedule list --format json` prints them
@@ -87,6 +98,10 @@ impl Kind {
             Self::Timetable => manifest::schema::<Timetable>(),
             Self::Plan => schema_for!(Plan<Domain>),
             Self::Report => schema_for!(Report<Domain>),
+            Self::Hold => schema_for!(Hold),
+            Self::KeptPolicy => schema_for!(Stored),
+            Self::PolicyDifference => schema_for!(Difference),
+            Self::ImportedPolicy => schema_for!(Judged),
             Self::AuditRecord => schema_for!(Record),
             Self::Schedule => schema_for!(Overview),
             Self::Run => schema_for!(RunRecord),

@@ -82,8 +82,14 @@ pub fn plan_with(planned: &Planned, all: bool, paint: impl Fn(Class, &str) -> St
     if rows.is_empty() {
         out.push_str("  there is nothing in the tables that policies are about\n");
     } else {
-        let cells: Vec<Cells> = rows.iter().map(|row| cells(row, planned.plan.zone)).collect();
-        out.push_str(&table(&HEADINGS, &cells, paint));
+        // Each by its own name only where each has a row of its own.
+        let named = all && rows.iter().any(|row| row.first.detail.partition.is_some());
+        let cells: Vec<Cells> = rows.iter().map(|row| cells(row, planned.plan.zone, named)).collect();
+        let mut headings = HEADINGS.to_vec();
+        if named {
+            headings.insert(1, Heading::text("partition"));
+        }
+        out.push_str(&table(&headings, &cells, paint));
     }
     out.push('\n');
     out.push_str(&tail(planned));
@@ -166,9 +172,9 @@ const HEADINGS: [Heading; 8] = [
     Heading::text("why"),
 ];
 
-fn cells(row: &Row<'_>, zone: Tz) -> Cells {
+fn cells(row: &Row<'_>, zone: Tz, named: bool) -> Cells {
     let (first, last) = (row.first, row.last);
-    let cells = vec![
+    let mut cells = vec![
         first.detail.table.to_string(),
         bound(first.detail.start, zone),
         bound(last.detail.end, zone),
@@ -178,6 +184,9 @@ fn cells(row: &Row<'_>, zone: Tz) -> Cells {
         first.verdict.to_string(),
         first.reason.to_string(),
     ];
+    if named {
+        cells.insert(1, first.detail.partition.as_ref().map_or_else(String::new, ToString::to_string));
+    }
     Cells { class: first.verdict.class(), cells }
 }
 
@@ -223,28 +232,50 @@ fn what_happens(planned: &Planned) -> String {
     if !targets.is_empty() {
         parts.push(format!("build {} rollup{}", targets.len(), plural(targets.len())));
     }
-    let drops: Vec<_> = plan.verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop).collect();
+    let decided = |decision| plan.verdicts.iter().filter(move |verdict| verdict.verdict == decision);
+    let merged: Vec<_> = decided(Decision::Merge).collect();
+    if !merged.is_empty() {
+        parts.push(format!("merge the late rows of {}", objects(&merged)));
+    }
+    let detached: Vec<_> = decided(Decision::Detach).collect();
+    if !detached.is_empty() {
+        parts.push(format!("detach {} ({})", objects(&detached), facts(planned, &detached)));
+    }
+    let drops: Vec<_> = decided(Decision::Drop).collect();
     if !drops.is_empty() {
-        let what = if drops.iter().all(|verdict| verdict.detail.partition.is_some()) { "partition" } else { "slice" };
-        let mut facts = Vec::new();
-        let rows: Option<u64> = drops.iter().map(|verdict| verdict.detail.rows).sum();
-        facts.extend(rows.map(|rows| format!("{} row{}", grouped(rows), plural(usize::try_from(rows).unwrap_or(2)))));
-        facts.extend(drops.iter().map(|verdict| verdict.detail.bytes).sum::<Option<u64>>().map(size));
-        let tables: std::collections::BTreeSet<_> = drops.iter().map(|verdict| &verdict.detail.table).collect();
-        if let (Some(rows), 1) = (rows, tables.len()) {
-            let in_table = |verdict: &&Verdict<Domain>| {
-                tables.contains(&verdict.detail.table) && verdict.verdict != Decision::Build
-            };
-            let whole: Option<u64> = plan.verdicts.iter().filter(in_table).map(|verdict| verdict.detail.rows).sum();
-            facts.extend(
-                whole.filter(|whole| *whole > 0).map(|whole| format!("{} of the table", percentage(rows, whole))),
-            );
-        }
-        let then = if parts.is_empty() { "" } else { "then " };
-        let count = grouped(drops.len() as u64);
-        parts.push(format!("{then}drop {count} {what}{} ({})", plural(drops.len()), facts.join(", ")));
+        parts.push(format!("drop {} ({})", objects(&drops), facts(planned, &drops)));
+    }
+    if let Some(last) = parts.get_mut(1..).and_then(<[String]>::last_mut) {
+        last.insert_str(0, "then ");
     }
     parts.join(", ")
+}
+
+/// How many of what.
+fn objects(verdicts: &[&Verdict<Domain>]) -> String {
+    let native = verdicts.iter().all(|verdict| verdict.detail.partition.is_some());
+    let what = if native { "partition" } else { "slice" };
+    format!("{} {what}{}", grouped(verdicts.len() as u64), plural(verdicts.len()))
+}
+
+/// How much that is together, where it is known.
+fn facts(planned: &Planned, verdicts: &[&Verdict<Domain>]) -> String {
+    let mut facts = Vec::new();
+    let rows: Option<u64> = verdicts.iter().map(|verdict| verdict.detail.rows).sum();
+    facts.extend(rows.map(|rows| format!("{} row{}", grouped(rows), plural(usize::try_from(rows).unwrap_or(2)))));
+    facts.extend(verdicts.iter().map(|verdict| verdict.detail.bytes).sum::<Option<u64>>().map(size));
+    let tables: std::collections::BTreeSet<_> = verdicts.iter().map(|verdict| &verdict.detail.table).collect();
+    if let (Some(rows), 1) = (rows, tables.len()) {
+        let in_table =
+            |verdict: &&Verdict<Domain>| tables.contains(&verdict.detail.table) && verdict.verdict != Decision::Build;
+        let all = planned.plan.verdicts.iter().filter(in_table);
+        let whole: Option<u64> = all.map(|verdict| verdict.detail.rows).sum();
+        facts.extend(whole.filter(|whole| *whole > 0).map(|whole| format!("{} of the table", percentage(rows, whole))));
+    }
+    if facts.is_empty() {
+        facts.push("how many rows is not known".to_owned());
+    }
+    facts.join(", ")
 }
 
 const fn plural(n: usize) -> &'static str {

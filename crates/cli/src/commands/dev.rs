@@ -54,7 +54,7 @@ fn announcement(cloud: &LocalCloud, format: Format) -> Result<String> {
     });
     match format {
         Format::Json | Format::Ndjson | Format::Yaml => format.document(&document),
-        Format::Table | Format::Csv | Format::Markdown => Ok([
+        Format::Table | Format::Csv | Format::Markdown | Format::Html => Ok([
             ("CRATEDB_CLOUD_ENDPOINT", cloud.endpoint().to_owned()),
             ("CRATEDB_CLOUD_API_KEY", cloud.key().to_owned()),
             ("CRATEDB_CLOUD_API_SECRET", cloud.secret().to_owned()),

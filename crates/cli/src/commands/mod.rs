@@ -17,7 +17,7 @@ use crate::args::{
     ScheduleCommand,
 };
 use crate::context::Context;
-use crate::output::Printer;
+use crate::output::{Format, Printer, no_page};
 
 pub(crate) use cluster::documents;
 pub(crate) use retention::table as plan_table;
@@ -62,6 +62,10 @@ impl Work {
 
 /// Does what needs no runtime.
 pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
+    // Seen before anything is done, since nothing could be said of it afterwards.
+    if printer.format() == Format::Html && !matches!(command, Command::Retention(RetentionCommand::Plan(_))) {
+        return Next::Done(Err(no_page()));
+    }
     match command {
         Command::Schema { kind } => Next::Done(kind.text().and_then(|text| done(printer, &text))),
         Command::Completions { shell } => {

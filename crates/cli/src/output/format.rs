@@ -21,6 +21,8 @@ pub enum Format {
     Yaml,
     /// A Markdown table
     Markdown,
+    /// A page of HTML, of `retention plan` alone
+    Html,
 }
 
 impl Format {
@@ -28,7 +30,7 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// None is known.
+    /// A format of pages.
     pub fn records(self, records: &Records) -> Result<String> {
         match self {
             // A value must not steer the terminal that it is shown on.
@@ -38,6 +40,7 @@ impl Format {
             Self::Csv => records.csv(),
             Self::Yaml => records.yaml(),
             Self::Markdown => Ok(records.markdown()),
+            Self::Html => Err(no_page()),
         }
     }
 }
@@ -47,17 +50,23 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// A format of rows.
+    /// A format of rows, or of pages.
     pub fn document(self, document: &impl Serialize) -> Result<String> {
         match self {
             Self::Json => json(document),
             Self::Ndjson => json_line(document),
             Self::Yaml => yaml(document),
+            Self::Html => Err(no_page()),
             Self::Table | Self::Csv | Self::Markdown => {
                 Err(Error::input("this answer is no list of rows").with_hint("ask for it as json, ndjson or yaml"))
             }
         }
     }
+}
+
+/// The error for an answer that has no page of its own.
+pub(crate) fn no_page() -> Error {
+    Error::input("only `retention plan` is shown as HTML").with_hint("ask for it as table, json or markdown")
 }
 
 pub(super) fn json(document: &impl Serialize) -> Result<String> {

@@ -58,7 +58,7 @@ impl<'a, T: Serialize> Listing<'a, T> {
             Format::Json => json(document),
             Format::Ndjson => self.items.iter().map(json_line).collect(),
             Format::Yaml => yaml(document),
-            Format::Csv | Format::Markdown => format.records(&self.records()?),
+            Format::Csv | Format::Markdown | Format::Html => format.records(&self.records()?),
         }
     }
 

@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use colour::Colour;
 pub use format::Format;
+pub(crate) use format::no_page;
 pub use listing::{Cell, Listing};
 pub use progress::Progress;
 pub(crate) use quote::quoted;

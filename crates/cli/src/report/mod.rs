@@ -12,6 +12,7 @@ mod headline;
 mod html;
 mod page;
 mod path;
+mod plan;
 mod plot;
 mod removed;
 mod tables;
@@ -23,6 +24,8 @@ use clusterkeep_core::plan::Report;
 use clusterkeep_core::sql::TableName;
 use clusterkeep_retention::Planned;
 use clusterkeep_retention::plan::Domain;
+
+pub use plan::{PlanPage, Refusal};
 
 pub use collect::{RawColumn, RollupColumn, collect_raw, collect_rollup, into_series};
 

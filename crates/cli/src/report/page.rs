@@ -21,13 +21,9 @@ pub(super) fn render(data: &ReportData<'_>) -> String {
     let compared = evidence::compare(&data.series, &removed::spans(data));
     let planned = data.planned;
     let name = esc(&planned.name);
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{name}: retention report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{HATCH}<main>\n"
-    );
+    let mut out = begin(&format!("{name}: retention report"));
+    out.push_str(HATCH);
+    out.push_str("<main>\n");
     head(&mut out, data, &compared);
     out.push_str(&figures::render(data));
     if !compared.is_empty() {
@@ -38,7 +34,7 @@ pub(super) fn render(data: &ReportData<'_>) -> String {
     let notes: String = data.notes.iter().map(|note| format!("<p class=\"note\">{}</p>\n", esc(note))).collect();
     section(&mut out, "Before and after", "", &(tables::sizes(data) + &notes));
     let note = "Intervals are half-open: <b>from</b> is in, <b>until</b> is not. Like parts are one row.";
-    section(&mut out, "The plan, and why", note, &tables::plan(data));
+    section(&mut out, "The plan, and why", note, &tables::plan(data.planned, false));
     section(&mut out, "What became of it", "", &(outcome(data) + &tables::undone(data)));
     let made = both(planned.plan.as_of, planned.plan.zone);
     out.push_str(&format!(
@@ -49,7 +45,18 @@ pub(super) fn render(data: &ReportData<'_>) -> String {
     out
 }
 
-fn section(out: &mut String, title: &str, note: &str, body: &str) {
+/// The beginning of a page of this escaped title, up to its body.
+pub(super) fn begin(title: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+    )
+}
+
+pub(super) fn section(out: &mut String, title: &str, note: &str, body: &str) {
     out.push_str(&format!("<section>\n<h2>{title}</h2>\n"));
     if !note.is_empty() {
         out.push_str(&format!("<p class=\"note\">{note}</p>\n"));

@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use clusterkeep_core::plan::{Class, Decide, Outcome};
+use clusterkeep_retention::Planned;
 use clusterkeep_retention::text::{self, bound, grouped, size};
 
 use super::evidence::Comparison;
@@ -97,8 +98,8 @@ fn change(both: Option<(u64, u64)>, show: impl Fn(u64) -> String) -> String {
     }
 }
 
-/// The plan, like things folded into one row, with the reason on every row.
-pub(super) fn plan(data: &ReportData<'_>) -> String {
+/// The plan, like things folded into one row where not `all` are wanted, with the reason on every row.
+pub(super) fn plan(planned: &Planned, all: bool) -> String {
     let table = Table {
         caption: "Every part of every table, what was decided, and why",
         columns: &[
@@ -112,12 +113,13 @@ pub(super) fn plan(data: &ReportData<'_>) -> String {
             ("why", false),
         ],
     };
-    let folded = text::fold(&data.planned.plan.verdicts, false);
-    let zone = data.planned.plan.zone;
-    let rows: Vec<_> = folded.iter().take(MOST).map(|row| plan_row(row, zone)).collect();
+    let folded = text::fold(&planned.plan.verdicts, all);
+    let zone = planned.plan.zone;
+    let most = if all { usize::MAX } else { MOST };
+    let rows: Vec<_> = folded.iter().take(most).map(|row| plan_row(row, zone)).collect();
     let mut out = table.render(&rows);
-    if folded.len() > MOST {
-        let more = grouped((folded.len() - MOST) as u64);
+    if folded.len() > most {
+        let more = grouped((folded.len() - most) as u64);
         out.push_str(&format!("<p class=\"note\">{more} more rows are in the plan and not shown here.</p>\n"));
     }
     out

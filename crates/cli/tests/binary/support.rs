@@ -167,6 +167,7 @@ macro_rules! snapshot {
             (r"\b[0-9a-f]{64}\b", "[PLAN HASH]"),
             (r"\b[0-9a-f]{8}\b", "[PLAN..]"),
             (r"\b[\w.-]+@[\w.-]+(\s+)(approved|drifted|\d+ (object|step|done)|done|\n)", "[ACTOR]$1$2"),
+            (r"\b[\w.-]+@[\w-]+\n", "[ACTOR]\n"),
             (r"clusterkeep \d+\.\d+\.\d+", "clusterkeep [VERSION]"),
         ] }, { insta::assert_snapshot!($name, $ran.to_string()) });
     };

@@ -33,8 +33,11 @@ fn check_policy(policy: &Policy, zone: Tz) -> Result<()> {
         return fail("builder", std::iter::once(first).chain(others).collect::<Vec<_>>().join("; "));
     }
     match (&policy.table, &policy.select) {
-        (Some(_), Some(_)) => return fail("one-subject", "it has a `table` and a `select`: one of them".into()),
-        (None, None) => return fail("one-subject", "it says neither `table` nor `select`".into()),
+        (Some(_), Some(_)) | (None, None) => {
+            let what = if policy.table.is_some() { "it has a `table` and a `select`" } else { "it names no table" };
+            return Err(broken("one-subject", policy.about(), what)
+                .with_hint("name one table with `table`, or several with `select`"));
+        }
         (None, Some(selector)) => selector.check()?,
         (Some(_), None) => {}
     }

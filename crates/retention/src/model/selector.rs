@@ -123,8 +123,8 @@ impl fmt::Display for Selector {
             let any: Vec<_> = self.any.iter().map(ToString::to_string).collect();
             parts.push(format!("({})", any.join(" or ")));
         }
-        parts.extend(self.except.iter().map(|other| format!("but not ({other})")));
-        f.write_str(&parts.join(" and "))
+        f.write_str(&parts.join(" and "))?;
+        self.except.iter().try_for_each(|other| write!(f, " but not {other}"))
     }
 }
 

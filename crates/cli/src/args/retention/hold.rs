@@ -23,6 +23,7 @@ pub enum HoldCommand {
 #[derive(Debug, Args)]
 #[command(
     group(clap::ArgGroup::new("scope").args(["table", "tag", "from", "until", "everything"]).required(true).multiple(true)),
+    override_usage = "clusterkeep retention hold add --reason <TEXT> <--table|--tag|--from|--until|--everything>",
     after_help = "\
 All that is named must fit. A hold on a part of a partition keeps all of it.
 

@@ -29,7 +29,7 @@ pub(super) async fn run(args: HealthArgs, context: &Context) -> Result<ExitCode>
     let printer = &context.printer;
     let text = match printer.format() {
         Format::Table => text(&document, printer, SystemClock.now()),
-        Format::Csv | Format::Markdown => {
+        Format::Csv | Format::Markdown | Format::Html => {
             Listing::of(&sides(&document.cluster, &document.health, SystemClock.now()), "")
                 .column("side", |(side, ..): &Side| (*side).into())
                 .column("status", |(_, status, _)| status.to_string().into())
@@ -154,7 +154,7 @@ pub(super) async fn ping(args: PingArgs, context: &Context) -> Result<ExitCode> 
             Some(cloud) => format!("cloud: {}, database: {}", word(cloud), word(answer.database)),
             None => format!("database: {}", word(answer.database)),
         },
-        Format::Csv | Format::Markdown => {
+        Format::Csv | Format::Markdown | Format::Html => {
             let one = [answer.clone()];
             Listing::of(&one, "")
                 .column("cloud", |answer: &PingDocument| answer.cloud.into())

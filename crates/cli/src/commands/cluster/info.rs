@@ -65,7 +65,7 @@ pub(super) fn show(document: &ClusterDocument, context: &Context) -> Result<()> 
     let printer = &context.printer;
     let text = match printer.format() {
         Format::Table => text(document, context),
-        Format::Csv | Format::Markdown => {
+        Format::Csv | Format::Markdown | Format::Html => {
             let facts = facts(document);
             Listing::of(&facts, "")
                 .column("fact", |(fact, _): &(&str, String)| (*fact).into())

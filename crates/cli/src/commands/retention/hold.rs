@@ -12,7 +12,7 @@ use clusterkeep_retention::store::NewHold;
 use super::source::Opened;
 use crate::args::{AddHoldArgs, HoldCommand, ListHoldsArgs, ReleaseHoldArgs};
 use crate::context::{Context, actor};
-use crate::output::Listing;
+use crate::output::{Format, Listing};
 
 pub(in crate::commands) async fn hold(command: HoldCommand, context: &Context) -> Result<ExitCode> {
     match command {
@@ -65,7 +65,10 @@ async fn list(args: ListHoldsArgs, context: &Context) -> Result<ExitCode> {
 async fn release(args: ReleaseHoldArgs, context: &Context) -> Result<ExitCode> {
     let opened = Opened::state_alone(&args.place, ConnectOptions::default(), context).await?;
     let hold = opened.store().holds().release(&args.id, &args.reason, SystemClock.now().trunc_subsecs(0)).await?;
-    context.printer.note(&format!("hold {} of {} is released", hold.id, hold.owner));
+    match context.printer.format() {
+        Format::Table => context.printer.note(&format!("hold {} of {} is released", hold.id, hold.owner)),
+        _ => show(std::slice::from_ref(&hold), context)?,
+    }
     opened.close().await;
     Ok(ExitCode::Done)
 }

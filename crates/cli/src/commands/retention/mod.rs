@@ -102,7 +102,10 @@ pub(super) async fn plan(args: PlanArgs, context: &Context) -> Result<ExitCode> 
     let mut model = model(&args.model, ConnectOptions::default().read_only(), context).await?;
     model.retention = model.retention.plan_audit(Arc::new(JsonlAudit::at(state_folder()?.join(PLANS))));
     let planned = model.plan().await?;
-    let mut text = show::plan(&planned, args.all, &context.printer)?;
+    let mut text = match context.printer.format() {
+        Format::Html => show::page(&planned, args.all, &model.again),
+        _ => show::plan(&planned, args.all, &context.printer)?,
+    };
     if context.printer.format() == Format::Table && !planned.is_empty() {
         text.push_str(&model.again.apply(&planned));
     }

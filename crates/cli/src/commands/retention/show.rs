@@ -13,6 +13,7 @@ use clusterkeep_retention::{Planned, text};
 use super::hints;
 use crate::args::{ManifestArgs, ModelArgs, StateArgs};
 use crate::output::{Colour, Format, Listing, Printer, quoted};
+use crate::report::{PlanPage, Refusal};
 
 /// How many objects that were not done a report lists on the screen.
 const SHOWN: usize = 20;
@@ -49,18 +50,34 @@ pub(super) fn verdicts(verdicts: &[Verdict<Domain>]) -> Listing<'_, Verdict<Doma
 
 /// Says what a guard rail stops, once for each table, and how to go on.
 pub(super) fn refusals(planned: &Planned, again: &Again, printer: &Printer) {
+    let word = printer.paint_err(Colour::Refuse, "refused:");
+    for refusal in refused(planned, again) {
+        printer.alert(&format!("{word} plan {}: {}", planned.hash.short(), refusal.what));
+        if let Some(hint) = refusal.hint {
+            printer.alert(&format!("{} {hint}", printer.paint_err(Colour::Hint, "hint:")));
+        }
+    }
+}
+
+/// What a guard rail stops, once for each table.
+fn refused(planned: &Planned, again: &Again) -> Vec<Refusal> {
     let mut tables: BTreeMap<_, Vec<&Verdict<Domain>>> = BTreeMap::new();
     for verdict in planned.refused() {
         tables.entry(&verdict.detail.table).or_default().push(verdict);
     }
-    for (table, refused) in tables {
-        let Some(first) = refused.first() else { continue };
-        let word = printer.paint_err(Colour::Refuse, "refused:");
-        printer.alert(&format!("{word} plan {}: {table}: {}", planned.hash.short(), first.reason));
-        if let Some(hint) = hints::hint(planned, &refused, again) {
-            printer.alert(&format!("{} {hint}", printer.paint_err(Colour::Hint, "hint:")));
-        }
-    }
+    let refusal = |(table, refused): (_, Vec<&Verdict<Domain>>)| {
+        let what = format!("{table}: {}", refused.first()?.reason);
+        Some(Refusal { what, hint: hints::hint(planned, &refused, again) })
+    };
+    tables.into_iter().filter_map(refusal).collect()
+}
+
+/// The plan as a page by itself.
+pub(super) fn page(planned: &Planned, all: bool, again: &Again) -> String {
+    let apply = (!planned.is_empty()).then(|| again.apply(planned));
+    let apply = apply.map(|line| line.trim_start_matches("apply it: ").trim_end().to_owned());
+    let refusals = refused(planned, again);
+    PlanPage { planned, all, refusals, apply, version: env!("CARGO_PKG_VERSION") }.render()
 }
 
 /// What became of a plan of any kind, in the format that is asked for.

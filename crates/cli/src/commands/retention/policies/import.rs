@@ -65,7 +65,7 @@ fn show(import: &Import, into: Option<&str>, context: &Context) -> Result<()> {
             let document = Document { manifest: &import.manifest, policies: &import.judged };
             return printer.data(&printer.format().document(&document)?);
         }
-        (format @ (Format::Csv | Format::Markdown), _) => {
+        (format @ (Format::Csv | Format::Markdown | Format::Html), _) => {
             return printer.data(&listing.render(format, &import.judged)?);
         }
         (Format::Table, Some(_)) => printer.data(&listing.render(Format::Table, &import.judged)?)?,
