@@ -36,18 +36,14 @@ pub(super) async fn kept(state: &State, name: Option<&str>) -> Result<Located<Ma
 
 /// A policy that can't be understood is bad input, wherever it was written.
 fn unreadable(error: Error, place: &Place) -> Error {
-    match error {
-        Error::Failed { .. } => {
-            let hint = error.hint();
-            let input = Error::Input {
-                what: "the policies can't be read".into(),
-                place: Some(place.clone()),
-                hint,
-                source: Some(error.into()),
-            };
-            input
-        }
-        other => other,
+    if !matches!(error, Error::Failed { .. }) {
+        return error;
+    }
+    Error::Input {
+        what: "the policies can't be read".into(),
+        place: Some(place.clone()),
+        hint: error.hint(),
+        source: Some(error.into()),
     }
 }
 
