@@ -136,15 +136,7 @@ pub enum Reason {
         why: Unknown,
     },
     /// Somebody holds it.
-    Held {
-        /// The hold.
-        id: Arc<str>,
-        /// Who answers for it.
-        owner: Arc<str>,
-        /// Why, and when it ends by itself.
-        #[serde(flatten)]
-        why: Box<HeldFor>,
-    },
+    Held(Arc<Held>),
     /// A hold on it has expired; it stays for the run that finds that out.
     HoldExpired {
         /// The hold.
@@ -260,9 +252,13 @@ pub enum Reason {
     },
 }
 
-/// What a hold is for.
+/// The hold that keeps something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct HeldFor {
+pub struct Held {
+    /// Its number.
+    pub id: String,
+    /// Who answers for it.
+    pub owner: String,
     /// Why.
     pub why: String,
     /// When it ends by itself; never where this is missing.
@@ -297,10 +293,11 @@ impl fmt::Display for Reason {
             Self::Newest => f.write_str("newest slice"),
             Self::NoExpiry => f.write_str("nothing says that it goes"),
             Self::UnknownEnd { why } => write!(f, "its end is not known: {why}"),
-            Self::Held { id, owner, why } => {
-                write!(f, "held by {owner} ({id}): {}", why.why)?;
+            Self::Held(held) => {
+                let Held { id, owner, why, until: ends } = &**held;
+                write!(f, "held by {owner} ({id}): {why}")?;
                 let until = |until: DateTime<Utc>| until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-                why.until.map_or(Ok(()), |at| write!(f, ", until {}", until(at)))
+                ends.map_or(Ok(()), |at| write!(f, ", until {}", until(at)))
             }
             Self::HoldExpired { id, at } => write!(
                 f,

@@ -3,10 +3,12 @@
 //! A hold on a part of a partition keeps all of it. One that has expired keeps for the run that finds that out, too, so
 //! that its end alone never destroys anything.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::Verdict;
 
-use super::domain::{Decision, Domain, HeldFor, Reason};
+use super::domain::{Decision, Domain, Held, Reason};
 use super::lifecycle::Lifecycle;
 use crate::model::Hold;
 
@@ -43,10 +45,11 @@ fn about(hold: &Hold, lifecycle: &Lifecycle<'_>) -> bool {
 fn reason(hold: &Hold, now: DateTime<Utc>) -> Reason {
     match hold.expires_at {
         Some(at) if hold.expired_at(now) => Reason::HoldExpired { id: hold.id.as_str().into(), at },
-        until => Reason::Held {
-            id: hold.id.as_str().into(),
-            owner: hold.owner.as_str().into(),
-            why: Box::new(HeldFor { why: hold.reason.clone(), until }),
-        },
+        until => Reason::Held(Arc::new(Held {
+            id: hold.id.clone(),
+            owner: hold.owner.clone(),
+            why: hold.reason.clone(),
+            until,
+        })),
     }
 }

@@ -18,7 +18,7 @@ use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
 pub use cutoff::{Cutoff, cutoffs};
-pub use domain::{Action, Decision, Detail, Domain, HeldFor, Object, Part, Reason, ShareUnit};
+pub use domain::{Action, Decision, Detail, Domain, Held, Object, Part, Reason, ShareUnit};
 pub(crate) use estimate::estimate;
 pub(crate) use lifecycle::{Lifecycle, lifecycles};
 
