@@ -84,7 +84,8 @@ fn words(planned: &Planned, table: Option<&TableName>, each: bool) -> String {
         // Writing to a String can't fail.
         writeln!(out, "{} {}: {}", row.first.verdict, first.table, facts.join(", ")).ok();
         writeln!(out, "  because: {}", row.first.reason).ok();
-        if let Reason::Held { id, owner, .. } = &row.first.reason {
+        if let Reason::Held(held) = &row.first.reason {
+            let (id, owner) = (&held.id, &held.owner);
             writeln!(out, "  ask {owner}; `clusterkeep retention hold release {id} --reason ...` ends the hold").ok();
         }
     }
