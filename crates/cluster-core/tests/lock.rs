@@ -11,6 +11,7 @@ use clusterkeep_core::Error;
 use clusterkeep_core::plan::Lock;
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, SqlBuilder};
 use clusterkeep_core::state::{State, StateLock};
+use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 use clusterkeep_testkit::proxy::Proxy;
 use clusterkeep_testkit::servers::{self, TestDatabase};
 
@@ -282,4 +283,46 @@ async fn a_lease_is_renewed_while_all_sessions_are_in_use() {
     tokio::time::sleep(SHORT * 2).await;
     lock.check().await.unwrap();
     drop(busy);
+}
+
+/// Renewals that nobody has confirmed: what the row says may be lost with the node that shows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_goes_on_only_as_the_server_has_said() {
+    let Some(database) = servers::cratedb().await else { return };
+    let place = Place::on(database);
+    let state = place.open().await;
+    let trap = Trap::each("UPDATE", Fault::AnswerLost);
+    let holder = State::of(faulty(state.db().clone(), Arc::clone(&trap))).named(place.name.clone()).leased_for(SHORT);
+    let lock = holder.lock("apply").await.unwrap();
+    lock.check().await.unwrap();
+    tokio::time::sleep(SHORT * 2).await;
+    assert!(trap.sprung());
+    assert!(is_locked(&state.lock("apply").await), "by the row it goes on");
+    let error = lock.check().await.unwrap_err();
+    assert!(error.to_string().contains("has run out"), "{error}");
+}
+
+/// The answer to each of the statements by which a lock is taken is lost: nobody has it then, or its taker does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_whose_taking_was_lost_comes_free_by_itself() {
+    let Some(database) = servers::cratedb().await else { return };
+    let place = Place::on(database);
+    let state = place.open().await.leased_for(SHORT);
+    for fault in [Fault::Lost, Fault::AnswerLost] {
+        for at in 1.. {
+            let trap = Trap::at(at, fault);
+            let other = State::of(faulty(state.db().clone(), Arc::clone(&trap))).named(place.name.clone());
+            let taken = other.leased_for(SHORT).lock("apply").await;
+            assert_eq!(taken.is_err(), trap.sprung(), "{fault:?} at {at}: {taken:?}");
+            drop(taken);
+            let (lock, waited) = wait_for(&state).await;
+            assert!(waited < SHORT + Duration::from_secs(2), "{waited:?}");
+            lock.check().await.unwrap();
+            release(lock).await;
+            if !trap.sprung() {
+                assert_eq!(at, 3, "there are two statements");
+                break;
+            }
+        }
+    }
 }

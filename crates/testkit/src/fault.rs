@@ -30,16 +30,31 @@ pub enum Fault {
 /// When a fault happens.
 #[derive(Debug)]
 pub struct Trap {
-    left: AtomicU64,
+    at: At,
     sprung: AtomicBool,
     fault: Fault,
+}
+
+/// Where a trap lies.
+#[derive(Debug)]
+enum At {
+    /// So many statements on.
+    Number(AtomicU64),
+    /// At each statement with this beginning.
+    Each(&'static str),
 }
 
 impl Trap {
     /// A fault at the statement number `at`, counted from 1.
     #[must_use]
     pub fn at(at: u64, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { left: AtomicU64::new(at), sprung: AtomicBool::new(false), fault })
+        Arc::new(Self { at: At::Number(AtomicU64::new(at)), sprung: AtomicBool::new(false), fault })
+    }
+
+    /// A fault at each statement that begins like this, such as `UPDATE`, each time.
+    #[must_use]
+    pub fn each(beginning: &'static str, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { at: At::Each(beginning), sprung: AtomicBool::new(false), fault })
     }
 
     /// Whether the statement was reached.
@@ -49,9 +64,14 @@ impl Trap {
     }
 
     /// Whether this statement is the one.
-    fn steps_in(&self) -> bool {
-        let was = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        let hit = was == Ok(1);
+    fn steps_in(&self, text: &str) -> bool {
+        let hit = match &self.at {
+            At::Number(left) => {
+                let was = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+                was == Ok(1)
+            }
+            At::Each(beginning) => text.starts_with(beginning),
+        };
         if hit {
             self.sprung.store(true, Ordering::SeqCst);
         }
@@ -100,11 +120,11 @@ fn kill() {
 
 /// Runs `$call` with the trap before and after it.
 macro_rules! trapped {
-    ($session:ident, $call:expr) => {{
+    ($session:ident, $text:expr, $call:expr) => {{
         if $session.broken {
             return Err(connection_lost());
         }
-        if !$session.trap.steps_in() {
+        if !$session.trap.steps_in($text) {
             return $call;
         }
         $session.broken = true;
@@ -135,11 +155,11 @@ impl Session for FaultySession {
     }
 
     async fn query(&mut self, statement: &Statement) -> Result<Records> {
-        trapped!(self, self.inner.query(statement).await)
+        trapped!(self, statement.text(), self.inner.query(statement).await)
     }
 
     async fn stream<'a>(&'a mut self, statement: &'a Statement) -> Result<RowStream<'a>> {
-        if self.broken || self.trap.steps_in() {
+        if self.broken || self.trap.steps_in(statement.text()) {
             // A stream only reads: before and after it are the same.
             if !self.broken && matches!(self.trap.fault, Fault::KillBefore | Fault::KillAfter) {
                 kill();
@@ -151,27 +171,27 @@ impl Session for FaultySession {
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64> {
-        trapped!(self, self.inner.execute(statement).await)
+        trapped!(self, statement.text(), self.inner.execute(statement).await)
     }
 
     async fn execute_many(&mut self, statement: &Statement, rows: &[Vec<Value>]) -> Result<u64> {
-        trapped!(self, self.inner.execute_many(statement, rows).await)
+        trapped!(self, statement.text(), self.inner.execute_many(statement, rows).await)
     }
 
     async fn execute_script(&mut self, statement: &Statement) -> Result<()> {
-        trapped!(self, self.inner.execute_script(statement).await)
+        trapped!(self, statement.text(), self.inner.execute_script(statement).await)
     }
 
     async fn begin(&mut self) -> Result<()> {
-        trapped!(self, self.inner.begin().await)
+        trapped!(self, "BEGIN", self.inner.begin().await)
     }
 
     async fn commit(&mut self) -> Result<()> {
-        trapped!(self, self.inner.commit().await)
+        trapped!(self, "COMMIT", self.inner.commit().await)
     }
 
     async fn rollback(&mut self) -> Result<()> {
-        trapped!(self, self.inner.rollback().await)
+        trapped!(self, "ROLLBACK", self.inner.rollback().await)
     }
 }
 

@@ -31,8 +31,11 @@ pub(super) struct Compared {
 /// How long an append is tried again after other writers were faster, or the database was not to be had.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest pause before the next try, in milliseconds; other programs have theirs at other times.
+/// The longest pause after another writer was faster, in milliseconds; other programs have theirs at other times.
 const PAUSE: u64 = 40;
+
+/// The pause after the database was not to be had.
+const LONG_PAUSE: Duration = Duration::from_millis(250);
 
 /// What the row of the head says.
 struct Tip {
@@ -118,6 +121,9 @@ impl Compared {
     }
 
     /// Tries once; nothing where another writer was faster.
+    ///
+    /// Where an earlier try seems to have counted, that is only what was read: a node that others have given up may still
+    /// show it, and lose it. So the head is set again to what it is, and what was read counts if that does.
     async fn attempt(&self, append: &mut Append<'_>) -> Result<Option<Head>> {
         let mut session = self.session().await?;
         let session = &mut *session;
@@ -139,15 +145,13 @@ impl Compared {
         let found = self.find(session, &wanted).await?;
         if let Some(tip) = &tip {
             self.complete(session, tip, &found).await?;
-            if tip.append == append.id {
-                return Ok(head);
+            // Others have appended since only when all before was in the table.
+            let there = |tried: &Head| tip.append == append.id || is_of(found.get(&tried.number), &append.id);
+            let counted = append.tried.clone().filter(there);
+            if let Some(counted) = counted {
+                let again = self.set(Some(tip), &tip.head, &tip.pending, &tip.append)?;
+                return Ok((session.execute(&again.build()).await? == 1).then_some(counted));
             }
-        }
-        // Others have appended since, which they do only when all before is in the table.
-        if let Some(tried) = append.tried.take()
-            && found.get(&tried.number).is_some_and(|found| found.append == append.id)
-        {
-            return Ok(Some(tried));
         }
         let Some(new) = new else { return Ok(head) };
         if lines.iter().any(|line| found.contains_key(&line.record.number)) {
@@ -219,17 +223,20 @@ impl Sink for Compared {
         let _turn = self.turn.lock().await;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let lost = match self.attempt(&mut append).await {
+            let random = u64::from(Uuid::new_v4().as_bytes()[0]);
+            let (lost, pause) = match self.attempt(&mut append).await {
                 Ok(Some(head)) => return Ok(head),
-                Ok(None) => Error::failed(format!("write the audit `{}`: others always were faster", self.rows.chain)),
-                Err(e) if e.is_retryable() => e,
+                Ok(None) => {
+                    let what = format!("write the audit `{}`: others always were faster", self.rows.chain);
+                    (Error::failed(what), Duration::from_millis(1 + random % PAUSE))
+                }
+                Err(e) if e.is_retryable() => (e, LONG_PAUSE),
                 Err(e) => return Err(e),
             };
             if Instant::now() >= deadline {
                 return Err(lost);
             }
-            let random = u64::from(Uuid::new_v4().as_bytes()[0]);
-            sleep(Duration::from_millis(1 + random % PAUSE)).await;
+            sleep(pause).await;
         }
     }
 
@@ -241,18 +248,14 @@ impl Sink for Compared {
         let mut session = self.session().await?;
         let tip = self.tip(&mut *session).await?;
         self.rows.state.refresh_within(&mut *session, "audit").await?;
-        let mut lines = self.rows.read(&mut *session, from, limit).await?;
+        let lines = self.rows.read(&mut *session, from, limit).await?;
         let known = tip.as_ref().map_or(0, |tip| tip.head.number);
-        if lines.last().is_some_and(|line| line.record.number > known) {
-            // What others have appended meanwhile may be there in part. What no head knows is somebody's forgery.
-            let newest = self.tip(&mut *session).await?.map_or(0, |tip| tip.head.number);
-            lines.retain(|line| !(known + 1..=newest).contains(&line.record.number));
-        }
-        for line in tip.into_iter().flat_map(|tip| tip.pending).filter(|line| line.record.number >= from) {
-            if let Err(at) = lines.binary_search_by_key(&line.record.number, |line| line.record.number) {
-                lines.insert(at, line);
-            }
-        }
+        let newest = match lines.last() {
+            Some(line) if line.record.number > known => self.tip(&mut *session).await?.map_or(0, |tip| tip.head.number),
+            _ => known,
+        };
+        let pending = tip.into_iter().flat_map(|tip| tip.pending).filter(|line| line.record.number >= from);
+        let lines = as_of(known, newest, lines, pending);
         lines.into_iter().take(limit).map(Line::checked).collect()
     }
 
@@ -262,9 +265,62 @@ impl Sink for Compared {
     }
 }
 
+/// The chain up to the record `known`: what of `pending` the table lacks is put in, and what others have appended since,
+/// up to `newest`, is left out, for it may be there in part. What no head knows stays: it is somebody's forgery.
+fn as_of(known: u64, newest: u64, mut lines: Vec<Line>, pending: impl Iterator<Item = Line>) -> Vec<Line> {
+    lines.retain(|line| !(known + 1..=newest).contains(&line.record.number));
+    for line in pending {
+        if let Err(at) = lines.binary_search_by_key(&line.record.number, |line| line.record.number) {
+            lines.insert(at, line);
+        }
+    }
+    lines
+}
+
+fn is_of(found: Option<&Found>, append: &str) -> bool {
+    found.is_some_and(|found| found.append == append)
+}
+
 /// The newest append, as the row of the head carries it.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Pending {
     append: String,
     records: Vec<Line>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: u64, subject: &str) -> Line {
+        let record =
+            Record { chain: String::new(), number, body: String::new(), prev: String::new(), hash: String::new() };
+        Line { record, at: 0, event: String::new(), subject: subject.to_owned() }
+    }
+
+    fn read(known: u64, newest: u64, there: &[u64], pending: &[u64]) -> Vec<(u64, String)> {
+        let lines = |numbers: &[u64], subject| numbers.iter().map(|number| line(*number, subject)).collect::<Vec<_>>();
+        let lines = as_of(known, newest, lines(there, "table"), lines(pending, "head").into_iter());
+        lines.into_iter().map(|line| (line.record.number, line.subject)).collect()
+    }
+
+    fn told(numbers: &[u64], by_head: &[u64]) -> Vec<(u64, String)> {
+        let by = |number| if by_head.contains(number) { "head" } else { "table" };
+        numbers.iter().map(|number| (*number, by(number).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_the_table_lacks_the_head_tells() {
+        assert_eq!(read(4, 4, &[1, 2], &[3, 4]), told(&[1, 2, 3, 4], &[3, 4]));
+        assert_eq!(read(4, 4, &[1, 2, 4], &[3, 4]), told(&[1, 2, 3, 4], &[3]), "what the table has counts");
+        assert_eq!(read(4, 4, &[], &[3, 4]), told(&[3, 4], &[3, 4]));
+    }
+
+    #[test]
+    fn what_came_since_is_left_out_and_what_no_head_knows_is_not() {
+        assert_eq!(read(4, 7, &[1, 2, 3, 4, 6], &[3, 4]), told(&[1, 2, 3, 4], &[]), "half of an append");
+        assert_eq!(read(0, 3, &[2], &[]), told(&[], &[]), "from the very first record on");
+        assert_eq!(read(4, 4, &[1, 2, 3, 4, 6], &[3, 4]), told(&[1, 2, 3, 4, 6], &[]), "a forgery");
+        assert_eq!(read(4, 6, &[1, 2, 3, 4, 5, 9], &[3, 4]), told(&[1, 2, 3, 4, 9], &[]));
+    }
 }

@@ -20,9 +20,9 @@ pub(super) struct Rows {
 pub(super) struct Line {
     #[serde(flatten)]
     pub(super) record: Record,
-    at: i64,
-    event: String,
-    subject: String,
+    pub(super) at: i64,
+    pub(super) event: String,
+    pub(super) subject: String,
 }
 
 /// The columns of a line, in the order of [`Line::values`].

@@ -3,9 +3,13 @@
 //! The row says who holds the lock, with which token, until when by the server's clock, which is asked in the same
 //! statement that reads or writes the row. It is read by its key and written by compare-and-set on its version, so that
 //! no two takers can both have it, and nobody renews what another has taken. It is never removed, since its token only
-//! rises. The clocks of the cluster's nodes may differ by [`MARGIN`] of the lease.
+//! rises.
+//!
+//! A check wants [`MARGIN`] of the lease to be left. By so much the clocks of the cluster's nodes may differ, and so long
+//! a step that begins then is alone; one that goes on after its lease was lost can't be stopped from here. What a renewal
+//! wrote counts when the server has said so: a node that the others have given up may still show what it will lose.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,6 +48,7 @@ impl Lease {
             name: name.to_owned(),
             holder: Uuid::new_v4().to_string(),
             term: state.lease(),
+            promised: std::sync::Mutex::new(Instant::now()),
             session: Mutex::new(None),
         });
         let token = slot.take().await?;
@@ -72,7 +77,8 @@ impl Lock for Lease {
             return Err(self.slot.lost());
         };
         // The server may have read its clock when the call began.
-        if row.left().saturating_sub(asked.elapsed()) <= self.slot.term / MARGIN {
+        let left = row.left().saturating_sub(asked.elapsed());
+        if left.min(self.slot.promised().saturating_duration_since(Instant::now())) <= self.slot.term / MARGIN {
             return Err(Error::failed(format!("the lease of the lock `{}` has run out", self.slot.name)));
         }
         Ok(())
@@ -107,6 +113,8 @@ struct Slot {
     /// Nobody else's name, not even that of another lease of this process.
     holder: String,
     term: Duration,
+    /// Until when the server has promised it, at least.
+    promised: std::sync::Mutex<Instant>,
     /// Its own, so that it is renewed also while steps use all others.
     session: Mutex<Option<Box<dyn Session>>>,
 }
@@ -156,8 +164,12 @@ impl Slot {
                         return Ok(1);
                     }
                 }
-                // An earlier attempt counted after all.
-                Some(row) if row.holder == self.holder => return Ok(row.token),
+                // An earlier attempt seems to have counted; this one tells.
+                Some(row) if row.holder == self.holder => {
+                    if self.write(&row.version, row.token, &self.holder, Some(self.term)).await? {
+                        return Ok(row.token);
+                    }
+                }
                 Some(row) if row.left().is_zero() => {
                     let token = row.token + 1;
                     if self.write(&row.version, token, &self.holder, Some(self.term)).await? {
@@ -261,16 +273,25 @@ impl Slot {
         .await
     }
 
+    /// Whether the row was changed; a lease that was written then goes for its term from now on.
     async fn changed(&self, statement: SqlBuilder) -> Result<bool> {
-        let statement = statement.build();
-        self.in_time(async {
+        let (statement, sent) = (statement.build(), Instant::now());
+        let changed = self.in_time(async {
             let mut kept = self.session.lock().await;
             let mut session = self.take_session(&mut kept).await?;
             let changed = session.execute(&statement).await?;
             *kept = Some(session);
             Ok(changed == 1)
-        })
-        .await
+        });
+        let changed = changed.await?;
+        if changed {
+            *self.promised.lock().unwrap_or_else(PoisonError::into_inner) = sent + self.term;
+        }
+        Ok(changed)
+    }
+
+    fn promised(&self) -> Instant {
+        *self.promised.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn take_session(&self, kept: &mut Option<Box<dyn Session>>) -> Result<Box<dyn Session>> {
