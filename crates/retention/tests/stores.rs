@@ -128,7 +128,7 @@ async fn policies(store: &Store) {
     assert_eq!(kept.find(&id.short()).await.unwrap(), (id.clone(), 2));
     kept.apply(&[Change::Remove { id: id.clone(), version: 2 }], now()).await.unwrap();
     assert!(kept.find(id.as_str()).await.is_err());
-    kept.apply(&[change(7, None)], now()).await.unwrap();
+    assert_eq!(kept.apply(&[change(7, None)], now()).await.unwrap(), [4]);
     assert_eq!(kept.find(id.as_str()).await.unwrap().1, 4);
     let stale = kept.apply(&[Change::Remove { id, version: 2 }], now()).await.unwrap_err();
     assert!(matches!(stale, Error::Drifted { .. }), "{stale}");

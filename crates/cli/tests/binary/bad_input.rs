@@ -41,7 +41,7 @@ fn no_address_at_all() {
 }
 
 #[test]
-fn files() {
+fn case_09_and_10_files_with_bad_ages_keys_and_names() {
     let place = Place::with_weather();
     let before = place.value("SELECT count(*) FROM observations");
     let plan = |change: &dyn Fn(&str) -> String| {

@@ -116,21 +116,21 @@ impl PolicyStore {
         Ok(Some(manifest))
     }
 
-    /// Makes all changes, or none where the database has transactions.
+    /// Makes all changes, or none where the database has transactions; returns the version that each has now.
     ///
     /// # Errors
     ///
     /// [`Error::Drifted`] where something has another version by now, or is there and was not to be. What would be kept
     /// then breaks a rule.
-    pub async fn apply(&self, changes: &[Change], now: DateTime<Utc>) -> Result<()> {
+    pub async fn apply(&self, changes: &[Change], now: DateTime<Utc>) -> Result<Vec<u64>> {
         if changes.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let rows = self.rows().await?;
         if changes.iter().any(|change| matches!(change, Change::Put { .. })) {
             self.check_together(changes).await?;
         }
-        let mut steps = Vec::with_capacity(changes.len());
+        let (mut steps, mut versions) = (Vec::with_capacity(changes.len()), Vec::with_capacity(changes.len()));
         for change in changes {
             let id = change.id(&self.manifest);
             let there = rows.iter().find(|row| row.id == id.as_str());
@@ -140,10 +140,11 @@ impl PolicyStore {
                 Change::Put { replaces, .. } => *replaces,
                 Change::Remove { version, .. } => Some(*version),
             };
+            versions.push(replaces.unwrap_or(0) + 1);
             steps.push((self.statement(change, &id, replaces, now)?.build(), self.recorded(change, &id, replaces)));
         }
         match self.store.change(steps, now).await? {
-            None => Ok(()),
+            None => Ok(versions),
             Some(lost) => Err(changed_meanwhile(changes.get(lost), &self.manifest)),
         }
     }

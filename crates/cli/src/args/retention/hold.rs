@@ -81,7 +81,7 @@ fn zone(text: &str) -> Result<Tz, String> {
 Examples:
   clusterkeep retention hold list --cluster sqlite://clusterkeep-demo/weather.db
   clusterkeep retention hold list --cluster sqlite://clusterkeep-demo/weather.db --format json
-  clusterkeep retention hold list --state sqlite://clusterkeep-state.db")]
+  clusterkeep retention hold list --cluster sqlite://clusterkeep-demo/weather.db --format csv")]
 pub struct ListHoldsArgs {
     /// Where.
     #[command(flatten)]
@@ -96,7 +96,8 @@ Examples:
       --reason 'the study is done'
   clusterkeep retention hold release 2 --cluster sqlite://clusterkeep-demo/weather.db \\
       --reason 'settled' --format json
-  clusterkeep retention hold release 3 --state sqlite://clusterkeep-state.db --reason 'settled'")]
+  clusterkeep retention hold release 3 --cluster sqlite://clusterkeep-demo/weather.db \\
+      --reason 'the contract has ended'")]
 pub struct ReleaseHoldArgs {
     /// Its number, as `hold list` shows it
     #[arg(value_name = "ID")]

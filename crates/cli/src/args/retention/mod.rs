@@ -138,10 +138,10 @@ A table that a pattern or a tag has begun to match is refused until somebody has
 Examples:
   clusterkeep retention acknowledge observations -f examples/weather.yaml \\
       --cluster sqlite://clusterkeep-demo/weather.db
-  clusterkeep retention acknowledge acme_events globex_events -f examples/tenants.yaml \\
-      --cluster postgres://me@db.example.org/app
-  clusterkeep retention acknowledge acme_events --manifest tenants \\
-      --cluster postgres://me@db.example.org/app")]
+  clusterkeep retention acknowledge observations -f examples/weather.yaml \\
+      --cluster sqlite://clusterkeep-demo/weather.db --format json
+  clusterkeep retention acknowledge observations --manifest weather \\
+      --cluster sqlite://clusterkeep-demo/weather.db")]
 pub struct AcknowledgeArgs {
     /// The tables
     #[arg(required = true, value_name = "TABLE")]

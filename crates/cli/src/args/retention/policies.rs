@@ -34,7 +34,8 @@ Examples:
   clusterkeep retention policies check --cluster sqlite://clusterkeep-demo/weather.db
   clusterkeep retention policies check --cluster sqlite://clusterkeep-demo/weather.db \\
       --manifest weather
-  clusterkeep retention policies check --state sqlite://clusterkeep-state.db")]
+  clusterkeep retention policies check --cluster sqlite://clusterkeep-demo/weather.db \\
+      --quiet")]
     Check(StoreOf),
     /// Read the policies of CrateDB Toolkit, say what differs in meaning, and print or keep them
     Import(ImportPoliciesArgs),
@@ -86,7 +87,7 @@ pub struct ListPoliciesArgs {
 Examples:
   clusterkeep retention policies show observations \\
       --cluster sqlite://clusterkeep-demo/weather.db
-  clusterkeep retention policies show 2b61c0de --cluster sqlite://clusterkeep-demo/weather.db
+  clusterkeep retention policies show 4980342c --cluster sqlite://clusterkeep-demo/weather.db
   clusterkeep retention policies show observations --format json \\
       --cluster sqlite://clusterkeep-demo/weather.db")]
 pub struct ShowPolicyArgs {
@@ -131,7 +132,7 @@ pub struct AddPoliciesArgs {
 Examples:
   clusterkeep retention policies remove observations \\
       --cluster sqlite://clusterkeep-demo/weather.db
-  clusterkeep retention policies remove 2b61c0de --cluster sqlite://clusterkeep-demo/weather.db
+  clusterkeep retention policies remove 4980342c --cluster sqlite://clusterkeep-demo/weather.db
   clusterkeep retention policies remove observations --if-version 1 \\
       --cluster sqlite://clusterkeep-demo/weather.db")]
 pub struct RemovePolicyArgs {
@@ -176,8 +177,8 @@ Examples:
       -f examples/weather.yaml
   clusterkeep retention policies diff --cluster sqlite://clusterkeep-demo/weather.db \\
       -f examples/weather.yaml --format json
-  clusterkeep retention policies diff --state sqlite://clusterkeep-state.db \\
-      -f examples/weather.yaml")]
+  clusterkeep retention policies diff --cluster sqlite://clusterkeep-demo/weather.db \\
+      -f examples/weather.yaml --format csv")]
 pub struct DiffPoliciesArgs {
     /// The file with the manifest
     #[arg(long = "file", short, value_name = "FILE", required = true)]

@@ -33,6 +33,7 @@ pub(super) fn hint(planned: &Planned, refused: &[&Verdict<Domain>], again: &Agai
             Some(column) => format!("create one: CREATE INDEX ON {table} ({column})"),
             None => "create an index that begins with the column of time".into(),
         },
+        Reason::NoTransactions { .. } => format!("give it one that can: ALTER TABLE {table} ENGINE = InnoDB"),
         Reason::SideEffects { .. } => "if that is meant, allow each by its name in `guard.allow`".into(),
         _ => return None,
     })

@@ -54,22 +54,25 @@ pub(super) async fn put(policies: &PolicyStore, manifest: &Manifest, replace: Re
     for subject in Subject::all_of(manifest)? {
         let id = PolicyId::of(&manifest.name, &subject);
         let there = stored.iter().find(|stored| stored.id == id);
-        let (version, outcome) = match there {
-            Some(there) if there.subject == subject => (there.version, "is kept already"),
-            Some(there) => (replaced(there, replace)?, "replaced"),
-            None => (1, "kept"),
+        let outcome = match there {
+            Some(there) if there.subject == subject => "is kept already",
+            Some(there) => may_replace(there, replace).map(|()| "replaced")?,
+            None => "kept",
         };
-        rows.push(Row { about: subject.about(), id, version, outcome });
+        let version = there.map(|there| there.version);
+        rows.push(Row { about: subject.about(), id, version: version.unwrap_or(0), outcome });
         if outcome != "is kept already" {
-            changes.push(Change::Put { subject, replaces: there.map(|there| there.version) });
+            changes.push(Change::Put { subject, replaces: version });
         }
     }
-    policies.apply(&changes, SystemClock.now().trunc_subsecs(0)).await?;
+    let versions = policies.apply(&changes, SystemClock.now().trunc_subsecs(0)).await?;
+    let changed = rows.iter_mut().filter(|row| row.outcome != "is kept already");
+    changed.zip(versions).for_each(|(row, version)| row.version = version);
     Ok(rows)
 }
 
-/// The version that comes after the one that is replaced.
-fn replaced(there: &Stored, replace: Replace) -> Result<u64> {
+/// Fails where what is kept is not to be replaced.
+fn may_replace(there: &Stored, replace: Replace) -> Result<()> {
     let about = there.subject.about();
     if !replace.allowed {
         return Err(Error::input(format!("what is kept for {about} says something else"))
@@ -77,7 +80,7 @@ fn replaced(there: &Stored, replace: Replace) -> Result<u64> {
     }
     match replace.version {
         Some(version) if version != there.version => Err(conflict(&about, there.version, version)),
-        _ => Ok(there.version + 1),
+        _ => Ok(()),
     }
 }
 
@@ -101,7 +104,8 @@ pub(super) async fn remove(args: RemovePolicyArgs, context: &Context) -> Result<
     if let Some(wanted) = args.if_version.filter(|wanted| *wanted != version) {
         return Err(conflict(&about, version, wanted));
     }
-    kept.policies.apply(&[Change::Remove { id: id.clone(), version }], SystemClock.now().trunc_subsecs(0)).await?;
+    let change = Change::Remove { id: id.clone(), version };
+    kept.policies.apply(&[change], SystemClock.now().trunc_subsecs(0)).await?;
     show(&[Row { id, about, version, outcome: "removed" }], context)?;
     kept.opened.close().await;
     Ok(ExitCode::Done)

@@ -1,5 +1,7 @@
 //! A plan as people read it: what is looked at, the table with a reason on every row, and what would happen.
 
+mod tail;
+
 use chrono::{DateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use clusterkeep_core::plan::show::{Cells, Heading, table};
@@ -7,8 +9,9 @@ pub use clusterkeep_core::plan::show::{grouped, size};
 use clusterkeep_core::plan::{Class, Decide, Verdict};
 use clusterkeep_core::sql::TableName;
 
+pub use self::tail::tail;
 use crate::model::Share;
-use crate::plan::{Action, Cutoff, Decision, Domain, Reason};
+use crate::plan::{Cutoff, Decision, Domain, Reason};
 use crate::retention::Planned;
 
 /// A row of the shown table: like verdicts folded into one.
@@ -188,98 +191,6 @@ fn cells(row: &Row<'_>, zone: Tz, named: bool) -> Cells {
         cells.insert(1, first.detail.partition.as_ref().map_or_else(String::new, ToString::to_string));
     }
     Cells { class: first.verdict.class(), cells }
-}
-
-/// The last line: what would happen, and the hash.
-#[must_use]
-pub fn tail(planned: &Planned) -> String {
-    let plan = &planned.plan;
-    let mut out = String::new();
-    let refused = plan.refused().count();
-    if plan.is_empty() && refused > 0 {
-        let refused =
-            format!("{} object{} refused", grouped(refused as u64), if refused == 1 { " is" } else { "s are" });
-        out.push_str(&format!("plan {}: nothing is done, {refused}\n", plan.hash.short()));
-    } else if plan.is_empty() {
-        out.push_str(&format!("plan {}: nothing to do\n", plan.hash.short()));
-    } else {
-        out.push_str(&format!("plan {}: {}{}\n", plan.hash.short(), what_happens(planned), about(planned.estimate)));
-    }
-    out
-}
-
-/// About how long it takes, where that is long enough to matter.
-fn about(estimate: std::time::Duration) -> String {
-    match estimate.as_secs() {
-        0..10 => String::new(),
-        seconds @ 10..100 => format!(", in about {} s", seconds.next_multiple_of(10)),
-        seconds @ 100..6_000 => format!(", in about {} min", seconds.div_ceil(60)),
-        seconds => format!(", in about {} h", seconds.div_ceil(3_600)),
-    }
-}
-
-fn what_happens(planned: &Planned) -> String {
-    let plan = &planned.plan;
-    let targets: std::collections::BTreeSet<_> = plan
-        .steps
-        .iter()
-        .filter_map(|step| match &step.action {
-            Action::Downsample { target, .. } => Some(target),
-            _ => None,
-        })
-        .collect();
-    let mut parts = Vec::new();
-    if !targets.is_empty() {
-        parts.push(format!("build {} rollup{}", targets.len(), plural(targets.len())));
-    }
-    let decided = |decision| plan.verdicts.iter().filter(move |verdict| verdict.verdict == decision);
-    let merged: Vec<_> = decided(Decision::Merge).collect();
-    if !merged.is_empty() {
-        parts.push(format!("merge the late rows of {}", objects(&merged)));
-    }
-    let detached: Vec<_> = decided(Decision::Detach).collect();
-    if !detached.is_empty() {
-        parts.push(format!("detach {} ({})", objects(&detached), facts(planned, &detached)));
-    }
-    let drops: Vec<_> = decided(Decision::Drop).collect();
-    if !drops.is_empty() {
-        parts.push(format!("drop {} ({})", objects(&drops), facts(planned, &drops)));
-    }
-    if let Some(last) = parts.get_mut(1..).and_then(<[String]>::last_mut) {
-        last.insert_str(0, "then ");
-    }
-    parts.join(", ")
-}
-
-/// How many of what.
-fn objects(verdicts: &[&Verdict<Domain>]) -> String {
-    let native = verdicts.iter().all(|verdict| verdict.detail.partition.is_some());
-    let what = if native { "partition" } else { "slice" };
-    format!("{} {what}{}", grouped(verdicts.len() as u64), plural(verdicts.len()))
-}
-
-/// How much that is together, where it is known.
-fn facts(planned: &Planned, verdicts: &[&Verdict<Domain>]) -> String {
-    let mut facts = Vec::new();
-    let rows: Option<u64> = verdicts.iter().map(|verdict| verdict.detail.rows).sum();
-    facts.extend(rows.map(|rows| format!("{} row{}", grouped(rows), plural(usize::try_from(rows).unwrap_or(2)))));
-    facts.extend(verdicts.iter().map(|verdict| verdict.detail.bytes).sum::<Option<u64>>().map(size));
-    let tables: std::collections::BTreeSet<_> = verdicts.iter().map(|verdict| &verdict.detail.table).collect();
-    if let (Some(rows), 1) = (rows, tables.len()) {
-        let in_table =
-            |verdict: &&Verdict<Domain>| tables.contains(&verdict.detail.table) && verdict.verdict != Decision::Build;
-        let all = planned.plan.verdicts.iter().filter(in_table);
-        let whole: Option<u64> = all.map(|verdict| verdict.detail.rows).sum();
-        facts.extend(whole.filter(|whole| *whole > 0).map(|whole| format!("{} of the table", percentage(rows, whole))));
-    }
-    if facts.is_empty() {
-        facts.push("how many rows is not known".to_owned());
-    }
-    facts.join(", ")
-}
-
-const fn plural(n: usize) -> &'static str {
-    if n == 1 { "" } else { "s" }
 }
 
 /// `part` of `whole` in percent: without a fraction, but never 0 % or 100 % of what is neither.
