@@ -14,9 +14,9 @@ use clusterkeep_retention::plan::Decision;
 use clusterkeep_retention::{Planned, Retention};
 use clusterkeep_testkit::weather;
 
-pub const ROLLED: [&str; 5] = ["temp", "humid", "wind_speed", "precip", "pressure"];
+pub(crate) const ROLLED: [&str; 5] = ["temp", "humid", "wind_speed", "precip", "pressure"];
 
-pub fn manifest() -> Manifest {
+pub(crate) fn manifest() -> Manifest {
     let policy = Policy::for_table("observations")
         .time("time_hour")
         .meaning(Meaning::EpochSeconds)
@@ -29,25 +29,25 @@ pub fn manifest() -> Manifest {
     Manifest::named("weather").policy(policy)
 }
 
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     "2014-01-15T00:00:00Z".parse().unwrap()
 }
 
-pub fn drops(plan: &Planned) -> (usize, u64) {
+pub(crate) fn drops(plan: &Planned) -> (usize, u64) {
     let drops = || plan.verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop);
     (drops().count(), drops().map(|verdict| verdict.detail.rows.unwrap()).sum())
 }
 
-pub fn assert_done(report: &Report<clusterkeep_retention::plan::Domain>) {
+pub(crate) fn assert_done(report: &Report<clusterkeep_retention::plan::Domain>) {
     let bad = report.outcomes.iter().find(|outcome| !outcome.outcome.is_done());
     assert_eq!(report.exit_code, ExitCode::Done, "{bad:?}");
 }
 
 /// What one bucket must hold, per rolled-up column: count, exact sum, minimum and maximum.
-pub type Bucket = [(i64, f64, f64, f64); 5];
+pub(crate) type Bucket = [(i64, f64, f64, f64); 5];
 
 /// Recomputes a rollup from the file, whose own year, month and day say which bucket a row is in.
-pub fn oracle(monthly: bool) -> BTreeMap<(String, NaiveDate), Bucket> {
+pub(crate) fn oracle(monthly: bool) -> BTreeMap<(String, NaiveDate), Bucket> {
     let mut values: BTreeMap<(String, NaiveDate), [Vec<f64>; 5]> = BTreeMap::new();
     for row in weather::observations().unwrap() {
         let [year, month, day, _] = row.local;
@@ -94,7 +94,7 @@ impl ExactSum {
     }
 }
 
-pub async fn check_rollup(db: &Db, table: &'static str, monthly: bool) {
+pub(crate) async fn check_rollup(db: &Db, table: &'static str, monthly: bool) {
     let query = match table {
         "observations_daily" => sql("SELECT * FROM observations_daily"),
         _ => sql("SELECT * FROM observations_monthly"),
@@ -132,7 +132,7 @@ pub async fn check_rollup(db: &Db, table: &'static str, monthly: bool) {
     assert!(wanted.is_empty(), "{table} lacks {} buckets", wanted.len());
 }
 
-pub async fn main_job(db: Db) {
+pub(crate) async fn main_job(db: Db) {
     let retention = Retention::new(db.clone()).manifest(manifest());
     let plan = retention.plan(now()).await.unwrap();
     assert_eq!(drops(&plan), (288, 20_698), "{plan}");
