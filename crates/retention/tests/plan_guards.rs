@@ -153,6 +153,8 @@ fn case_13_a_hold_on_a_part_keeps_all_of_a_partition() {
     assert_eq!(kept(&inventory), 1, "half-open: the day that it ends before is not held");
     inventory.holds = vec![hold(scope(None, None), None)];
     assert_eq!(kept(&inventory), 7);
+    inventory.holds = vec![hold(HoldScope { table: Some(table("public.raw")), ..HoldScope::default() }, None)];
+    assert_eq!(kept(&inventory), 7, "with its schema or without");
     inventory.holds = vec![hold(HoldScope { table: Some(table("other")), ..HoldScope::default() }, None)];
     assert_eq!(kept(&inventory), 0);
     // One that nothing is known of is held by any.

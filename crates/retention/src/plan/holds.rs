@@ -7,14 +7,22 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::Verdict;
+use clusterkeep_core::sql::TableName;
 
 use super::domain::{Decision, Domain, Held, Reason};
 use super::lifecycle::Lifecycle;
-use crate::model::Hold;
+use crate::model::{Hold, KnownTable};
+use crate::observe::Inventory;
 
 /// Turns what would go among `verdicts` into what stays, where a hold is on it.
-pub(super) fn apply(lifecycle: &Lifecycle<'_>, holds: &[Hold], now: DateTime<Utc>, verdicts: &mut [Verdict<Domain>]) {
-    let mut holds: Vec<&Hold> = holds.iter().filter(|hold| hold.holds_at(now) && about(hold, lifecycle)).collect();
+pub(super) fn apply(
+    lifecycle: &Lifecycle<'_>,
+    inventory: &Inventory,
+    now: DateTime<Utc>,
+    verdicts: &mut [Verdict<Domain>],
+) {
+    let about = |hold: &&Hold| hold.holds_at(now) && about(hold, lifecycle, &inventory.tables);
+    let mut holds: Vec<&Hold> = inventory.holds.iter().filter(about).collect();
     // The one that lasts longest gives the reason, whatever order they were read in.
     holds.sort_by_key(|hold| (hold.expires_at.is_some(), std::cmp::Reverse(hold.expires_at), hold.id.clone()));
     if holds.is_empty() {
@@ -36,10 +44,13 @@ pub(super) fn apply(lifecycle: &Lifecycle<'_>, holds: &[Hold], now: DateTime<Utc
     }
 }
 
-fn about(hold: &Hold, lifecycle: &Lifecycle<'_>) -> bool {
+fn about(hold: &Hold, lifecycle: &Lifecycle<'_>, tables: &[KnownTable]) -> bool {
     let scope = &hold.scope;
-    scope.table.as_ref().is_none_or(|table| table == lifecycle.table)
-        && scope.tag.as_ref().is_none_or(|tag| lifecycle.of.tags.contains(tag))
+    // With its schema or without: whoever placed the hold may have written the table in another way than the policy.
+    let is_it = |table: &TableName| {
+        table == lifecycle.table || tables.iter().any(|known| known.is(table) && known.is(lifecycle.table))
+    };
+    scope.table.as_ref().is_none_or(is_it) && scope.tag.as_ref().is_none_or(|tag| lifecycle.of.tags.contains(tag))
 }
 
 fn reason(hold: &Hold, now: DateTime<Utc>) -> Reason {

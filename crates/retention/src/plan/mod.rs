@@ -103,7 +103,7 @@ pub fn plan(
     for (lifecycle, source, times, built) in planned {
         let first = verdicts.len();
         verdicts::decide(&lifecycle, source, times, selection, &built, &mut verdicts);
-        holds::apply(&lifecycle, &inventory.holds, now, &mut verdicts[first..]);
+        holds::apply(&lifecycle, inventory, now, &mut verdicts[first..]);
         guards::apply(&lifecycle, source, &checks, &mut verdicts[first..]);
         steps.drops(&lifecycle, source, &verdicts[first..]);
     }
