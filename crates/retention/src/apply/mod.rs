@@ -1,21 +1,22 @@
 //! The effects of a retention plan: rollups are made, verified, and only then what fed them goes.
 
 mod downsample;
+mod drop_partitions;
 mod gate;
 mod late;
 mod lost;
 mod remove;
 mod stream;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{Executor, Lock, Outcome, Plan, Ran, Recorder, Step, Verdict};
 use clusterkeep_core::sql::{Engine, Session, TableName, sql};
-use clusterkeep_core::{Error, Result};
-use tokio::sync::RwLock;
+use clusterkeep_core::{Error, ErrorClass, Result};
+use tokio::sync::{Mutex, RwLock};
 
 use crate::model::TablePolicy;
 use crate::observe::{Observed, Piece};
@@ -37,6 +38,8 @@ pub(crate) struct Apply<'a> {
     recorded: RwLock<BTreeMap<TableName, Arc<Vec<Piece>>>>,
     /// The policies that are applied, one for each table; settled once, under the lock.
     policies: OnceLock<Vec<TablePolicy>>,
+    /// What was gone before the step that was to remove it.
+    gone: Mutex<BTreeSet<Object>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +51,14 @@ struct Seen {
 
 impl<'a> Apply<'a> {
     pub(crate) fn new(retention: &'a Retention, as_of: DateTime<Utc>) -> Self {
-        Self { retention, as_of, seen: RwLock::default(), recorded: RwLock::default(), policies: OnceLock::new() }
+        Self {
+            retention,
+            as_of,
+            seen: RwLock::default(),
+            recorded: RwLock::default(),
+            policies: OnceLock::new(),
+            gone: Mutex::default(),
+        }
     }
 
     /// How the table is asked.
@@ -72,10 +82,20 @@ impl<'a> Apply<'a> {
         Ok((detail.start, detail.end.ok_or_else(lost)?, detail.rows.ok_or_else(lost)?))
     }
 
-    /// The start of the oldest piece that any rollup of a source was verified against.
+    /// How many bytes the plan thought that an object takes.
+    async fn planned_bytes(&self, object: &Object) -> Option<u64> {
+        self.seen.read().await.details.get(object)?.bytes
+    }
+
+    /// The start of the oldest piece, of those that are still there, that any rollup of a source was verified against.
     async fn first_recorded(&self, lifecycle: &Lifecycle<'_>) -> Result<Option<DateTime<Utc>>> {
         let all = self.recorded(lifecycle, (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC)).await?;
-        Ok(all.iter().filter_map(|recorded| recorded.pieces.first()).map(|piece| piece.start).min())
+        Ok(all
+            .iter()
+            .flat_map(|recorded| &recorded.pieces)
+            .filter(|piece| !piece.dropped)
+            .map(|piece| piece.start)
+            .min())
     }
 
     /// Looks whether the rollups still hold what was recorded of `span`: nothing goes that is kept nowhere else.
@@ -141,6 +161,22 @@ impl<'a> Apply<'a> {
     }
 }
 
+/// Tries a transaction again that lost against another one, such as a step beside it: it was rolled back as a whole.
+async fn again<T, F: Future<Output = Result<T>>>(transaction: impl Fn() -> F) -> Result<T> {
+    const ATTEMPTS: u32 = 8;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match transaction().await {
+            Err(e) if attempt < ATTEMPTS && e.class() == Some(ErrorClass::Conflict) => {
+                tracing::debug!(attempt, error = %e, "a transaction lost against another one");
+                tokio::time::sleep(std::time::Duration::from_millis(20 << attempt)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 #[async_trait]
 impl Executor<Domain> for Apply<'_> {
     async fn prepare(&self) -> Result<()> {
@@ -153,6 +189,9 @@ impl Executor<Domain> for Apply<'_> {
 
     async fn replan(&self) -> Result<Plan<Domain>> {
         let (planned, mut observed) = self.retention.observe_and_plan(self.as_of).await?;
+        if !self.retention.db.capabilities().transactional_ddl {
+            self.retention.records().settle_all(&observed.inventory.sources, self.retention.now()).await?;
+        }
         let plan = planned.plan;
         let policies = std::mem::take(&mut observed.policies);
         self.policies.set(policies).map_err(|_| Error::failed("one apply planned again twice"))?;
@@ -167,7 +206,7 @@ impl Executor<Domain> for Apply<'_> {
     async fn run(&self, step: &Step<Domain>, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
         match &step.action {
             Action::Downsample { source, target, from, until, .. } => {
-                downsample::build(self, source, target, (*from, *until), recorder).await
+                again(|| downsample::build(self, source, target, (*from, *until), recorder)).await
             }
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
             Action::MergeLate { source } => late::merge(self, source, step, recorder).await,
@@ -175,6 +214,7 @@ impl Executor<Domain> for Apply<'_> {
                 let object = step.objects.first().ok_or_else(|| Error::failed("a step without objects"))?;
                 remove::partition(self, table, partition, object, recorder).await
             }
+            Action::DropPartitions { table } => drop_partitions::run(self, table, step, recorder).await,
             action => Err(Error::failed(format!("{action}: not there yet"))),
         }
     }
@@ -182,12 +222,13 @@ impl Executor<Domain> for Apply<'_> {
     async fn verify(&self, step: &Step<Domain>) -> Result<Vec<(Object, Outcome)>> {
         match &step.action {
             Action::Downsample { source, target, from, until, .. } => {
-                downsample::verify(self, source, target, (*from, *until)).await?;
+                again(|| downsample::verify(self, source, target, (*from, *until))).await?;
                 Ok(step.objects.iter().map(|object| (object.clone(), Outcome::Done)).collect())
             }
             Action::DeleteSlices { table } => remove::verify_slices(self, table, &step.objects).await,
             Action::MergeLate { source } => late::verify(self, source, &step.objects).await,
             Action::DropPartition { partition, .. } => remove::verify_partition(self, partition, &step.objects).await,
+            Action::DropPartitions { table } => drop_partitions::verify(self, table, &step.objects).await,
             action => Err(Error::failed(format!("{action}: not there yet"))),
         }
     }

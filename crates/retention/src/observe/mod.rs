@@ -3,9 +3,11 @@
 //! The catalogue is read for everything; rows are counted exactly only where a verdict rests on their number.
 
 mod facts;
+mod going;
 mod history;
 mod identity;
 mod inventory;
+mod native;
 mod number;
 mod read;
 mod record;
@@ -15,6 +17,7 @@ pub use identity::{PartitionId, PartitionKey};
 pub use inventory::{Inventory, Obstacle, Partition, Piece, Removed, RollupState, Source, Unknown};
 pub use number::Number;
 
+pub(crate) use going::Going;
 pub(crate) use history::History;
 pub(crate) use read::{Observed, observe, piece_bounds};
 pub(crate) use record::{Recorded, Records};

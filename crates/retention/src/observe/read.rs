@@ -7,13 +7,15 @@ use chrono_tz::Tz;
 use clusterkeep_core::sql::{Db, Engine, Ident, Session, TableName};
 use clusterkeep_core::{Error, Result};
 
+use super::going;
 use super::history::History;
+use super::native::native_partitions;
 use super::record::Records;
-use super::{Inventory, Partition, PartitionId, Piece, RollupState, Source};
+use super::{Inventory, Partition, Piece, RollupState, Source};
 use crate::aggregate::Extras;
 use crate::model::{Manifest, Rollup, TablePolicy, TimeColumn, boundaries_near_changes, resolve};
 use crate::plan::{Lifecycle, Selection, lifecycles};
-use crate::sql::{BUCKET, Described, NativePartition, Runs, SourceSql, Sums, TimeKind, catalogue, state_columns};
+use crate::sql::{BUCKET, Described, Runs, SourceSql, Sums, TimeKind, catalogue, state_columns};
 
 /// What was read, with what is needed to say and to do something about it.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +57,9 @@ pub(crate) async fn observe(
     for source in &mut observed.inventory.sources {
         source.merges_late = merges_late;
     }
+    if !db.capabilities().transactional_ddl {
+        going::overlay(&records.announced().await?, &mut observed.inventory.sources);
+    }
     observed.policies = policies;
     Ok(observed)
 }
@@ -88,6 +93,7 @@ async fn observe_table(
     };
     check_columns(lifecycle, &described)?;
     let column = described.column(table, &time.column)?;
+    let native = described.partitions.is_some();
     let (kind, note) = match known {
         Some(kind) => (kind, None),
         None => catalogue::time_kind(session.engine(), table, column, time.meaning.as_ref())?,
@@ -99,9 +105,16 @@ async fn observe_table(
     let singles =
         described.columns.iter().filter(|column| column.type_name == "real").map(|column| column.name.clone());
     let singles = if session.engine() == Engine::Postgres { singles.collect() } else { Vec::new() };
-    let sql = SourceSql { engine: session.engine(), table: table.clone(), time: time.column.clone(), kind, singles };
-    let span = sql.span(session).await?;
-    let native = described.partitions.is_some();
+    let sql = SourceSql {
+        engine: session.engine(),
+        table: table.clone(),
+        time: time.column.clone(),
+        kind,
+        singles,
+        parts: Vec::new(),
+    };
+    // Of partitions the catalogue knows the bounds: only rollups ask for the first row and the last.
+    let span = if native && lifecycle.rollups.is_empty() { None } else { sql.span(session).await? };
     let mut counts = Counts::default();
     let partitions = match described.partitions {
         Some(partitions) => native_partitions(session, &sql, lifecycle, partitions, now).await?,
@@ -150,6 +163,7 @@ async fn observe_missing(
         time: time.column.clone(),
         kind,
         singles: Vec::new(),
+        parts: Vec::new(),
     };
     observed.inventory.sources.push(Source { rollups, ..Source::empty(table) });
     observed.sources.push(sql);
@@ -227,35 +241,6 @@ async fn slices(
     Ok(counted.iter().map(partition).collect())
 }
 
-/// The engine's own partitions; rows are counted only where the partition may go.
-async fn native_partitions(
-    session: &mut dyn Session,
-    sql: &SourceSql,
-    lifecycle: &Lifecycle<'_>,
-    found: Vec<NativePartition>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Partition>> {
-    let cutoff = lifecycle.first_cutoff(now)?;
-    let mut partitions = Vec::with_capacity(found.len());
-    for native in found {
-        let may_go = cutoff.zip(native.end).is_some_and(|(cutoff, end)| end <= cutoff);
-        let rows = match &native.id {
-            PartitionId::Table(name) if may_go => Some(sql.count_all(session, name).await?),
-            _ => None,
-        };
-        partitions.push(Partition {
-            id: Some(native.id),
-            start: native.start,
-            end: native.end,
-            unknown: native.unknown,
-            rows,
-            bytes: native.bytes,
-            detached: false,
-        });
-    }
-    Ok(partitions)
-}
-
 #[expect(
     clippy::too_many_arguments,
     reason = "all that a rollup's state is read from; a struct for one call hides nothing"
@@ -280,7 +265,7 @@ async fn rollup_state(
     let boundaries = match span {
         Some((first, last)) => {
             let buckets = rollup.every.boundaries(lifecycle.zone_of(rollup), first, last + TimeDelta::microseconds(1));
-            piece_bounds(lifecycle, buckets, native)
+            as_recorded(piece_bounds(lifecycle, buckets, native), &recorded)
         }
         None => Vec::new(),
     };
@@ -367,6 +352,15 @@ fn check_kind(lifecycle: &Lifecycle<'_>, rollup: &Rollup, column: &Ident, kind: 
         }
         None => Ok(()),
     }
+}
+
+/// Where pieces were cut when they were recorded they are cut still: the bounds of a partition that went go with it on
+/// MariaDB, where its successor takes its place.
+fn as_recorded(bounds: Vec<DateTime<Utc>>, recorded: &[Piece]) -> Vec<DateTime<Utc>> {
+    let (Some(from), Some(until)) = (bounds.first().copied(), bounds.last().copied()) else { return bounds };
+    let cuts = recorded.iter().flat_map(|piece| [piece.start, piece.end]).filter(|at| from < *at && *at < until);
+    let all: BTreeSet<_> = bounds.into_iter().chain(cuts).collect();
+    all.into_iter().collect()
 }
 
 /// A table that exists under the name of a rollup must be one.

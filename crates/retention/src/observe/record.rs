@@ -53,8 +53,12 @@ impl Records {
         table.schema == own || table.table.name.as_str().strip_prefix(own).is_some_and(|rest| rest.starts_with('_'))
     }
 
-    fn sql(&self) -> SqlBuilder {
+    pub(super) fn sql(&self) -> SqlBuilder {
         SqlBuilder::new(self.state.db().engine())
+    }
+
+    pub(super) const fn state(&self) -> &State {
+        &self.state
     }
 
     /// The pieces that `target` was verified against, sorted.

@@ -102,7 +102,8 @@ impl Steps {
         self.merges(lifecycle, verdicts);
         let drops = verdicts.iter().filter(|verdict| matches!(verdict.verdict, Decision::Drop | Decision::Detach));
         let table = Arc::new(lifecycle.table.clone());
-        let mut together: Vec<Object> = Vec::new();
+        let mut together: Vec<Vec<Object>> = Vec::new();
+        let mut bounds = None;
         let detached = source.partitions.iter().filter(|partition| partition.detached);
         let gone: BTreeSet<_> = detached.filter_map(|partition| partition.id.as_ref()).collect();
         self.hasher.text(&lifecycle.table.to_string()).number(u64::from(source.native));
@@ -118,7 +119,15 @@ impl Steps {
                         let action = of_table(&table, verdict, partition, detached);
                         self.push(action, vec![verdict.object.clone()], needs.clone());
                     }
-                    PartitionId::Name(_) | PartitionId::Key(_) => together.push(verdict.object.clone()),
+                    PartitionId::Name(_) | PartitionId::Key(_) => {
+                        // What is of the same time goes at the same time: a rollup was made of all of it.
+                        let span = (verdict.detail.start, verdict.detail.end);
+                        let same = bounds.replace(span) == Some(span) && !lifecycle.rollups.is_empty();
+                        match together.last_mut() {
+                            Some(objects) if same || objects.len() < PARTITIONS => objects.push(verdict.object.clone()),
+                            _ => together.push(vec![verdict.object.clone()]),
+                        }
+                    }
                 }
                 continue;
             }
@@ -138,9 +147,9 @@ impl Steps {
         if let Some((objects, _)) = open {
             self.push(Action::DeleteSlices { table: Arc::clone(&table) }, objects, needs.clone());
         }
-        for objects in together.chunks(PARTITIONS) {
+        for objects in together {
             let action = Action::DropPartitions { table: Arc::clone(&table) };
-            self.push(action, objects.to_vec(), needs.clone());
+            self.push(action, objects, needs.clone());
         }
         self.hasher.number(count);
     }

@@ -5,6 +5,9 @@
 mod bucket;
 pub(crate) mod catalogue;
 mod clock;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+mod partitions;
 mod rollup;
 mod source;
 mod stream;
@@ -13,6 +16,7 @@ mod time;
 pub(crate) use bucket::Runs;
 pub(crate) use catalogue::{CatalogueColumn, Described, NativePartition};
 pub(crate) use clock::clock_ahead;
+pub(crate) use partitions::Counted;
 pub(crate) use rollup::{BUCKET, RollupSql};
 pub(crate) use source::{SourceSql, Sums};
 pub(crate) use stream::state_columns;

@@ -20,6 +20,8 @@ pub(crate) struct SourceSql {
     pub(crate) kind: TimeKind,
     /// The columns of single precision.
     pub(crate) singles: Vec<Ident>,
+    /// The partitions that are asked, of those that go by name; the whole table where there is none.
+    pub(crate) parts: Vec<Ident>,
 }
 
 /// Which columns are summed, and whether the table holds values or sums of values.
@@ -35,7 +37,14 @@ impl SourceSql {
     /// How a rollup of this source is asked.
     pub(crate) fn rolled_into(&self, target: &TableName) -> Self {
         let (engine, kind) = (self.engine, self.kind.clone());
-        Self { engine, table: target.clone(), time: Ident::literal(BUCKET), kind, singles: Vec::new() }
+        Self {
+            engine,
+            table: target.clone(),
+            time: Ident::literal(BUCKET),
+            kind,
+            singles: Vec::new(),
+            parts: Vec::new(),
+        }
     }
 
     /// The first and the last instant in the table; `None` where it has no row with a time.
@@ -173,8 +182,27 @@ impl SourceSql {
     }
 
     fn within(&self, query: &mut SqlBuilder, runs: &Runs) {
-        query.push(" FROM ").table(&self.table);
+        self.from(query);
         self.between(query, runs.from(), runs.until());
+    }
+
+    fn from(&self, query: &mut SqlBuilder) {
+        query.push(" FROM ").table(&self.table);
+        if !self.parts.is_empty() {
+            query.push(" PARTITION (").join(", ", &self.parts, |query, part| {
+                query.ident(part);
+            });
+            query.push(")");
+        }
+    }
+
+    /// The first instant; `None` where there is no row.
+    pub(crate) async fn first(&self, session: &mut dyn Session) -> Result<Option<DateTime<Utc>>> {
+        let mut query = SqlBuilder::new(self.engine);
+        query.push("SELECT min(").ident(&self.time).push(") AS first");
+        self.from(&mut query);
+        let records = session.query(&query.build()).await?;
+        Ok(self.kind.instant(records.one()?.value("first")?))
     }
 
     /// Appends the condition that a row lies in `[from, until)`.

@@ -66,7 +66,14 @@ fn check(engine: Engine, names: [&str; 5]) {
     } else {
         TimeKind::Instant
     };
-    let source = SourceSql { engine, table: source_table.clone(), time: column.clone(), kind, singles: Vec::new() };
+    let source = SourceSql {
+        engine,
+        table: source_table.clone(),
+        time: column.clone(),
+        kind,
+        singles: Vec::new(),
+        parts: Vec::new(),
+    };
     let start: DateTime<Utc> = "2026-03-01T00:00:00Z".parse().unwrap();
     let runs = Runs::of(&Every::Day.boundaries(Berlin, start, start + TimeDelta::days(60))).unwrap();
     let columns = [column];

@@ -1,7 +1,7 @@
 //! What a catalogue says of a table: one file per engine, one line each in [`describe`].
 
 #[cfg(feature = "mysql")]
-mod mysql;
+pub(crate) mod mysql;
 #[cfg(feature = "mysql")]
 mod mysql_bounds;
 #[cfg(feature = "postgres")]

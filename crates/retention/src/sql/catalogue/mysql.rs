@@ -131,7 +131,7 @@ async fn has_index(session: &mut dyn Session, table: &TableName, column: &Ident)
 /// The partitions as they are at this moment, in their order.
 ///
 /// A partition begins where the one before it ends: what a dropped one held would go into its successor now.
-pub(super) async fn partitions(
+pub(crate) async fn partitions(
     session: &mut dyn Session,
     table: &TableName,
     column: &Ident,
@@ -150,7 +150,7 @@ pub(super) async fn partitions(
         .await?;
     let typed = session
         .query(
-            &sql("SELECT LOCATE('unsigned', column_type) > 0 AS unsigned FROM information_schema.columns \
+            &sql("SELECT LOCATE('unsigned', column_type) > 0 AS is_unsigned FROM information_schema.columns \
                   WHERE table_schema = ? AND table_name = ? AND column_name = ?")
             .bind_all([database.as_str(), table.name.as_str(), column.as_str()]),
         )

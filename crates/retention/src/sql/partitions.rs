@@ -1,0 +1,42 @@
+//! How many rows the engine's own partitions have.
+//!
+//! The second pass: exact, and only for partitions that may go.
+
+use std::collections::HashMap;
+
+use clusterkeep_core::sql::{Engine, Session};
+use clusterkeep_core::{Error, Result};
+
+use super::SourceSql;
+use crate::observe::PartitionId;
+
+/// What was counted of a partition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) rows: u64,
+    /// How many of them have NULL for their time, or what is none.
+    pub(crate) undated: u64,
+}
+
+impl SourceSql {
+    /// Counts the rows of each of `ids`, in as few statements as the engine allows; one without rows is counted as such.
+    ///
+    /// # Errors
+    ///
+    /// An engine whose partitions are counted in another way, or a server that does not answer.
+    #[cfg_attr(
+        not(feature = "mysql"),
+        expect(unused_variables, reason = "no engine that is compiled in has such partitions")
+    )]
+    pub(crate) async fn count_partitions(
+        &self,
+        session: &mut dyn Session,
+        ids: &[PartitionId],
+    ) -> Result<HashMap<PartitionId, Counted>> {
+        match self.engine {
+            #[cfg(feature = "mysql")]
+            Engine::Mysql => super::mysql::count(self, session, ids).await,
+            engine => Err(Error::failed(format!("count partitions of `{}` on {engine}", self.table))),
+        }
+    }
+}
