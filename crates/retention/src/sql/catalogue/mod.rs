@@ -75,7 +75,7 @@ pub(crate) async fn describe(
 ) -> Result<Option<Described>> {
     match session.engine() {
         #[cfg(feature = "sqlite")]
-        Engine::Sqlite => sqlite::describe(session, table).await,
+        Engine::Sqlite => sqlite::describe(session, table, time).await,
         #[cfg(feature = "postgres")]
         Engine::Postgres => postgres::describe(session, table, time).await,
         #[cfg(feature = "mysql")]
