@@ -157,6 +157,31 @@ async fn the_first_apply_by_a_person_acknowledges_what_its_plan_names_and_a_sche
 }
 
 #[tokio::test]
+async fn case_11_partitions_made_ahead_do_not_stand_in_for_the_newest_data() {
+    let Some(database) = servers::postgres().await else { return };
+    let db = database.connect().await;
+    db.execute(sql("CREATE TABLE raw (ts timestamptz NOT NULL) PARTITION BY RANGE (ts)")).await.unwrap();
+    for month in 1..=8 {
+        let (from, until) = (format!("2026-0{month}-01"), format!("2026-0{}-01", month + 1));
+        let text = format!("CREATE TABLE raw_{month} PARTITION OF raw FOR VALUES FROM ('{from}') TO ('{until}')");
+        db.execute(Statement::assert_safe(text)).await.unwrap();
+    }
+    // Data stopped in April; the months after it were made ahead, and some of them are not old enough to be counted.
+    db.execute(sql("INSERT INTO raw SELECT generate_series('2026-01-01', '2026-04-30', interval '6 hours')"))
+        .await
+        .unwrap();
+    let drops_with = async |newest: u32| {
+        let policy =
+            Policy::for_table("raw").time("ts").drop_after(days(30)).max_share(percent(100)).keep_newest(newest);
+        let planned = Retention::new(db.clone()).policy(policy).plan(at("2026-07-15T00:00:00Z")).await.unwrap();
+        let drops = planned.verdicts.iter().filter(|v| v.verdict == Decision::Drop);
+        drops.map(|v| v.detail.partition.as_ref().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(drops_with(1).await, ["public.raw_1", "public.raw_2", "public.raw_3", "public.raw_5"]);
+    assert_eq!(drops_with(3).await, ["public.raw_1", "public.raw_5"]);
+}
+
+#[tokio::test]
 async fn a_clock_that_is_far_from_the_servers_is_refused() {
     let Some(database) = servers::postgres().await else { return };
     let db = database.connect().await;

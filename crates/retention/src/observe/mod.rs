@@ -8,6 +8,7 @@ mod history;
 mod identity;
 mod inventory;
 mod native;
+mod newest;
 mod number;
 mod read;
 mod record;

@@ -11,7 +11,7 @@ use super::going;
 use super::history::History;
 use super::native::native_partitions;
 use super::record::Records;
-use super::{Inventory, Partition, Piece, RollupState, Source};
+use super::{Inventory, Partition, Piece, RollupState, Source, newest};
 use crate::aggregate::Extras;
 use crate::model::{Manifest, Rollup, TablePolicy, TimeColumn, boundaries_near_changes, resolve};
 use crate::plan::{Lifecycle, Selection, lifecycles};
@@ -117,7 +117,11 @@ async fn observe_table(
     let span = if native && lifecycle.rollups.is_empty() { None } else { sql.span(session).await? };
     let mut counts = Counts::default();
     let partitions = match described.partitions {
-        Some(partitions) => native_partitions(session, &sql, lifecycle, partitions, now).await?,
+        Some(partitions) => {
+            let mut partitions = native_partitions(session, &sql, lifecycle, partitions, now).await?;
+            newest::note_empty(session, &sql, lifecycle, &mut partitions).await?;
+            partitions
+        }
         None => slices(session, &sql, lifecycle, span, described.bytes, &mut counts).await?,
     };
     let mut rollups = Vec::with_capacity(lifecycle.rollups.len());

@@ -224,6 +224,13 @@ impl SourceSql {
         session.query(&query.build()).await?.scalar()
     }
 
+    /// Whether a partition that is a table of its own has any row.
+    pub(crate) async fn has_rows(&self, session: &mut dyn Session, partition: &TableName) -> Result<bool> {
+        let mut query = SqlBuilder::new(self.engine);
+        query.push("SELECT EXISTS (SELECT 1 FROM ").table(partition).push(") AS found");
+        session.query(&query.build()).await?.scalar()
+    }
+
     /// How many rows a partition that is a table of its own has.
     pub(crate) async fn count_all(&self, session: &mut dyn Session, partition: &TableName) -> Result<u64> {
         let mut query = SqlBuilder::new(self.engine);
