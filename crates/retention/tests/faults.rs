@@ -20,7 +20,7 @@ use clusterkeep_core::audit::{self, Event};
 use clusterkeep_core::plan::Approval;
 use clusterkeep_core::sql::{ConnectOptions, Db, Value, sql};
 use clusterkeep_retention::Retention;
-use clusterkeep_retention::model::{Keep, Manifest, Meaning, Policy, Rollup, percent};
+use clusterkeep_retention::model::{Extra, Keep, Manifest, Meaning, Policy, Rollup, percent};
 use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 
 fn manifest() -> Manifest {
@@ -29,8 +29,14 @@ fn manifest() -> Manifest {
         .meaning(Meaning::EpochSeconds)
         .zone("Europe/Berlin")
         .by(["series"])
-        .downsample(Rollup::daily().of(["v"]).into("daily").keep(Keep::Forever))
-        .downsample(Rollup::monthly().from("daily").into("monthly").keep(Keep::Forever))
+        .downsample(
+            Rollup::daily()
+                .of(["v"])
+                .with([Extra::Last, Extra::Variance, Extra::Quantiles])
+                .into("daily")
+                .keep(Keep::Forever),
+        )
+        .downsample(Rollup::monthly().from("daily").with([Extra::Last]).into("monthly").keep(Keep::Forever))
         .drop_after(days(3))
         .max_share(percent(100));
     Manifest::named("faults").policy(policy)
@@ -76,8 +82,10 @@ async fn contents(db: &Db) -> String {
     let mut text = String::new();
     for query in [
         sql("SELECT series, ts, v FROM raw ORDER BY ts, series"),
-        sql("SELECT series, bucket, v_count, v_sum, v_min, v_max FROM daily ORDER BY bucket, series"),
-        sql("SELECT series, bucket, v_count, v_sum, v_min, v_max FROM monthly ORDER BY bucket, series"),
+        sql(
+            "SELECT series, bucket, v_count, v_sum, v_min, v_max, v_last, v_m2, hex(v_quantiles) FROM daily ORDER BY bucket, series",
+        ),
+        sql("SELECT series, bucket, v_count, v_sum, v_min, v_max, v_last FROM monthly ORDER BY bucket, series"),
     ] {
         text.push_str(&db.query(query).await.unwrap().csv().unwrap());
     }
@@ -146,12 +154,12 @@ async fn every_statement(fault: Fault) {
 }
 
 #[tokio::test]
-async fn case_20_a_statement_that_is_lost() {
+async fn case_20_case_35_a_statement_that_is_lost() {
     every_statement(Fault::Lost).await;
 }
 
 #[tokio::test]
-async fn case_20_an_answer_that_is_lost() {
+async fn case_20_case_35_an_answer_that_is_lost() {
     every_statement(Fault::AnswerLost).await;
 }
 
@@ -206,11 +214,11 @@ async fn killed_at_every_statement(when: &str) {
 }
 
 #[tokio::test]
-async fn case_20_killed_before_every_statement() {
+async fn case_20_case_35_killed_before_every_statement() {
     killed_at_every_statement("before").await;
 }
 
 #[tokio::test]
-async fn case_20_killed_after_every_statement() {
+async fn case_20_case_35_killed_after_every_statement() {
     killed_at_every_statement("after").await;
 }

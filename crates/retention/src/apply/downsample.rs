@@ -38,6 +38,7 @@ pub(super) async fn build(
     let boundaries = rollup.every.boundaries(lifecycle.zone_of(rollup), span.0, span.1);
     let runs = Runs::of(&boundaries).ok_or_else(|| Error::failed(format!("no bucket of `{target}` to make")))?;
 
+    let creating = apply.creating.lock().await;
     let mut session = apply.retention.db.session().await?;
     if catalogue::describe(&mut *session, target, None).await?.is_none() {
         let described = catalogue::describe(&mut *session, source, None).await?.ok_or_else(|| not_observed(source))?;
@@ -46,7 +47,7 @@ pub(super) async fn build(
             session.execute(&index).await?;
         }
     }
-    drop(session);
+    drop((session, creating));
 
     let mut session = apply.transaction().await?;
     lost::nothing_lost(apply, &mut *session, &lifecycle, rollup, &source_sql, &boundaries).await?;

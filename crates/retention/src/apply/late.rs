@@ -3,7 +3,7 @@
 //! The states of the rows are merged with those that are stored, in the rollup and in every coarser one that was made of
 //! it already. An aggregate is never replaced by one of the leftover alone: a bucket that is gone is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{Outcome, Ran, Recorder, Step};
@@ -17,9 +17,6 @@ use crate::model::Rollup;
 use crate::observe::{Facts, Piece, Recorded};
 use crate::plan::{Domain, Lifecycle, Object};
 use crate::sql::{RollupSql, SourceSql, Sums};
-
-/// How often a transaction that lost against another one is tried again.
-const ATTEMPTS: u32 = 5;
 
 /// The most series and buckets that late rows of one slice may be spread over: they are held in memory.
 const MOST: usize = 20_000;
@@ -36,24 +33,6 @@ type Deltas = BTreeMap<(DateTime<Utc>, String), Delta>;
 
 /// Merges the late rows of the objects of a step.
 pub(super) async fn merge(
-    apply: &Apply<'_>,
-    table: &TableName,
-    step: &Step<Domain>,
-    recorder: &Recorder<'_, Domain>,
-) -> Result<Ran> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        match merge_once(apply, table, step, recorder).await {
-            Err(e) if attempt < ATTEMPTS && e.is_retryable() => {
-                tracing::debug!(attempt, error = %e, "merging late rows again");
-            }
-            done => return done,
-        }
-    }
-}
-
-async fn merge_once(
     apply: &Apply<'_>,
     table: &TableName,
     step: &Step<Domain>,
@@ -233,11 +212,13 @@ impl Merger<'_> {
         let statements = RollupSql { source: self.source, target: &rollup.target, by: &policy.by, sums, extras };
         let target = self.source.rolled_into(&rollup.target);
         let (mut rows, mut inserted) = (Vec::with_capacity(deltas.len()), Vec::new());
-        for (key, delta) in deltas {
-            let end = rollup.every.end_of(self.lifecycle.zone_of(rollup), delta.bucket);
-            if target.count(session, delta.bucket, end).await? == 0 {
-                return Err(refused(&rollup.target, delta.bucket, "it is gone, and would hold nothing but them"));
+        for bucket in deltas.values().map(|delta| delta.bucket).collect::<BTreeSet<_>>() {
+            let end = rollup.every.end_of(self.lifecycle.zone_of(rollup), bucket);
+            if target.count(session, bucket, end).await? == 0 {
+                return Err(refused(&rollup.target, bucket, "it is gone, and would hold nothing but them"));
             }
+        }
+        for (key, delta) in deltas {
             let bucket = self.source.kind.value(delta.bucket);
             let stored = session.query(&statements.state_of(&bucket, &delta.by)).await?;
             let mut row = delta.by.clone();

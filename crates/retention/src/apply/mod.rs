@@ -36,6 +36,8 @@ pub(crate) struct Apply<'a> {
     seen: RwLock<Seen>,
     /// What the sources of rollups were when they were verified; read once, and again after a rollup was made.
     recorded: RwLock<BTreeMap<TableName, Arc<Vec<Piece>>>>,
+    /// Held while the table of a rollup is made: `IF NOT EXISTS` of two at once is no protection on PostgreSQL.
+    creating: Mutex<()>,
     /// The policies that are applied, one for each table; settled once, under the lock.
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
@@ -56,6 +58,7 @@ impl<'a> Apply<'a> {
             as_of,
             seen: RwLock::default(),
             recorded: RwLock::default(),
+            creating: Mutex::default(),
             policies: OnceLock::new(),
             gone: Mutex::default(),
         }
@@ -209,7 +212,7 @@ impl Executor<Domain> for Apply<'_> {
                 again(|| downsample::build(self, source, target, (*from, *until), recorder)).await
             }
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
-            Action::MergeLate { source } => late::merge(self, source, step, recorder).await,
+            Action::MergeLate { source } => again(|| late::merge(self, source, step, recorder)).await,
             Action::DropPartition { table, partition, .. } => {
                 let object = step.objects.first().ok_or_else(|| Error::failed("a step without objects"))?;
                 remove::partition(self, table, partition, object, recorder).await
