@@ -174,9 +174,13 @@ impl Facts {
     fn word(&mut self, engine: Engine, word: Token<'_>, number: usize, first: &str) {
         let is_one_of = |words: &[&str]| words.iter().any(|candidate| word.is_word(candidate));
         if number == 1 {
-            self.alters_session = is_one_of(ALTERING);
+            // PostgreSQL's table locks end with their transaction.
+            self.alters_session = is_one_of(ALTERING) && !(engine == Engine::Postgres && word.is_word("lock"));
             self.gives_rows = is_one_of(&["select", "with", "values", "table", "show"]);
             self.changes_rows = is_one_of(&["insert", "update", "delete", "replace", "merge", "copy"]);
+        } else if number == 2 && engine == Engine::Postgres && first.eq_ignore_ascii_case("set") {
+            // And so does what is set for one alone.
+            self.alters_session &= !is_one_of(&["local", "transaction", "constraints"]);
         } else if first.eq_ignore_ascii_case("with") && is_one_of(&["insert", "update", "delete", "replace", "merge"]) {
             self.changes_rows = true;
         } else if first.eq_ignore_ascii_case("create") {
@@ -273,6 +277,11 @@ mod tests {
         assert_eq!(facts("WITH a AS (SELECT 1) SELECT 'delete' FROM t")?, (false, false));
         assert_eq!(facts("CREATE TABLE t (a int)")?, (false, false));
         assert_eq!(facts("set search_path = x")?, (false, true));
+        for ends_with_the_transaction in ["LOCK TABLE t", "SET LOCAL lock_timeout = 1", "SET TRANSACTION READ ONLY"] {
+            assert_eq!(facts(ends_with_the_transaction)?, (false, false), "{ends_with_the_transaction}");
+        }
+        let elsewhere = Facts::of(Engine::Mysql, "LOCK TABLES t WRITE")?;
+        assert!(elsewhere.alters_session, "a lock of MariaDB's belongs to the session");
         assert_eq!(facts("SELECT pg_advisory_lock(1)")?, (false, true));
         assert_eq!(facts("SELECT pg_advisory_xact_lock(1)")?, (false, false));
         Ok(())

@@ -1,12 +1,18 @@
 //! The effects of a retention plan: rollups are made, verified, and only then what fed them goes.
 
+#[cfg(feature = "postgres")]
+mod detached;
 mod downsample;
 mod drop_partitions;
 mod gate;
 mod late;
 mod lost;
+#[cfg(feature = "postgres")]
+mod partition;
 mod remove;
 mod stream;
+#[cfg(feature = "postgres")]
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -38,6 +44,8 @@ pub(crate) struct Apply<'a> {
     recorded: RwLock<BTreeMap<TableName, Arc<Vec<Piece>>>>,
     /// Held while the table of a rollup is made: `IF NOT EXISTS` of two at once is no protection on PostgreSQL.
     creating: Mutex<()>,
+    #[cfg(feature = "postgres")]
+    turns: turns::Turns,
     /// The policies that are applied, one for each table; settled once, under the lock.
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
@@ -59,6 +67,8 @@ impl<'a> Apply<'a> {
             seen: RwLock::default(),
             recorded: RwLock::default(),
             creating: Mutex::default(),
+            #[cfg(feature = "postgres")]
+            turns: turns::Turns::default(),
             policies: OnceLock::new(),
             gone: Mutex::default(),
         }
@@ -196,6 +206,9 @@ impl Executor<Domain> for Apply<'_> {
             self.retention.records().settle_all(&observed.inventory.sources, self.retention.now()).await?;
         }
         let plan = planned.plan;
+        // Under the lock nobody else is about to make use of them.
+        #[cfg(feature = "postgres")]
+        self.retention.records().forget_all_detached(&observed.gone).await?;
         let policies = std::mem::take(&mut observed.policies);
         self.policies.set(policies).map_err(|_| Error::failed("one apply planned again twice"))?;
         let touched =
@@ -213,12 +226,21 @@ impl Executor<Domain> for Apply<'_> {
             }
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
             Action::MergeLate { source } => again(|| late::merge(self, source, step, recorder)).await,
-            Action::DropPartition { table, partition, .. } => {
-                let object = step.objects.first().ok_or_else(|| Error::failed("a step without objects"))?;
-                remove::partition(self, table, partition, object, recorder).await
+            #[cfg(feature = "postgres")]
+            Action::DropPartition { table, partition, detached } => {
+                let going = partition::Going::new(self, table, partition, step).await?;
+                going.go(if *detached { partition::How::DropDetached } else { partition::How::Drop }, recorder).await
+            }
+            #[cfg(feature = "postgres")]
+            Action::DetachPartition { table, partition } => {
+                let going = partition::Going::new(self, table, partition, step).await?;
+                going.go(partition::How::Detach, recorder).await
             }
             Action::DropPartitions { table } => drop_partitions::run(self, table, step, recorder).await,
-            action => Err(Error::failed(format!("{action}: not there yet"))),
+            #[cfg(not(feature = "postgres"))]
+            action @ (Action::DropPartition { .. } | Action::DetachPartition { .. }) => {
+                Err(Error::failed(format!("{action}: this program was built without PostgreSQL")))
+            }
         }
     }
 
@@ -230,9 +252,17 @@ impl Executor<Domain> for Apply<'_> {
             }
             Action::DeleteSlices { table } => remove::verify_slices(self, table, &step.objects).await,
             Action::MergeLate { source } => late::verify(self, source, &step.objects).await,
-            Action::DropPartition { partition, .. } => remove::verify_partition(self, partition, &step.objects).await,
+            #[cfg(feature = "postgres")]
+            Action::DropPartition { partition, .. } => partition::verify_dropped(self, partition, &step.objects).await,
+            #[cfg(feature = "postgres")]
+            Action::DetachPartition { table, partition } => {
+                detached::verify(self, table, partition, &step.objects).await
+            }
             Action::DropPartitions { table } => drop_partitions::verify(self, table, &step.objects).await,
-            action => Err(Error::failed(format!("{action}: not there yet"))),
+            #[cfg(not(feature = "postgres"))]
+            action @ (Action::DropPartition { .. } | Action::DetachPartition { .. }) => {
+                Err(Error::failed(format!("{action}: this program was built without PostgreSQL")))
+            }
         }
     }
 }

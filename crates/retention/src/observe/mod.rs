@@ -2,6 +2,8 @@
 //!
 //! The catalogue is read for everything; rows are counted exactly only where a verdict rests on their number.
 
+#[cfg(feature = "postgres")]
+mod detached;
 mod facts;
 mod going;
 mod history;
@@ -18,6 +20,8 @@ pub use identity::{PartitionId, PartitionKey};
 pub use inventory::{Inventory, Obstacle, Partition, Piece, Removed, RollupState, Source, Unknown};
 pub use number::Number;
 
+#[cfg(feature = "postgres")]
+pub(crate) use detached::Detached;
 pub(crate) use going::Going;
 pub(crate) use history::History;
 pub(crate) use read::{Observed, observe, piece_bounds};

@@ -1,5 +1,7 @@
 //! The engine's own partitions: two passes, the catalogue for all of them, exact counts for those that may go.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 use clusterkeep_core::sql::Session;
@@ -7,6 +9,9 @@ use clusterkeep_core::sql::Session;
 use super::{Partition, PartitionId, Unknown};
 use crate::plan::Lifecycle;
 use crate::sql::{Counted, NativePartition, SourceSql};
+
+/// The most partitions that one statement counts which are tables of their own: it holds a lock on each of them.
+const AT_ONCE: usize = 100;
 
 fn uncounted(native: NativePartition) -> Partition {
     Partition {
@@ -31,12 +36,18 @@ pub(super) async fn native_partitions(
     let Some(cutoff) = lifecycle.first_cutoff(now)? else { return Ok(found.into_iter().map(uncounted).collect()) };
     let mut partitions: Vec<Partition> = found.into_iter().map(uncounted).collect();
     let may_go = |partition: &Partition| partition.end.is_some_and(|end| end <= cutoff);
-    let mut together = Vec::new();
-    for partition in partitions.iter_mut().filter(|partition| may_go(partition)) {
+    let (mut tables, mut together) = (Vec::new(), Vec::new());
+    for (nth, partition) in partitions.iter().enumerate().filter(|(_, partition)| may_go(partition)) {
         match &partition.id {
-            Some(PartitionId::Table(name)) => partition.rows = Some(sql.count_all(session, name).await?),
+            Some(PartitionId::Table(name)) => tables.push((nth, Arc::clone(name))),
             Some(id) => together.push(id.clone()),
             None => {}
+        }
+    }
+    for some in tables.chunks(AT_ONCE) {
+        let names: Vec<_> = some.iter().map(|(_, name)| &**name).collect();
+        for ((nth, _), rows) in some.iter().zip(sql.count_tables(session, &names).await?) {
+            partitions[*nth].rows = Some(rows);
         }
     }
     if together.is_empty() {

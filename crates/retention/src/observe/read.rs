@@ -26,6 +26,9 @@ pub(crate) struct Observed {
     pub(crate) notes: Vec<String>,
     /// The policies of the tables that are planned, one for each.
     pub(crate) policies: Vec<TablePolicy>,
+    /// What is recorded to be detached, and is gone or a partition again.
+    #[cfg(feature = "postgres")]
+    pub(crate) gone: Vec<super::Detached>,
 }
 
 /// Observes what `manifest` is about.
@@ -113,12 +116,16 @@ async fn observe_table(
         singles,
         parts: Vec::new(),
     };
-    // Of partitions the catalogue knows the bounds: only rollups ask for the first row and the last.
+    check_detach(lifecycle, session.engine(), native)?;
+    // Of partitions the catalogue knows the bounds: only rollups ask for the first row and the last, and
+    // to look for them in thousands takes a lock on each.
     let span = if native && lifecycle.rollups.is_empty() { None } else { sql.span(session).await? };
     let mut counts = Counts::default();
     let partitions = match described.partitions {
         Some(partitions) => {
             let mut partitions = native_partitions(session, &sql, lifecycle, partitions, now).await?;
+            #[cfg(feature = "postgres")]
+            super::detached::add(session, records, &sql, lifecycle, &mut partitions, now, observed).await?;
             newest::note_empty(session, &sql, lifecycle, &mut partitions).await?;
             partitions
         }
@@ -243,6 +250,20 @@ async fn slices(
         detached: false,
     };
     Ok(counted.iter().map(partition).collect())
+}
+
+/// Only PostgreSQL's own partitions can be taken out of their table and stay.
+fn check_detach(lifecycle: &Lifecycle<'_>, engine: Engine, native: bool) -> Result<()> {
+    if lifecycle.detach_after.is_none() || (engine == Engine::Postgres && native) {
+        return Ok(());
+    }
+    let table = lifecycle.table;
+    let what = if engine == Engine::Postgres {
+        format!("`{table}` has no partitions that could be detached")
+    } else {
+        format!("partitions of `{table}` can't be detached on {engine}")
+    };
+    Err(Error::input(what).with_hint("leave the tier `detach` out: it is for partitioned tables on PostgreSQL"))
 }
 
 #[expect(

@@ -13,7 +13,7 @@ use crate::model::KnownTable;
 /// The records of a state, of which there may be none yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Records {
-    state: State,
+    pub(super) state: State,
 }
 
 /// What a record keeps beside the bounds: how buckets were cut, and what the piece added up to.
@@ -197,6 +197,6 @@ fn pieces(records: &ValueRecords, target: &TableName, cut: &str) -> Result<Vec<P
         .collect()
 }
 
-fn instant(micros: i64) -> Result<DateTime<Utc>> {
+pub(super) fn instant(micros: i64) -> Result<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros).ok_or_else(|| Error::failed(format!("{micros} µs is no point in time")))
 }

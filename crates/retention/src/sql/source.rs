@@ -232,6 +232,7 @@ impl SourceSql {
     }
 
     /// How many rows a partition that is a table of its own has.
+    #[cfg(feature = "postgres")]
     pub(crate) async fn count_all(&self, session: &mut dyn Session, partition: &TableName) -> Result<u64> {
         let mut query = SqlBuilder::new(self.engine);
         query.push("SELECT count(*) AS n FROM ").table(partition);
@@ -269,6 +270,16 @@ impl SourceSql {
             series.insert(key, counts.iter().map(count).collect());
         }
         Ok(series)
+    }
+
+    /// How many rows each of these partitions has, which are tables of their own, in one statement.
+    pub(crate) async fn count_tables(&self, session: &mut dyn Session, tables: &[&TableName]) -> Result<Vec<u64>> {
+        let mut query = SqlBuilder::new(self.engine);
+        query.join(" UNION ALL ", (0_i64..).zip(tables), |query, (nth, table)| {
+            query.push("SELECT ").number(nth).push(" AS nth, count(*) AS n FROM ").table(table);
+        });
+        query.push(" ORDER BY nth");
+        session.query(&query.build()).await?.rows().map(|row| row.get("n")).collect()
     }
 
     fn start(&self, row: &Row) -> Result<DateTime<Utc>> {

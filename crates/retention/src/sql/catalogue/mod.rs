@@ -5,9 +5,7 @@ pub(crate) mod mysql;
 #[cfg(feature = "mysql")]
 mod mysql_bounds;
 #[cfg(feature = "postgres")]
-mod postgres;
-#[cfg(feature = "postgres")]
-mod postgres_bounds;
+pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -68,6 +66,10 @@ pub(crate) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>>
 }
 
 /// Describes `table`; `None` where there is no such table.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "only PostgreSQL looks for the column of time")
+)]
 pub(crate) async fn describe(
     session: &mut dyn Session,
     table: &TableName,
@@ -80,24 +82,6 @@ pub(crate) async fn describe(
         Engine::Postgres => postgres::describe(session, table, time).await,
         #[cfg(feature = "mysql")]
         Engine::Mysql => mysql::describe(session, table, time).await,
-        other => Err(unsupported(other)),
-    }
-}
-
-/// The bounds of a partition, as the plan knows them.
-pub(crate) type Bounds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
-
-/// The bounds of `partition` if it is one of `parent` at this moment.
-#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only an engine with partitions looks"))]
-pub(crate) async fn partition_bounds(
-    session: &mut dyn Session,
-    parent: &TableName,
-    partition: &TableName,
-    kind: &TimeKind,
-) -> Result<Option<Bounds>> {
-    match session.engine() {
-        #[cfg(feature = "postgres")]
-        Engine::Postgres => postgres::bounds_within(session, parent, partition, kind).await,
         other => Err(unsupported(other)),
     }
 }
