@@ -5,7 +5,7 @@
 //!
 //! # Features
 //!
-//! `sqlite` and `postgres`: one engine each.
+//! `sqlite`, `postgres` and `cratedb`: one engine each.
 
 pub mod aggregate;
 mod apply;

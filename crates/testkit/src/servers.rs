@@ -57,7 +57,8 @@ pub async fn mariadb() -> Option<TestDatabase> {
 ///
 /// The server is there and does not start, or it is required and not there.
 pub async fn cratedb() -> Option<TestDatabase> {
-    database(Engine::Cratedb, &CRATEDB, LocalServer::cratedb).await
+    let builder = || LocalServer::cratedb().setting("cluster.routing.allocation.disk.threshold_enabled", "false");
+    database(Engine::Cratedb, &CRATEDB, builder).await
 }
 
 /// A server for one test alone, which may kill it; nothing, and a word about it, where there is none.

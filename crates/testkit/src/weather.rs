@@ -97,17 +97,31 @@ pub async fn load(db: &Db) -> Result<u64> {
              dewp double, humid double, wind_dir double, wind_speed double, wind_gust double, precip double, \
              pressure double, visib double, time_hour timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
         ),
+        Engine::Cratedb => {
+            sql("CREATE TABLE observations (origin TEXT NOT NULL, year INTEGER, month INTEGER, day INTEGER, \
+             hour INTEGER, temp DOUBLE PRECISION, dewp DOUBLE PRECISION, humid DOUBLE PRECISION, \
+             wind_dir DOUBLE PRECISION, wind_speed DOUBLE PRECISION, wind_gust DOUBLE PRECISION, \
+             precip DOUBLE PRECISION, pressure DOUBLE PRECISION, visib DOUBLE PRECISION, \
+             time_hour TIMESTAMP WITH TIME ZONE NOT NULL)")
+        }
         other => return Err(Error::input(format!("the weather has no form for {other} yet"))),
     };
     session.execute(&create).await?;
-    session.execute(&sql("CREATE INDEX observations_time ON observations (time_hour)")).await?;
+    // CrateDB indexes each column by itself.
+    if db.engine() != Engine::Cratedb {
+        session.execute(&sql("CREATE INDEX observations_time ON observations (time_hour)")).await?;
+    }
     let engine = db.engine();
     let rows: Vec<Vec<Value>> = observations()?.into_iter().map(|row| values(row, engine)).collect();
     let insert = sql(
         "INSERT INTO observations (origin, year, month, day, hour, temp, dewp, humid, wind_dir, wind_speed, \
                       wind_gust, precip, pressure, visib, time_hour) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     );
-    session.execute_many(&insert, &rows).await
+    let loaded = session.execute_many(&insert, &rows).await?;
+    if db.engine() == Engine::Cratedb {
+        session.execute(&sql("REFRESH TABLE observations")).await?;
+    }
+    Ok(loaded)
 }
 
 fn values(row: Observation, engine: Engine) -> Vec<Value> {

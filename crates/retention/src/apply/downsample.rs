@@ -37,6 +37,13 @@ pub(super) async fn build(
     let statements = RollupSql { source: &source_sql, target, by: &lifecycle.policy.by, sums, extras };
     let boundaries = rollup.every.boundaries(lifecycle.zone_of(rollup), span.0, span.1);
     let runs = Runs::of(&boundaries).ok_or_else(|| Error::failed(format!("no bucket of `{target}` to make")))?;
+    let buckets = boundaries.len() as u64 - 1;
+    #[cfg(feature = "cratedb")]
+    if !apply.retention.db.capabilities().transactions {
+        let rows = super::apart::build(apply, &lifecycle, rollup, &statements, &boundaries).await?;
+        recorder.progress(buckets, Some(buckets));
+        return Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": buckets })));
+    }
 
     let creating = apply.creating.lock().await;
     let mut session = apply.retention.db.session().await?;
@@ -63,7 +70,6 @@ pub(super) async fn build(
     }
     session.commit().await?;
     // Made; what is left of the step is to look at it again.
-    let buckets = boundaries.len() as u64 - 1;
     recorder.progress(buckets, Some(buckets));
     Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": buckets })))
 }
@@ -83,7 +89,8 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
         piece_bounds(&lifecycle, buckets.clone(), native)
     };
 
-    let mut session = apply.transaction().await?;
+    let mut session = apply.snapshot().await?;
+    source_sql.refresh(&mut *session).await?;
     let by = &lifecycle.policy.by;
     let sums = Sums { columns, by, rolled: lifecycle.rolled.is_some() };
     let there = source_sql.sums(&mut *session, &pieces, sums).await?;
@@ -107,15 +114,18 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
     let what = Recorded { target, source, cut: &lifecycle.cut(rollup) };
     let records = apply.retention.records();
     let now = apply.retention.now();
-    if apply.retention.state_is_here() {
+    if records.share_transactions_with(&apply.retention.db) {
         records.replace(&mut *session, &what, span, &there, now).await?;
         session.commit().await
     } else {
-        session.rollback().await?;
+        drop(session);
         let mut state = apply.retention.state.db().session().await?;
-        state.begin().await?;
+        let transactions = apply.retention.state.db().capabilities().transactions;
+        if transactions {
+            state.begin().await?;
+        }
         records.replace(&mut *state, &what, span, &there, now).await?;
-        state.commit().await
+        if transactions { state.commit().await } else { Ok(()) }
     }
 }
 

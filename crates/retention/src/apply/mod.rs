@@ -1,5 +1,7 @@
 //! The effects of a retention plan: rollups are made, verified, and only then what fed them goes.
 
+#[cfg(feature = "cratedb")]
+mod apart;
 #[cfg(feature = "postgres")]
 mod detached;
 mod downsample;
@@ -156,6 +158,14 @@ impl<'a> Apply<'a> {
             });
         }
         Ok(all)
+    }
+
+    /// A session that looks at one state of the data, as far as the engine knows how to.
+    async fn snapshot(&self) -> Result<Box<dyn Session>> {
+        if self.retention.db.capabilities().transactions {
+            return self.transaction().await;
+        }
+        self.retention.db.session().await
     }
 
     /// A transaction whose statements all see one state of the data, and that fails where another one changed it.

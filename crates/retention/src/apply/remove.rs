@@ -27,6 +27,10 @@ pub(super) async fn slices(
         };
         spans.push(((start, end), rows));
     }
+    #[cfg(feature = "cratedb")]
+    if !apply.retention.db.capabilities().transactions {
+        return super::apart::slices(apply, &source, &spans, recorder).await;
+    }
     let mut attempt = 0;
     loop {
         attempt += 1;
@@ -68,7 +72,7 @@ async fn slices_once(
     finish(apply, session, source, &spans, data, recorder).await
 }
 
-fn drifted(source: &SourceSql, from: DateTime<Utc>, expected: u64, found: u64) -> Error {
+pub(super) fn drifted(source: &SourceSql, from: DateTime<Utc>, expected: u64, found: u64) -> Error {
     Error::Drifted {
         what: format!("the slice of `{}` from {from} has {found} rows, the plan saw {expected}", source.table),
         hint: Some("look at the plan as it is now, then approve that".into()),
@@ -101,14 +105,23 @@ pub(super) async fn finish(
         session.commit().await?;
     } else {
         session.commit().await?;
-        let mut state = apply.retention.state.db().session().await?;
-        state.begin().await?;
-        for span in spans {
-            records.mark_dropped(&mut *state, &source.table, *span, now).await?;
-        }
-        state.commit().await?;
+        mark_dropped(apply, &source.table, spans).await?;
     }
     Ok(Ran::Done(data))
+}
+
+/// Marks what went in a state that has no part in the transaction, where there was one.
+pub(super) async fn mark_dropped(apply: &Apply<'_>, source: &TableName, spans: &[Span]) -> Result<()> {
+    let (records, now) = (apply.retention.records(), apply.retention.now());
+    let mut state = apply.retention.state.db().session().await?;
+    let transactions = apply.retention.state.db().capabilities().transactions;
+    if transactions {
+        state.begin().await?;
+    }
+    for span in spans {
+        records.mark_dropped(&mut *state, source, *span, now).await?;
+    }
+    if transactions { state.commit().await } else { Ok(()) }
 }
 
 /// Looks for rows that are still there.
@@ -119,6 +132,7 @@ pub(super) async fn verify_slices(
 ) -> Result<Vec<(Object, Outcome)>> {
     let source = apply.source(table).await?;
     let mut session = apply.retention.db.session().await?;
+    source.refresh(&mut *session).await?;
     let mut seen = Vec::with_capacity(objects.len());
     for object in objects {
         let left = match &object.part {

@@ -125,6 +125,10 @@ pub enum Unknown {
     Foreign,
     /// It is being detached.
     Detaching,
+    /// It is closed, so that nobody can see what is in it.
+    Closed,
+    /// A column of its key lies within an object.
+    Nested,
 }
 
 impl fmt::Display for Unknown {
@@ -140,6 +144,8 @@ impl fmt::Display for Unknown {
             Self::NullTimes => "it holds rows whose time is NULL or is none; give them a time, or put them elsewhere",
             Self::Foreign => "its data lies on another server",
             Self::Detaching => "it is being detached",
+            Self::Closed => "it is closed, so that what is in it can't be seen",
+            Self::Nested => "a column of its key lies within an object",
         })
     }
 }

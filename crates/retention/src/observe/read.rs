@@ -9,7 +9,7 @@ use clusterkeep_core::{Error, Result};
 
 use super::going;
 use super::history::History;
-use super::native::native_partitions;
+use super::native::{native_partitions, without_meaning};
 use super::record::Records;
 use super::{Inventory, Partition, Piece, RollupState, Source, newest};
 use crate::aggregate::Extras;
@@ -99,15 +99,24 @@ async fn observe_table(
     let native = described.partitions.is_some();
     let (kind, note) = match known {
         Some(kind) => (kind, None),
-        None => catalogue::time_kind(session.engine(), table, column, time.meaning.as_ref())?,
+        None => match catalogue::time_kind(session.engine(), table, column, time.meaning.as_ref()) {
+            // Partitions whose keys mean nothing stay, and need not be asked.
+            Err(_) if time.meaning.is_none() && native && lifecycle.rollups.is_empty() => {
+                observed.inventory.sources.push(without_meaning(table, described));
+                return Ok(());
+            }
+            settled => settled?,
+        },
     };
     for rollup in &lifecycle.rollups {
         check_kind(lifecycle, rollup, &time.column, &kind)?;
     }
     observed.notes.extend(note);
-    let singles =
-        described.columns.iter().filter(|column| column.type_name == "real").map(|column| column.name.clone());
-    let singles = if session.engine() == Engine::Postgres { singles.collect() } else { Vec::new() };
+    let singles = match session.engine() {
+        Engine::Postgres => described.columns_of_type(&["real"]),
+        Engine::Cratedb => described.columns_of_type(&["real", "double precision"]),
+        _ => Vec::new(),
+    };
     let sql = SourceSql {
         engine: session.engine(),
         table: table.clone(),
@@ -115,11 +124,17 @@ async fn observe_table(
         kind,
         singles,
         parts: Vec::new(),
+        key_base: described.key_base.clone(),
     };
     check_detach(lifecycle, session.engine(), native)?;
-    // Of partitions the catalogue knows the bounds: only rollups ask for the first row and the last, and
-    // to look for them in thousands takes a lock on each.
-    let span = if native && lifecycle.rollups.is_empty() { None } else { sql.span(session).await? };
+    // Of partitions the catalogue knows the bounds: only rollups ask for the first row and the last, and to look for them
+    // in thousands takes a lock on each.
+    let span = if native && lifecycle.rollups.is_empty() {
+        None
+    } else {
+        sql.refresh(session).await?;
+        sql.span(session).await?
+    };
     let mut counts = Counts::default();
     let partitions = match described.partitions {
         Some(partitions) => {
@@ -175,6 +190,7 @@ async fn observe_missing(
         kind,
         singles: Vec::new(),
         parts: Vec::new(),
+        key_base: None,
     };
     observed.inventory.sources.push(Source { rollups, ..Source::empty(table) });
     observed.sources.push(sql);

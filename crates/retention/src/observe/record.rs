@@ -1,7 +1,7 @@
 //! What the sources of rollups were when they were verified: rows of the state table `rollups`.
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::{Db, Records as ValueRecords, Session, SqlBuilder, Statement, TableName, Value};
+use clusterkeep_core::sql::{Db, Engine, Records as ValueRecords, Session, SqlBuilder, Statement, TableName, Value};
 use clusterkeep_core::state::State;
 use clusterkeep_core::{Error, ErrorClass, Result};
 
@@ -67,6 +67,9 @@ impl Records {
     ///
     /// They were cut in another way than `cut`: buckets of both would overlap.
     pub(crate) async fn of(&self, target: &TableName, cut: &str) -> Result<Vec<Piece>> {
+        if self.state.db().engine() == Engine::Cratedb {
+            self.refresh(&mut *self.state.db().session().await?).await?;
+        }
         match self.state.db().query(self.select(target)).await {
             Ok(records) => pieces(&records, target, cut),
             Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(Vec::new()),
@@ -116,6 +119,37 @@ impl Records {
         Ok(())
     }
 
+    /// Makes what was written visible to queries, on an engine where that takes a while by itself.
+    async fn refresh(&self, session: &mut dyn Session) -> Result<()> {
+        if self.state.db().engine() != Engine::Cratedb {
+            return Ok(());
+        }
+        let mut refresh = self.sql();
+        refresh.push("REFRESH TABLE ").table(&self.state.table("rollups"));
+        match session.execute(&refresh.build()).await {
+            Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// Removes the records of `[from, until)`: until there are new ones, nothing is known of its source.
+    #[cfg(feature = "cratedb")]
+    pub(crate) async fn forget_span(&self, target: &TableName, span: (DateTime<Utc>, DateTime<Utc>)) -> Result<()> {
+        let mut session = self.state.db().session().await?;
+        self.refresh(&mut *session).await?;
+        session.execute(&self.deletion(target, span)).await?;
+        self.refresh(&mut *session).await
+    }
+
+    fn deletion(&self, target: &TableName, span: (DateTime<Utc>, DateTime<Utc>)) -> Statement {
+        let mut delete = self.sql();
+        delete.push("DELETE FROM ").table(&self.state.table("rollups")).push(" WHERE ").name("target").push(" = ");
+        delete.bind(target.to_string());
+        delete.push(" AND ").name("bucket").push(" >= ").bind(span.0.timestamp_micros());
+        delete.push(" AND ").name("bucket").push(" < ").bind(span.1.timestamp_micros());
+        delete.build()
+    }
+
     /// Replaces the records of `[from, until)` by `pieces`, within the transaction that `session` has open.
     pub(crate) async fn replace(
         &self,
@@ -127,11 +161,7 @@ impl Records {
     ) -> Result<()> {
         let Recorded { target, source, cut } = what;
         let table = self.state.table("rollups");
-        let mut delete = self.sql();
-        delete.push("DELETE FROM ").table(&table).push(" WHERE ").name("target").push(" = ").bind(target.to_string());
-        delete.push(" AND ").name("bucket").push(" >= ").bind(span.0.timestamp_micros());
-        delete.push(" AND ").name("bucket").push(" < ").bind(span.1.timestamp_micros());
-        session.execute(&delete.build()).await?;
+        session.execute(&self.deletion(target, span)).await?;
         let columns = ["target", "bucket", "until", "source", "source_rows", "facts", "verified_at", "dropped_at"];
         let mut insert = self.sql();
         insert.push("INSERT INTO ").table(&table).push(" (").join(", ", columns, |sql, name| {
@@ -164,6 +194,7 @@ impl Records {
         span: (DateTime<Utc>, DateTime<Utc>),
         now: DateTime<Utc>,
     ) -> Result<()> {
+        self.refresh(session).await?;
         let mut update = self.sql();
         update.push("UPDATE ").table(&self.state.table("rollups")).push(" SET ").name("dropped_at").push(" = ");
         update.bind(now.timestamp_micros()).push(" WHERE ").name("source").push(" = ").bind(source.to_string());

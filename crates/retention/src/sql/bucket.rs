@@ -5,7 +5,7 @@
 //! a balanced `CASE` finds the stretch.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clusterkeep_core::sql::{Engine, Ident, SqlBuilder};
+use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Value};
 
 use super::TimeKind;
 
@@ -95,6 +95,9 @@ fn push_run(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
         sql.number(width).push(" * ").number(width);
         return;
     }
+    if sql.engine() == Engine::Cratedb {
+        return push_millis(run, sql, column, kind);
+    }
     if run.width == run.until - run.from {
         // One bucket: a day of 23 hours has 24 of them by a column that keeps civil time.
         return push_start(sql, run.from, kind);
@@ -144,11 +147,35 @@ fn push_start(sql: &mut SqlBuilder, instant: DateTime<Utc>, kind: &TimeKind) {
     sql.push(after);
 }
 
+/// On CrateDB points in time are counted as numbers are: it knows them as milliseconds.
+fn push_millis(run: &Run, sql: &mut SqlBuilder, column: &Ident, kind: &TimeKind) {
+    let (from, until) = (millis(run.from, kind), millis(run.until, kind));
+    // Where a column shows civil time, a day has 24 hours in it also when clocks are set.
+    let buckets = (run.until - run.from).num_milliseconds() / run.width.num_milliseconds().max(1);
+    let width = ((until - from) / buckets.max(1)).max(1);
+    sql.push("CAST(").number(from).push(" + (CAST(").ident(column).push(" AS BIGINT) - ").number(from).push(") / ");
+    sql.number(width).push(" * ").number(width).push(match kind {
+        TimeKind::Instant => " AS TIMESTAMP WITH TIME ZONE)",
+        _ => " AS TIMESTAMP WITHOUT TIME ZONE)",
+    });
+}
+
+/// What a point in time is as a number of CrateDB.
+fn millis(instant: DateTime<Utc>, kind: &TimeKind) -> i64 {
+    match kind.value(instant) {
+        Value::DateTime(civil) => civil.and_utc().timestamp_millis(),
+        _ => instant.timestamp_millis(),
+    }
+}
+
 /// Numbers go in as text, so that a planner sees constants; other kinds as parameters.
 fn push_instant(sql: &mut SqlBuilder, instant: DateTime<Utc>, kind: &TimeKind) {
     let value = kind.value(instant);
     match value.as_i64() {
         Some(number) => sql.number(number),
+        None if sql.engine() == Engine::Cratedb && matches!(kind, TimeKind::Instant | TimeKind::Civil(_)) => {
+            sql.number(millis(instant, kind))
+        }
         None => sql.bind(value),
     };
 }

@@ -5,6 +5,10 @@
 mod bucket;
 pub(crate) mod catalogue;
 mod clock;
+#[cfg(feature = "cratedb")]
+pub(crate) mod cratedb;
+#[cfg(feature = "cratedb")]
+mod keyed;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 mod partitions;
@@ -14,7 +18,7 @@ mod stream;
 mod time;
 
 pub(crate) use bucket::Runs;
-pub(crate) use catalogue::{CatalogueColumn, Described, NativePartition};
+pub(crate) use catalogue::{CatalogueColumn, Described, KeyBase, NativePartition};
 pub(crate) use clock::clock_ahead;
 pub(crate) use partitions::Counted;
 pub(crate) use rollup::{BUCKET, RollupSql};

@@ -28,7 +28,7 @@ pub(super) async fn count(
             let id = usize::try_from(row.get::<u64>("nth")?).ok().and_then(|nth| some.get(nth));
             let (rows, undated) = (row.get::<u64>("n")?, row.get::<u64>("undated")?);
             if let Some(id) = id {
-                counted.insert(id.clone(), Counted { rows, undated });
+                counted.insert(id.clone(), Counted { rows, undated, span: None });
             }
         }
     }
@@ -42,7 +42,7 @@ pub(crate) async fn count_one(source: &SourceSql, session: &mut dyn Session, nam
     push_count(&mut query, source, name);
     let records = session.query(&query.build()).await?;
     let row = records.one()?;
-    Ok(Counted { rows: row.get("n")?, undated: row.get("undated")? })
+    Ok(Counted { rows: row.get("n")?, undated: row.get("undated")?, span: None })
 }
 
 /// Appends the number of rows of a partition, and of those whose time is NULL or no date: they lie in the lowest one,

@@ -154,6 +154,17 @@ impl RollupSql<'_> {
 
     /// The aggregates, and for `extras` something of their types.
     fn select(&self, sql: &mut SqlBuilder, runs: &Runs, extras: Extras) {
+        self.select_with(sql, runs, extras, |_| ());
+    }
+
+    /// The same with `further` columns.
+    pub(super) fn select_with(
+        &self,
+        sql: &mut SqlBuilder,
+        runs: &Runs,
+        extras: Extras,
+        further: impl FnOnce(&mut SqlBuilder),
+    ) {
         sql.push("SELECT ").join("", self.by, |sql, column| {
             sql.ident(column).push(", ");
         });
@@ -168,6 +179,7 @@ impl RollupSql<'_> {
                 self.push_extra(sql, column, extra);
             }
         }
+        further(sql);
         sql.push(" FROM ").table(&self.source.table);
         self.source.between(sql, runs.from(), runs.until());
         sql.push(" GROUP BY ").join("", self.by.iter().enumerate(), |sql, (nth, column)| {

@@ -7,7 +7,7 @@ use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, Statement, 
 use clusterkeep_core::{Error, Result};
 use futures::StreamExt;
 
-use super::{BUCKET, Runs, TimeKind};
+use super::{BUCKET, KeyBase, Runs, TimeKind};
 use crate::model::{Coverage, Rollup, Stat};
 use crate::observe::{self, Facts, Number, Piece};
 
@@ -18,10 +18,12 @@ pub(crate) struct SourceSql {
     pub(crate) table: TableName,
     pub(crate) time: Ident,
     pub(crate) kind: TimeKind,
-    /// The columns of single precision.
+    /// The columns whose sum the engine rounds more than it has to: of single precision, on CrateDB of double, too.
     pub(crate) singles: Vec<Ident>,
     /// The partitions that are asked, of those that go by name; the whole table where there is none.
     pub(crate) parts: Vec<Ident>,
+    /// The column that the keys of its partitions are made from, where they tell less of time than their rows do.
+    pub(crate) key_base: Option<KeyBase>,
 }
 
 /// Which columns are summed, and whether the table holds values or sums of values.
@@ -37,14 +39,26 @@ impl SourceSql {
     /// How a rollup of this source is asked.
     pub(crate) fn rolled_into(&self, target: &TableName) -> Self {
         let (engine, kind) = (self.engine, self.kind.clone());
+        let singles = if engine == Engine::Cratedb { self.singles.clone() } else { Vec::new() };
         Self {
             engine,
             table: target.clone(),
             time: Ident::literal(BUCKET),
             kind,
-            singles: Vec::new(),
+            singles,
             parts: Vec::new(),
+            key_base: None,
         }
+    }
+
+    /// Makes what was written visible to queries, on an engine where that takes a while by itself.
+    pub(crate) async fn refresh(&self, session: &mut dyn Session) -> Result<()> {
+        if self.engine != Engine::Cratedb {
+            return Ok(());
+        }
+        let mut refresh = SqlBuilder::new(self.engine);
+        refresh.push("REFRESH TABLE ").table(&self.table);
+        session.execute(&refresh.build()).await.map(drop)
     }
 
     /// The first and the last instant in the table; `None` where it has no row with a time.
@@ -52,8 +66,9 @@ impl SourceSql {
         let mut query = SqlBuilder::new(self.engine);
         // Two subqueries: each is one look into an index, where min and max in one query read the table on SQLite.
         query.push("SELECT (SELECT min(").ident(&self.time).push(") FROM ").table(&self.table);
-        query.push(") AS first, (SELECT max(").ident(&self.time).push(") FROM ").table(&self.table);
-        query.push(") AS last");
+        query.push(") AS ").name("first").push(", (SELECT max(").ident(&self.time).push(") FROM ").table(&self.table);
+        // Words of their own on CrateDB, so they are quoted.
+        query.push(") AS ").name("last");
         let records = session.query(&query.build()).await?;
         let row = records.one()?;
         let (first, last) = (row.value("first")?, row.value("last")?);
@@ -383,6 +398,18 @@ pub(super) fn push_series(query: &mut SqlBuilder, column: &Ident, position: usiz
 pub(super) fn push_stat(query: &mut SqlBuilder, source: &SourceSql, column: &Ident, stat: Stat, rolled: bool) {
     let name = Rollup::column(column, stat);
     let from = if rolled { &name } else { column };
+    let rounded = source.singles.contains(column) || source.singles.contains(from);
+    if (source.engine, stat, rounded) == (Engine::Cratedb, Stat::Sum, true) {
+        // What corrects the roundings of one group's sum there leaks into the next one's; an average has its own.
+        query
+            .push("avg(CAST(")
+            .ident(from)
+            .push(" AS DOUBLE PRECISION)) * count(")
+            .ident(from)
+            .push(") AS ")
+            .ident(&name);
+        return;
+    }
     let (before, after) = match (stat, rolled) {
         (Stat::Count, false) => ("count(", ")"),
         // A sum of counts is a count, where an engine would make it a decimal.

@@ -73,6 +73,7 @@ fn check(engine: Engine, names: [&str; 5]) {
         kind,
         singles: Vec::new(),
         parts: Vec::new(),
+        key_base: None,
     };
     let start: DateTime<Utc> = "2026-03-01T00:00:00Z".parse().unwrap();
     let runs = Runs::of(&Every::Day.boundaries(Berlin, start, start + TimeDelta::days(60))).unwrap();

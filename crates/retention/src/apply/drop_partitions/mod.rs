@@ -1,5 +1,7 @@
 //! Partitions that have no table of their own: several go with one statement. One file for each engine.
 
+#[cfg(feature = "cratedb")]
+mod cratedb;
 #[cfg(feature = "mysql")]
 mod mysql;
 
@@ -12,7 +14,7 @@ use crate::plan::{Domain, Object};
 
 /// Drops the partitions of a step, after counting them again.
 #[cfg_attr(
-    not(feature = "mysql"),
+    not(any(feature = "mysql", feature = "cratedb")),
     expect(unused_variables, reason = "no engine that is compiled in has such partitions")
 )]
 pub(super) async fn run(
@@ -22,6 +24,8 @@ pub(super) async fn run(
     recorder: &Recorder<'_, Domain>,
 ) -> Result<Ran> {
     match apply.retention.db.engine() {
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => cratedb::run(apply, table, step, recorder).await,
         #[cfg(feature = "mysql")]
         Engine::Mysql => mysql::run(apply, table, step, recorder).await,
         engine => Err(unsupported(engine)),
@@ -30,11 +34,13 @@ pub(super) async fn run(
 
 /// Looks for the partitions in the catalogue.
 #[cfg_attr(
-    not(feature = "mysql"),
+    not(any(feature = "mysql", feature = "cratedb")),
     expect(unused_variables, reason = "no engine that is compiled in has such partitions")
 )]
 pub(super) async fn verify(apply: &Apply<'_>, table: &TableName, objects: &[Object]) -> Result<Vec<(Object, Outcome)>> {
     match apply.retention.db.engine() {
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => cratedb::verify(apply, table, objects).await,
         #[cfg(feature = "mysql")]
         Engine::Mysql => mysql::verify(apply, table, objects).await,
         engine => Err(unsupported(engine)),

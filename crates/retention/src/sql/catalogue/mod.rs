@@ -1,5 +1,7 @@
 //! What a catalogue says of a table: one file per engine, one line each in [`describe`].
 
+#[cfg(feature = "cratedb")]
+pub(crate) mod cratedb;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 #[cfg(feature = "mysql")]
@@ -29,6 +31,15 @@ pub(crate) struct Described {
     pub(crate) side_effects: Vec<String>,
     /// Why nothing may be removed from it on this server.
     pub(crate) obstacle: Option<Obstacle>,
+    /// The column that the keys of its partitions are made from, by which bounds can be read from the data.
+    pub(crate) key_base: Option<KeyBase>,
+}
+
+/// A column that the keys of partitions are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyBase {
+    pub(crate) column: Ident,
+    pub(crate) kind: TimeKind,
 }
 
 /// A column.
@@ -61,6 +72,8 @@ pub(crate) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>>
         Engine::Postgres => postgres::tables(session).await,
         #[cfg(feature = "mysql")]
         Engine::Mysql => mysql::tables(session).await,
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => cratedb::tables(session).await,
         other => Err(unsupported(other)),
     }
 }
@@ -82,16 +95,24 @@ pub(crate) async fn describe(
         Engine::Postgres => postgres::describe(session, table, time).await,
         #[cfg(feature = "mysql")]
         Engine::Mysql => mysql::describe(session, table, time).await,
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => cratedb::describe(session, table, time).await,
         other => Err(unsupported(other)),
     }
 }
 
 fn unsupported(engine: Engine) -> Error {
     Error::input(format!("retention does not work on {engine} yet"))
-        .with_hint("it works on SQLite, PostgreSQL and MariaDB/MySQL")
+        .with_hint("it works on SQLite, PostgreSQL, MariaDB/MySQL and CrateDB")
 }
 
 impl Described {
+    /// The columns of any of these types.
+    pub(crate) fn columns_of_type(&self, types: &[&str]) -> Vec<Ident> {
+        let of_type = |column: &&CatalogueColumn| types.contains(&column.type_name.as_str());
+        self.columns.iter().filter(of_type).map(|column| column.name.clone()).collect()
+    }
+
     /// The column of that name.
     ///
     /// # Errors
@@ -137,6 +158,14 @@ pub(crate) fn time_kind(
             "date" => Family::Date,
             "bigint" | "integer" => Family::Number,
             "text" | "character varying" | "character" => Family::Text,
+            _ => Family::Other,
+        },
+        Engine::Cratedb => match type_name.as_str() {
+            "timestamp with time zone" => Family::Instant,
+            "timestamp without time zone" => Family::Civil,
+            "bigint" | "integer" | "smallint" => Family::Number,
+            "text" => Family::Text,
+            name if name.starts_with("character") => Family::Text,
             _ => Family::Other,
         },
         _ => Family::Other,

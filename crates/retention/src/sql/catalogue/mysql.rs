@@ -82,7 +82,7 @@ pub(super) async fn describe(
         .map(|row| Ok(CatalogueColumn { name: Ident::new(row.get::<String>("name")?)?, type_name: row.get("type")? }))
         .collect::<Result<_>>()?;
     let side_effects = side_effects(session, &database, name).await?;
-    let mut described = Described { columns, partitions: None, bytes, side_effects, obstacle: None };
+    let mut described = Described { columns, partitions: None, bytes, side_effects, obstacle: None, key_base: None };
     let Some(time) = time else { return Ok(Some(described)) };
     if partitioned {
         let column = described.column(table, &time.column)?;

@@ -62,7 +62,7 @@ pub(super) async fn describe(
         }
         _ => None,
     };
-    Ok(Some(Described { columns, partitions: None, bytes, side_effects, obstacle }))
+    Ok(Some(Described { columns, partitions: None, bytes, side_effects, obstacle, key_base: None }))
 }
 
 /// Whether an index of all rows begins with the column, or the column is the row's own number.

@@ -70,7 +70,7 @@ pub(super) async fn describe(
         .collect::<Result<_>>()?;
     let bytes = row.get::<Option<i64>>("bytes")?.and_then(|bytes| u64::try_from(bytes).ok());
     let side_effects = side_effects(session, oid).await?;
-    let mut described = Described { columns, partitions: None, bytes, side_effects, obstacle: None };
+    let mut described = Described { columns, partitions: None, bytes, side_effects, obstacle: None, key_base: None };
     let Some(time) = time else { return Ok(Some(described)) };
     if row.get::<bool>("partitioned")? {
         let column = described.column(table, &time.column)?;
