@@ -24,8 +24,11 @@ fn policy() -> Policy {
         .drop_after(days(90))
 }
 
+/// Of each rolled-up column: count, minimum and maximum.
+type Extremes = [(i64, f64, f64); 2];
+
 /// Count, minimum and maximum of each column by airport and civil day (or month) of New York, from the file itself.
-fn oracle(monthly: bool) -> BTreeMap<(String, String), [(i64, f64, f64); 2]> {
+fn oracle(monthly: bool) -> BTreeMap<(String, String), Extremes> {
     let mut wanted = BTreeMap::new();
     for row in weather::observations().unwrap() {
         let [year, month, day, _] = row.local;
