@@ -62,6 +62,9 @@ fn an_apply_ends_after_its_step_and_goes_on_later() {
     let more = "INSERT INTO observations WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7) \
                 SELECT origin || i, time_hour, temp, humid FROM observations, n";
     place.run(&["query", "--cluster", DB, "--write", more]).done();
+    // So many that slices of them are refused unless an index finds them.
+    let index = "CREATE INDEX observations_time ON observations (time_hour)";
+    place.run(&["query", "--cluster", DB, "--write", index]).done();
     let model = ["-f", "weather.yaml", "--cluster", DB, "--now", "2014-01-15"];
     let plan = || place.run(&[&["retention", "plan", "--format", "json"], &model[..]].concat()).json();
     let first = plan()["hash"].as_str().unwrap().to_owned();
