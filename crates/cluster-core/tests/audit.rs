@@ -1,87 +1,20 @@
-//! The audit: chains that can't be changed, forked or cut without it showing; and the state that its table lies in.
+//! The audit: chains that can't be changed, forked or cut without it showing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
+mod places;
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use clusterkeep_core::audit::{Audit, Entry, Event, JsonlAudit, MemoryAudit, Record, Sink, TableAudit, verify};
-use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, Session, SqlBuilder, sql};
-use clusterkeep_core::state::{DEFAULT_NAME, State};
-use clusterkeep_testkit::servers::{self, TestDatabase};
+use clusterkeep_core::sql::{Db, Engine, Session, SqlBuilder, sql};
+use clusterkeep_core::state::State;
 use serde_json::json;
 
-/// A database of a test's own, which can be opened more than once.
-struct Place {
-    url: String,
-    /// The name of the state: on CrateDB that of the schema that the test has for itself.
-    name: Ident,
-    _guard: Guard,
-}
-
-#[expect(dead_code, reason = "they are kept for as long as the test goes")]
-enum Guard {
-    File(tempfile::TempDir),
-    Server(TestDatabase),
-}
-
-impl Place {
-    fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/audit.db", folder.path().display());
-        Self { url, name: Ident::literal(DEFAULT_NAME), _guard: Guard::File(folder) }
-    }
-
-    fn on(server: TestDatabase) -> Self {
-        let name = match server.engine() {
-            Engine::Cratedb => Ident::new(server.name()).unwrap(),
-            _ => Ident::literal(DEFAULT_NAME),
-        };
-        Self { url: server.url().to_owned(), name, _guard: Guard::Server(server) }
-    }
-
-    /// A handle with a pool of its own, as another process has one.
-    async fn open(&self) -> State {
-        let db = Db::connect_with(&self.url.parse().unwrap(), ConnectOptions::default().create()).await.unwrap();
-        State::of(db).named(self.name.clone())
-    }
-
-    async fn with_state(&self) -> State {
-        let state = self.open().await;
-        state.ensure(noon()).await.unwrap();
-        state
-    }
-}
-
-macro_rules! on_each_engine {
-    ($($test:ident),* $(,)?) => {
-        mod sqlite {
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                super::$test(Place::sqlite()).await;
-            })*
-        }
-
-        on_servers! { postgres: $($test),* }
-        on_servers! { mariadb: $($test),* }
-    };
-}
-
-macro_rules! on_servers {
-    ($server:ident: $($test:ident),* $(,)?) => {
-        mod $server {
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                let Some(server) = servers::$server().await else { return };
-                super::$test(Place::on(server)).await;
-            })*
-        }
-    };
-}
+use crate::places::{Place, noon, on_each_engine, on_servers};
 
 on_each_engine! {
     a_table_keeps_a_chain,
@@ -91,9 +24,6 @@ on_each_engine! {
     writers_at_once_never_fork_a_chain,
     chains_of_one_table_are_apart,
     an_outcome_goes_with_its_transaction,
-    a_state_of_a_newer_version_is_refused,
-    the_state_is_made_once_whoever_asks,
-    a_mark_is_set_once,
 }
 
 // Without transactions, and with a way of its own of appending.
@@ -104,13 +34,6 @@ on_servers! { cratedb:
     a_record_of_a_table_may_be_long,
     writers_at_once_never_fork_a_chain,
     chains_of_one_table_are_apart,
-    a_state_of_a_newer_version_is_refused,
-    the_state_is_made_once_whoever_asks,
-    a_mark_is_set_once,
-}
-
-fn noon() -> DateTime<Utc> {
-    "2014-01-15T12:00:00.123456Z".parse().unwrap()
 }
 
 fn entry(n: u32) -> Entry {
@@ -347,25 +270,6 @@ async fn a_record_of_a_table_may_be_long(place: Place) {
     assert_eq!(records[2].entry().unwrap(), long);
 }
 
-async fn a_mark_is_set_once(place: Place) {
-    let state = place.open().await;
-    assert_eq!(state.mark("made_by").await.unwrap(), None, "also where there is no state");
-    state.ensure(noon()).await.unwrap();
-    assert_eq!(state.mark("made_by").await.unwrap(), None);
-    let mut tasks = tokio::task::JoinSet::new();
-    for value in ["a", "b", "c", "d"] {
-        let state = place.open().await;
-        tasks.spawn(async move {
-            state.set_mark("made_by", value).await.unwrap();
-            // What was set is found at once, and by everybody.
-            state.mark("made_by").await.unwrap().unwrap()
-        });
-    }
-    let seen = tasks.join_all().await;
-    let stays = state.mark("made_by").await.unwrap().unwrap();
-    assert!(seen.iter().all(|value| *value == stays), "{seen:?}");
-}
-
 /// Two programs, several tasks each, from the very first record on.
 async fn writers_at_once_never_fork_a_chain(place: Place) {
     const WRITERS: u32 = 4;
@@ -435,50 +339,6 @@ async fn an_outcome_goes_with_its_transaction(place: Place) {
     assert_eq!(state.mark("work").await.unwrap().as_deref(), Some("done"));
     let records = all(&audit).await;
     assert_eq!((broken_at(&records), records.len()), (None, 5));
-}
-
-async fn a_state_of_a_newer_version_is_refused(place: Place) {
-    let state = place.with_state().await;
-    let ledger = state.table("migrations");
-    execute(&state, |sql| {
-        sql.push("INSERT INTO ").table(&ledger).push(" (").name("version").push(", ").name("applied_at");
-        sql.push(") VALUES (99, 0)");
-    })
-    .await;
-    let newer = place.open().await;
-    assert!(newer.exists().await.unwrap());
-    let error = newer.ensure(noon()).await.unwrap_err();
-    assert!(error.to_string().contains("has version 99"), "{error}");
-    assert!(error.hint().unwrap().contains("newest"), "{:?}", error.hint());
-    // Another name is another state.
-    let other = Ident::new(format!("{}_too", place.name.as_str())).unwrap();
-    place.open().await.named(other).ensure(noon()).await.unwrap();
-}
-
-async fn the_state_is_made_once_whoever_asks(place: Place) {
-    let state = place.open().await;
-    assert!(!state.exists().await.unwrap());
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..6 {
-        let state = place.open().await;
-        tasks.spawn(async move { state.ensure(noon()).await });
-    }
-    for made in tasks.join_all().await {
-        made.unwrap();
-    }
-    assert!(state.exists().await.unwrap());
-    let audit = TableAudit::new(state.clone(), "main");
-    audit.append(entries(1..3)).await.unwrap();
-    state.ensure(noon() + TimeDelta::days(1)).await.unwrap();
-    assert_eq!(all(&audit).await.len(), 2, "what is there stays");
-    let mut query = SqlBuilder::new(state.db().engine());
-    query.push("SELECT count(*) AS ").name("n").push(", max(").name("applied_at").push(") AS ").name("at");
-    query.push(" FROM ").table(&state.table("migrations"));
-    state.refresh("migrations").await.unwrap();
-    let found = state.db().query(query.build()).await.unwrap();
-    let row = found.one().unwrap();
-    let version = (row.get::<i64>("n").unwrap(), row.get::<i64>("at").unwrap());
-    assert_eq!(version, (2, noon().timestamp_micros()), "each migration is recorded once, when it was applied");
 }
 
 #[tokio::test]

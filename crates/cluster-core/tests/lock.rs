@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod places;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,45 +11,13 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use clusterkeep_core::Error;
 use clusterkeep_core::plan::Lock;
-use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, SqlBuilder};
+use clusterkeep_core::sql::{ConnectOptions, Db, Engine, SqlBuilder};
 use clusterkeep_core::state::{State, StateLock};
 use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 use clusterkeep_testkit::proxy::Proxy;
-use clusterkeep_testkit::servers::{self, TestDatabase};
+use clusterkeep_testkit::servers;
 
-/// A database of a test's own, and the name of the state in it.
-struct Place {
-    url: String,
-    name: Ident,
-    database: Option<TestDatabase>,
-    _folder: Option<tempfile::TempDir>,
-}
-
-impl Place {
-    fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/lock.db", folder.path().display());
-        Self { url, name: Ident::literal("lock_test"), database: None, _folder: Some(folder) }
-    }
-
-    fn on(database: TestDatabase) -> Self {
-        // On CrateDB the state is a schema, and the test has that of its own name for itself.
-        let name = Ident::new(database.name()).unwrap();
-        Self { url: database.url().to_owned(), name, database: Some(database), _folder: None }
-    }
-
-    /// The state as another process has it.
-    async fn open(&self) -> State {
-        self.open_at(&self.url).await
-    }
-
-    async fn open_at(&self, url: &str) -> State {
-        let options = ConnectOptions::default().create();
-        let state = State::of(Db::connect_with(&url.parse().unwrap(), options).await.unwrap()).named(self.name.clone());
-        state.ensure(Utc::now()).await.unwrap();
-        state
-    }
-}
+use crate::places::Place;
 
 fn is_locked(taken: &Result<StateLock, Error>) -> bool {
     matches!(taken, Err(Error::Locked { what }) if what.contains("another run holds"))
@@ -58,7 +28,7 @@ async fn release(lock: StateLock) {
 }
 
 async fn one_run_at_a_time(place: Place) {
-    let (first, second) = (place.open().await, place.open().await);
+    let (first, second) = (place.with_state().await, place.with_state().await);
     let lock = first.lock("apply").await.unwrap();
     lock.check().await.unwrap();
     assert!(is_locked(&second.lock("apply").await));
@@ -77,7 +47,7 @@ async fn never_two_inside(place: Place) {
     let tokens = Arc::new(AtomicU64::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..6 {
-        let (state, inside, tokens) = (place.open().await, Arc::clone(&inside), Arc::clone(&tokens));
+        let (state, inside, tokens) = (place.with_state().await, Arc::clone(&inside), Arc::clone(&tokens));
         tasks.spawn(async move {
             for _ in 0..EACH {
                 let lock = loop {
@@ -151,7 +121,7 @@ async fn wait_for(state: &State) -> (StateLock, Duration) {
 async fn a_lease_is_renewed_as_long_as_its_holder_lives() {
     let Some(database) = servers::cratedb().await else { return };
     let place = Place::on(database);
-    let (holder, other) = (place.open().await.leased_for(SHORT), place.open().await.leased_for(SHORT));
+    let (holder, other) = (place.with_state().await.leased_for(SHORT), place.with_state().await.leased_for(SHORT));
     let lock = holder.lock("apply").await.unwrap();
     let start = Instant::now();
     while start.elapsed() < SHORT * 4 {
@@ -167,7 +137,7 @@ async fn a_lease_is_renewed_as_long_as_its_holder_lives() {
 async fn case_24_a_lease_outlives_a_killed_run_by_its_length_and_no_longer() {
     let Some(database) = servers::cratedb().await else { return };
     let place = Place::on(database);
-    let (first, second) = (place.open().await.leased_for(SHORT), place.open().await.leased_for(SHORT));
+    let (first, second) = (place.with_state().await.leased_for(SHORT), place.with_state().await.leased_for(SHORT));
     let lock = first.lock("apply").await.unwrap();
     assert_eq!(lock.token(), Some(1));
     // Nothing is given back, and nobody renews: as if the process had been killed.
@@ -183,12 +153,12 @@ async fn case_24_a_lease_outlives_a_killed_run_by_its_length_and_no_longer() {
 async fn of_all_who_wait_for_a_lease_to_end_one_gets_it() {
     let Some(database) = servers::cratedb().await else { return };
     let place = Place::on(database);
-    let first = place.open().await.leased_for(SHORT);
+    let first = place.with_state().await.leased_for(SHORT);
     drop(first.lock("apply").await.unwrap());
     tokio::time::sleep(SHORT).await;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..6 {
-        let state = place.open().await.leased_for(SHORT * 20);
+        let state = place.with_state().await.leased_for(SHORT * 20);
         tasks.spawn(async move { state.lock("apply").await });
     }
     let taken = tasks.join_all().await;
@@ -208,7 +178,7 @@ async fn case_24_a_lost_lease_is_noticed_by_its_holder() {
     let server = place.database.as_ref().unwrap().server();
     let proxy = Proxy::to(server.port()).await.unwrap();
     let slow = place.open_at(&proxy.reroute(&place.url)).await.leased_for(SHORT);
-    let other = place.open().await.leased_for(SHORT * 20);
+    let other = place.with_state().await.leased_for(SHORT * 20);
     let lock = slow.lock("apply").await.unwrap();
     lock.check().await.unwrap();
 
@@ -236,6 +206,7 @@ async fn a_holder_whose_server_is_gone_is_told_in_time() {
     let place = Place::on(database);
     let proxy = Proxy::to(place.database.as_ref().unwrap().server().port()).await.unwrap();
     let state = place.open_at(&proxy.reroute(&place.url)).await.leased_for(SHORT);
+    state.ensure(Utc::now()).await.unwrap();
     let lock = state.lock("apply").await.unwrap();
     proxy.refuse().await;
     let asked = Instant::now();
@@ -256,7 +227,7 @@ async fn a_holder_whose_server_is_gone_is_told_in_time() {
 async fn a_lease_that_has_run_out_is_none_any_more() {
     let Some(database) = servers::cratedb().await else { return };
     let place = Place::on(database);
-    let state = place.open().await.leased_for(Duration::from_secs(600));
+    let state = place.with_state().await.leased_for(Duration::from_secs(600));
     let lock = state.lock("apply").await.unwrap();
     let mut end = SqlBuilder::new(Engine::Cratedb);
     end.push("UPDATE ").table(&state.table("leases")).push(" SET ").name("expires_at").push(" = 1 WHERE ");
@@ -264,7 +235,7 @@ async fn a_lease_that_has_run_out_is_none_any_more() {
     assert_eq!(state.db().execute(end.build()).await.unwrap(), 1);
     let error = lock.check().await.unwrap_err();
     assert!(error.to_string().contains("has run out"), "{error}");
-    let other = place.open().await.lock("apply").await.unwrap();
+    let other = place.with_state().await.lock("apply").await.unwrap();
     assert_eq!(other.token(), Some(2));
     // Another lock is another row.
     assert_eq!(state.lock("another").await.unwrap().token(), Some(1));
@@ -290,7 +261,7 @@ async fn a_lease_is_renewed_while_all_sessions_are_in_use() {
 async fn a_lease_goes_on_only_as_the_server_has_said() {
     let Some(database) = servers::cratedb().await else { return };
     let place = Place::on(database);
-    let state = place.open().await;
+    let state = place.with_state().await;
     let trap = Trap::each("UPDATE", Fault::AnswerLost);
     let holder = State::of(faulty(state.db().clone(), Arc::clone(&trap))).named(place.name.clone()).leased_for(SHORT);
     let lock = holder.lock("apply").await.unwrap();
@@ -307,7 +278,7 @@ async fn a_lease_goes_on_only_as_the_server_has_said() {
 async fn a_lease_whose_taking_was_lost_comes_free_by_itself() {
     let Some(database) = servers::cratedb().await else { return };
     let place = Place::on(database);
-    let state = place.open().await.leased_for(SHORT);
+    let state = place.with_state().await.leased_for(SHORT);
     for fault in [Fault::Lost, Fault::AnswerLost] {
         for at in 1.. {
             let trap = Trap::at(at, fault);

@@ -133,6 +133,13 @@ async fn policies(store: &Store) {
     let stale = kept.apply(&[Change::Remove { id, version: 2 }], now()).await.unwrap_err();
     assert!(matches!(stale, Error::Drifted { .. }), "{stale}");
 
+    // At the same moment, too.
+    for version in 4..8 {
+        let (one, two) = ([change(60, Some(version))], [change(10, Some(version))]);
+        let (one, two) = tokio::join!(kept.apply(&one, now()), kept.apply(&two, now()));
+        assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
+    }
+
     // What breaks a rule together is not put in.
     let no_tier = Policy::for_table("empty").time("at");
     let refused = kept.apply(&puts(&Manifest::named("m").policy(no_tier)), now()).await.unwrap_err();

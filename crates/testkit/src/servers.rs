@@ -57,6 +57,7 @@ pub async fn mariadb() -> Option<TestDatabase> {
 ///
 /// The server is there and does not start, or it is required and not there.
 pub async fn cratedb() -> Option<TestDatabase> {
+    // What a test writes is little, however full the disk is of other things.
     let builder = || LocalServer::cratedb().setting("cluster.routing.allocation.disk.threshold_enabled", "false");
     database(Engine::Cratedb, &CRATEDB, builder).await
 }

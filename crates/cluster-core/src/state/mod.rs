@@ -5,12 +5,14 @@
 
 mod lock;
 mod migrations;
+mod row;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 pub use lock::StateLock;
+pub use row::RowChange;
 
 use crate::error::{ErrorClass, Result};
 use crate::sql::{Db, Engine, Ident, Session, SqlBuilder, TableName};

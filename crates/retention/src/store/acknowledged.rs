@@ -7,7 +7,7 @@ use clusterkeep_core::Result;
 use clusterkeep_core::audit::Event;
 use clusterkeep_core::sql::TableName;
 
-use super::{Recorded, Store, unreadable};
+use super::{Recorded, Store, Write, unreadable};
 
 /// Which tables a manifest may clear that it does not name.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Acknowledged {
             let data = serde_json::json!({ "table": table.to_string() });
             let recorded = Recorded { event: Event::Acknowledged, subject: subject.to_owned(), data };
             // Where somebody else was faster, it is acknowledged all the same.
-            if self.store.change(vec![(insert.build(), recorded)], now).await?.is_none() {
+            if self.store.change(vec![(Write::Insert(insert.build()), recorded)], now).await?.is_none() {
                 added.push(table);
             }
         }

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use clusterkeep_core::audit::Event;
 use clusterkeep_core::sql::Row;
+use clusterkeep_core::state::RowChange;
 use clusterkeep_core::{Error, Result};
 
-use super::{Recorded, Store, instant, micros, unreadable};
+use super::{Recorded, Store, Write, instant, micros, unreadable};
 use crate::model::{Hold, HoldScope};
 
 /// What must stay, whatever policies say.
@@ -80,7 +81,7 @@ impl Holds {
             insert.bind(hold.reason.as_str()).push(", ").bind(scope.as_str()).push(", ");
             insert.bind(micros(hold.expires_at)).push(", ").bind(now.timestamp_micros()).push(", 0, 0)");
             let recorded = recorded(Event::HoldPlaced, &hold, &hold.reason);
-            if self.store.change(vec![(insert.build(), recorded)], now).await?.is_none() {
+            if self.store.change(vec![(Write::Insert(insert.build()), recorded)], now).await?.is_none() {
                 return Ok(hold);
             }
         }
@@ -106,11 +107,9 @@ impl Holds {
         if released.is_some() {
             return Err(gone());
         }
-        let mut update = self.store.sql();
-        update.push("UPDATE ").table(&self.store.state.table(TABLE)).push(" SET ").name("released_at").push(" = ");
-        update.bind(now.timestamp_micros()).push(" WHERE ").name("id").push(" = ").bind(id);
-        update.push(" AND ").name("released_at").push(" = 0");
-        let change = vec![(update.build(), recorded(Event::HoldReleased, &hold, reason))];
+        let released = RowChange::of(TABLE).key("id", id).seen("released_at", 0_i64);
+        let released = released.set("released_at", now.timestamp_micros());
+        let change = vec![(Write::Change(released), recorded(Event::HoldReleased, &hold, reason))];
         match self.store.change(change, now).await? {
             None => Ok(hold),
             Some(_) => Err(gone()),
@@ -126,11 +125,9 @@ impl Holds {
         let expired = self.list().await?.into_iter().filter(|hold| hold.noticed_at.is_none() && hold.expired_at(now));
         let mut noticed = Vec::new();
         for hold in expired {
-            let mut update = self.store.sql();
-            update.push("UPDATE ").table(&self.store.state.table(TABLE)).push(" SET ").name("noticed_at").push(" = ");
-            update.bind(now.timestamp_micros()).push(" WHERE ").name("id").push(" = ").bind(hold.id.as_str());
-            update.push(" AND ").name("noticed_at").push(" = 0");
-            let change = vec![(update.build(), recorded(Event::HoldExpired, &hold, &hold.reason))];
+            let seen = RowChange::of(TABLE).key("id", hold.id.as_str()).seen("noticed_at", 0_i64);
+            let seen = seen.set("noticed_at", now.timestamp_micros());
+            let change = vec![(Write::Change(seen), recorded(Event::HoldExpired, &hold, &hold.reason))];
             // Where another run was faster, that one has noticed it.
             if self.store.change(change, now).await?.is_none() {
                 noticed.push(Hold { noticed_at: Some(now), ..hold });

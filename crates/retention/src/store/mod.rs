@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::audit::{Audit, Entry, Event, TableAudit};
-use clusterkeep_core::sql::{Engine, Records, Session, SqlBuilder, Statement};
-use clusterkeep_core::state::State;
+use clusterkeep_core::sql::{Records, Session, SqlBuilder, Statement};
+use clusterkeep_core::state::{RowChange, State};
 use clusterkeep_core::{Error, ErrorClass, Result};
 
 pub use acknowledged::Acknowledged;
@@ -30,6 +30,12 @@ pub struct Store {
     state: State,
     audit: Audit,
     actor: String,
+}
+
+/// A change of one row.
+enum Write {
+    Insert(Statement),
+    Change(RowChange),
 }
 
 /// A change of one table, as it is recorded.
@@ -86,37 +92,32 @@ impl Store {
     /// Reads rows of a table of the state, also those that were written a moment ago; `None` where the state has no such
     /// table yet.
     async fn read(&self, table: &'static str, query: SqlBuilder) -> Result<Option<Records>> {
-        if self.state.db().engine() == Engine::Cratedb {
-            // A query there finds what was written after the next refresh.
-            let mut refresh = self.sql();
-            refresh.push("REFRESH TABLE ").table(&self.state.table(table));
-            match self.state.db().execute(refresh.build()).await {
-                Err(e) if e.class() == Some(ErrorClass::MissingRelation) => return Ok(None),
-                done => done?,
-            };
-        }
-        match self.state.db().query(query.build()).await {
+        let found = async {
+            self.state.refresh(table).await?;
+            self.state.db().query(query.build()).await
+        };
+        match found.await {
             Ok(records) => Ok(Some(records)),
             Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(None),
             Err(e) => Err(e),
         }
     }
 
-    /// Runs statements that each change exactly one row, and records what they do.
+    /// Makes changes of one row each, and records what they do.
     ///
     /// Returns the number of the first that found no such row, or one that was not to be there: nothing is changed then
     /// where the database has transactions, and no later one where it has none.
-    async fn change(&self, changes: Vec<(Statement, Recorded)>, now: DateTime<Utc>) -> Result<Option<usize>> {
+    async fn change(&self, changes: Vec<(Write, Recorded)>, now: DateTime<Utc>) -> Result<Option<usize>> {
         self.state.ensure(now).await?;
-        let (statements, recorded): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        let (writes, recorded): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         let entries: Vec<_> = recorded.into_iter().map(|recorded| self.entry(recorded, now)).collect();
         let mut session = self.state.db().session().await?;
         if !self.state.db().capabilities().transactions {
-            return self.change_one_by_one(&mut *session, &statements, entries).await;
+            return self.change_one_by_one(&mut *session, &writes, entries).await;
         }
         session.begin().await?;
-        for (number, statement) in statements.iter().enumerate() {
-            if !changed(session.execute(statement).await)? {
+        for (number, write) in writes.iter().enumerate() {
+            if !self.write(&mut *session, write).await? {
                 session.rollback().await?;
                 return Ok(Some(number));
             }
@@ -132,18 +133,29 @@ impl Store {
     async fn change_one_by_one(
         &self,
         session: &mut dyn Session,
-        statements: &[Statement],
+        writes: &[Write],
         entries: Vec<Entry>,
     ) -> Result<Option<usize>> {
-        for (number, (statement, entry)) in statements.iter().zip(entries).enumerate() {
+        for (number, (write, entry)) in writes.iter().zip(entries).enumerate() {
             self.audit.append(vec![entry.clone()]).await?;
-            if !changed(session.execute(statement).await)? {
+            if !self.write(session, write).await? {
                 let data = serde_json::json!({ "reason": "somebody was faster", "of": entry.event });
                 self.audit.append(vec![Entry { event: Event::Refused, data, ..entry }]).await?;
                 return Ok(Some(number));
             }
         }
         Ok(None)
+    }
+
+    /// Whether the row was not there and is now, or said what was seen and says something else now.
+    async fn write(&self, session: &mut dyn Session, write: &Write) -> Result<bool> {
+        match write {
+            Write::Insert(statement) => match session.execute(statement).await {
+                Err(e) if e.class() == Some(ErrorClass::DuplicateKey) => Ok(false),
+                done => done.map(|_| true),
+            },
+            Write::Change(change) => self.state.change(session, change).await,
+        }
     }
 
     fn entry(&self, recorded: Recorded, now: DateTime<Utc>) -> Entry {
@@ -157,15 +169,6 @@ impl Store {
             step: None,
             data: recorded.data,
         }
-    }
-}
-
-/// Whether a row was changed; a key that is taken is no failure but the answer no.
-fn changed(done: Result<u64>) -> Result<bool> {
-    match done {
-        Ok(rows) => Ok(rows > 0),
-        Err(e) if e.class() == Some(ErrorClass::DuplicateKey) => Ok(false),
-        Err(e) => Err(e),
     }
 }
 

@@ -6,11 +6,12 @@
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::audit::Event;
+use clusterkeep_core::state::RowChange;
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{PolicyId, Recorded, Store, Subject, instant, unreadable};
+use super::{PolicyId, Recorded, Store, Subject, Write, instant, unreadable};
 use crate::model::Manifest;
 
 /// The policies of one manifest.
@@ -141,7 +142,7 @@ impl PolicyStore {
                 Change::Remove { version, .. } => Some(*version),
             };
             versions.push(replaces.unwrap_or(0) + 1);
-            steps.push((self.statement(change, &id, replaces, now)?.build(), self.recorded(change, &id, replaces)));
+            steps.push((self.write(change, &id, replaces, now)?, self.recorded(change, &id, replaces)));
         }
         match self.store.change(steps, now).await? {
             None => Ok(versions),
@@ -162,47 +163,27 @@ impl PolicyStore {
         if whole.tables.is_empty() { Ok(()) } else { whole.check() }
     }
 
-    fn statement(
-        &self,
-        change: &Change,
-        id: &PolicyId,
-        replaces: Option<u64>,
-        now: DateTime<Utc>,
-    ) -> Result<clusterkeep_core::sql::SqlBuilder> {
+    fn write(&self, change: &Change, id: &PolicyId, replaces: Option<u64>, now: DateTime<Utc>) -> Result<Write> {
         let body = match change {
             Change::Put { subject, .. } => {
                 serde_json::to_string(subject).map_err(|e| Error::caused("write a policy as JSON", e))?
             }
             Change::Remove { .. } => String::new(),
         };
-        let table = self.store.state.table(TABLE);
         let (at, actor) = (now.timestamp_micros(), self.store.actor.as_str());
+        if let Some(version) = replaces {
+            let row = RowChange::of(TABLE).key("store", self.manifest.as_str()).key("id", id.as_str());
+            let row = row.seen("version", version).set("version", version + 1).set("body", body);
+            return Ok(Write::Change(row.set("changed_at", at).set("changed_by", actor)));
+        }
         let mut sql = self.store.sql();
-        let Some(version) = replaces else {
-            sql.push("INSERT INTO ").table(&table).push(" (").name("store").push(", ").join(
-                ", ",
-                COLUMNS,
-                |sql, name| {
-                    sql.name(name);
-                },
-            );
-            sql.push(") VALUES (").bind(self.manifest.as_str()).push(", ").bind(id.as_str()).push(", ").bind(body);
-            sql.push(", 1, ").bind(at).push(", ").bind(actor).push(")");
-            return Ok(sql);
-        };
-        sql.push("UPDATE ").table(&table).push(" SET ").name("body").push(" = ").bind(body);
-        sql.push(", ").name("version").push(" = ").bind(version + 1);
-        sql.push(", ").name("changed_at").push(" = ").bind(at).push(", ").name("changed_by").push(" = ").bind(actor);
-        sql.push(" WHERE ").name("store").push(" = ").bind(self.manifest.as_str());
-        sql.push(" AND ")
-            .name("id")
-            .push(" = ")
-            .bind(id.as_str())
-            .push(" AND ")
-            .name("version")
-            .push(" = ")
-            .bind(version);
-        Ok(sql)
+        sql.push("INSERT INTO ").table(&self.store.state.table(TABLE)).push(" (").name("store").push(", ");
+        sql.join(", ", COLUMNS, |sql, name| {
+            sql.name(name);
+        });
+        sql.push(") VALUES (").bind(self.manifest.as_str()).push(", ").bind(id.as_str()).push(", ").bind(body);
+        sql.push(", 1, ").bind(at).push(", ").bind(actor).push(")");
+        Ok(Write::Insert(sql.build()))
     }
 
     fn recorded(&self, change: &Change, id: &PolicyId, replaces: Option<u64>) -> Recorded {
