@@ -14,6 +14,8 @@ mod job;
 mod between;
 #[path = "mariadb/bounds.rs"]
 mod bounds;
+#[path = "mariadb/faults.rs"]
+mod faults;
 #[path = "mariadb/partitions.rs"]
 mod partitions;
 #[path = "mariadb/plain.rs"]
