@@ -67,13 +67,18 @@ impl Width {
     }
 }
 
+/// The zones whose clocks show UTC in summer, and are set back from it in autumn.
+const AT_UTC_IN_SUMMER: [Tz; 2] = [Tz::Atlantic__Azores, Tz::America__Scoresbysund];
+
 /// The first instant that can't be in a partition any more that begins at `start` and is `every` long.
 ///
 /// A start that is none in `zone` belongs to days of another zone, which is not known: the longest that they can be is
 /// taken, so that nothing ends too early.
 pub(super) fn end_of_stated(every: Every, zone: Tz, start: DateTime<Utc>) -> DateTime<Utc> {
     if every.start_of(zone, start) == start {
-        return every.end_of(zone, start);
+        // It may be the start of a summer's day in a zone that is at UTC in summer alone, and such a day may be longer.
+        let others = AT_UTC_IN_SUMMER.into_iter().filter(|other| every.start_of(*other, start) == start);
+        return others.fold(every.end_of(zone, start), |end, other| end.max(every.end_of(other, start)));
     }
     // Clocks are set back by an hour at the most, and by an hour each day at the most.
     let change = TimeDelta::hours(1);
@@ -181,5 +186,8 @@ mod tests {
         // The day in Berlin when clocks are set back ends 25 hours after it began.
         assert_eq!(end(Every::Day, "2026-10-24T22:00:00Z"), "2026-10-25T23:00:00Z");
         assert_eq!(end(Every::Month, "2026-09-30T22:00:00Z"), "2026-10-31T23:00:00Z");
+        // In the Azores it begins when it does at UTC, and ends an hour later.
+        assert_eq!(end(Every::Day, "2026-10-24T00:00:00Z"), "2026-10-25T00:00:00Z");
+        assert_eq!(end(Every::Day, "2026-10-25T00:00:00Z"), "2026-10-26T01:00:00Z");
     }
 }
