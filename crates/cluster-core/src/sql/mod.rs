@@ -33,6 +33,7 @@ mod records;
 mod render;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
 mod script;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "cratedb"))]
 mod shown;
 mod statement;
 mod value;

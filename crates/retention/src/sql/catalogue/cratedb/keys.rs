@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use chrono_tz::Tz;
 use clusterkeep_core::civil::{self, Every};
 use clusterkeep_core::sql::{Ident, Value};
 use serde_json::Value as Json;
@@ -133,9 +132,9 @@ fn of_key(kind: &TimeKind, length: Length, value: &Value) -> Bounds {
         Length::Stated(every) => {
             let end = match kind {
                 // Of text and digits the zone is known; so are civil days of a column without one.
-                TimeKind::Text(format) | TimeKind::Digits(format) => end_of_stated(every, format.zone, start),
-                TimeKind::Civil(zone) | TimeKind::Date(zone) => end_of_stated(every, *zone, start),
-                TimeKind::Instant | TimeKind::Count(_) => end_of_stated(every, Tz::UTC, start),
+                TimeKind::Text(format) | TimeKind::Digits(format) => end_of_stated(every, Some(format.zone), start),
+                TimeKind::Civil(zone) | TimeKind::Date(zone) => end_of_stated(every, Some(*zone), start),
+                TimeKind::Instant | TimeKind::Count(_) => end_of_stated(every, None, start),
             };
             (Some(start), Some(end), None)
         }

@@ -72,13 +72,18 @@ const AT_UTC_IN_SUMMER: [Tz; 2] = [Tz::Atlantic__Azores, Tz::America__Scoresbysu
 
 /// The first instant that can't be in a partition any more that begins at `start` and is `every` long.
 ///
-/// A start that is none in `zone` belongs to days of another zone, which is not known: the longest that they can be is
-/// taken, so that nothing ends too early.
-pub(super) fn end_of_stated(every: Every, zone: Tz, start: DateTime<Utc>) -> DateTime<Utc> {
-    if every.start_of(zone, start) == start {
-        // It may be the start of a summer's day in a zone that is at UTC in summer alone, and such a day may be longer.
-        let others = AT_UTC_IN_SUMMER.into_iter().filter(|other| every.start_of(*other, start) == start);
-        return others.fold(every.end_of(zone, start), |end, other| end.max(every.end_of(other, start)));
+/// Where the `zone` of the width is not known, or `start` is none in it, the longest that it can be is taken, so that
+/// nothing ends too early.
+pub(super) fn end_of_stated(every: Every, zone: Option<Tz>, start: DateTime<Utc>) -> DateTime<Utc> {
+    let begins_in = |zone: Tz| every.start_of(zone, start) == start;
+    match zone {
+        Some(zone) if begins_in(zone) => return every.end_of(zone, start),
+        // What begins at UTC may be of a zone that is there in summer alone, and such a day may be longer.
+        None if begins_in(Tz::UTC) => {
+            let others = AT_UTC_IN_SUMMER.into_iter().filter(|other| begins_in(*other));
+            return others.fold(every.end_of(Tz::UTC, start), |end, other| end.max(every.end_of(other, start)));
+        }
+        _ => {}
     }
     // Clocks are set back by an hour at the most, and by an hour each day at the most.
     let change = TimeDelta::hours(1);
@@ -180,7 +185,7 @@ mod tests {
     #[test]
     fn a_stated_width_never_ends_too_early() {
         let end = |every, start: &str| {
-            end_of_stated(every, Tz::UTC, start.parse().unwrap()).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+            end_of_stated(every, None, start.parse().unwrap()).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         };
         assert_eq!(end(Every::Month, "2023-05-01T00:00:00Z"), "2023-06-01T00:00:00Z");
         // The day in Berlin when clocks are set back ends 25 hours after it began.
@@ -189,5 +194,7 @@ mod tests {
         // In the Azores it begins when it does at UTC, and ends an hour later.
         assert_eq!(end(Every::Day, "2026-10-24T00:00:00Z"), "2026-10-25T00:00:00Z");
         assert_eq!(end(Every::Day, "2026-10-25T00:00:00Z"), "2026-10-26T01:00:00Z");
+        let known = end_of_stated(Every::Month, Some(Tz::UTC), "2026-10-01T00:00:00Z".parse().unwrap());
+        assert_eq!(known.to_string(), "2026-11-01 00:00:00 UTC");
     }
 }
