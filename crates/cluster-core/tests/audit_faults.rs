@@ -181,10 +181,7 @@ async fn case_20_killed_at_every_statement_on_cratedb() {
 }
 
 /// What is lost on the way is sent again, and counts once.
-#[tokio::test]
-async fn case_20_lost_and_answers_lost_on_cratedb() {
-    let Some(database) = servers::cratedb().await else { return };
-    let place = Place::of(&database);
+async fn lost_and_answers_lost(place: Place) {
     let state = place.with_state().await;
     for fault in [Fault::Lost, Fault::AnswerLost] {
         for before in [0, 2] {
@@ -209,6 +206,31 @@ async fn case_20_lost_and_answers_lost_on_cratedb() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn case_20_lost_and_answers_lost_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("state.db").display());
+    lost_and_answers_lost(Place { url, name: DEFAULT_NAME.to_owned() }).await;
+}
+
+#[tokio::test]
+async fn case_20_lost_and_answers_lost_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    lost_and_answers_lost(Place::of(&database)).await;
+}
+
+#[tokio::test]
+async fn case_20_lost_and_answers_lost_on_mariadb() {
+    let Some(database) = servers::mariadb().await else { return };
+    lost_and_answers_lost(Place::of(&database)).await;
+}
+
+#[tokio::test]
+async fn case_20_lost_and_answers_lost_on_cratedb() {
+    let Some(database) = servers::cratedb().await else { return };
+    lost_and_answers_lost(Place::of(&database)).await;
 }
 
 /// The answer is lost, and others have gone on before the writer asks: it finds what it wrote further back.

@@ -55,11 +55,19 @@ impl Transacted {
         Ok(Some(new))
     }
 
-    async fn append_once(&self, entries: &[Entry]) -> Result<Head> {
+    /// Appends `entries`, unless an attempt before did that: what it would have left is `tried`.
+    async fn append_once(&self, entries: &[Entry], tried: &mut Option<Head>) -> Result<Head> {
         let mut session = self.rows.state.db().session().await?;
         session.begin().await?;
         let head = self.head_within(&mut *session, true).await?;
+        if let Some(left) = tried.take()
+            && self.rows.read(&mut *session, left.number, 1).await?.first().map(|line| line.record.head())
+                == Some(left.clone())
+        {
+            return Ok(left);
+        }
         let new = self.insert(&mut *session, head, entries).await?;
+        tried.clone_from(&new);
         session.commit().await?;
         new.ok_or_else(|| Error::failed("append nothing to an empty audit"))
     }
@@ -68,10 +76,12 @@ impl Transacted {
 #[async_trait]
 impl Sink for Transacted {
     async fn append(&self, entries: Vec<Entry>) -> Result<Head> {
+        // A commit whose answer was lost may have been one: a record must not come twice.
+        let mut tried = None;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.append_once(&entries).await {
+            match self.append_once(&entries, &mut tried).await {
                 Err(e) if attempt < ATTEMPTS && lost_the_race(&e) => {
                     tokio::time::sleep(Duration::from_millis(5 * u64::from(attempt))).await;
                 }
