@@ -17,7 +17,7 @@ use crate::apply::Apply;
 use crate::model::{Manifest, Policy, TablePolicy};
 use crate::observe::{History, Observed, Records, observe};
 use crate::plan::{Cutoff, Domain, Selection, cutoffs, estimate};
-use crate::sql::clock_ahead;
+use crate::sql::{clock_ahead, show_removals};
 use crate::store::Store;
 
 /// Retention on one database.
@@ -292,21 +292,43 @@ impl Retention {
     pub(crate) async fn observe_and_plan(&self, now: DateTime<Utc>) -> Result<(Planned, Observed)> {
         self.manifest.check()?;
         let records = Records::of_state(self.state.clone());
-        let has_state = self.state.exists().await?;
-        let history = if has_state || self.audit.is_some() {
-            History::read(&*self.audit_sink(), &self.subject(), self.clock.now()).await?
-        } else {
-            History::default()
+        let store = self.store();
+        let remembered = async {
+            let has_state = self.state.exists().await?;
+            let history = if has_state || self.audit.is_some() {
+                History::read(&*self.audit_sink(), &self.subject(), self.clock.now()).await?
+            } else {
+                History::default()
+            };
+            Ok::<_, Error>((has_state, history))
         };
-        let mut observed = observe(&self.db, &records, &history, &self.manifest, &self.selection, now).await?;
-        // A simulated clock is another one on purpose.
-        if !self.simulated {
-            let mut session = self.db.session().await?;
-            observed.inventory.clock_ahead = clock_ahead(&mut *session, &*self.clock).await?;
+        let ahead = async {
+            // A simulated clock is another one on purpose.
+            if self.simulated {
+                return Ok(None);
+            }
+            clock_ahead(&mut *self.db.session().await?, &*self.clock).await
+        };
+        let (holds, acknowledged) = (store.holds(), store.acknowledged());
+        let subject = self.subject();
+        // None of them rests on another, and most of the time goes by on the way to the database and back.
+        let (mut observed, (has_state, history), ahead, holds, acknowledged) = tokio::try_join!(
+            observe(&self.db, &records, &self.manifest, &self.selection, now),
+            remembered,
+            ahead,
+            holds.list(),
+            acknowledged.read(&subject),
+        )?;
+        let inventory = &mut observed.inventory;
+        inventory.last_applied = history.last_applied;
+        for source in &mut inventory.sources {
+            source.removed = history.removed(&source.table);
         }
-        observed.inventory.holds = self.store().holds().list().await?;
-        observed.inventory.acknowledged = self.store().acknowledged().read(&self.subject()).await?;
-        let plan = crate::plan::plan(&self.manifest, &observed.inventory, now, &self.selection)?;
+        inventory.clock_ahead = ahead;
+        inventory.holds = holds;
+        inventory.acknowledged = acknowledged;
+        let mut plan = crate::plan::plan(&self.manifest, &observed.inventory, now, &self.selection)?;
+        show_removals(&mut plan, &observed.sources);
         let mut notes = observed.notes.clone();
         if !has_state && !plan.is_empty() {
             notes.push(format!("`{}` is created first, for locks, records and the audit", self.state_text()));

@@ -10,8 +10,12 @@
 
 #[path = "cratedb/applying.rs"]
 mod applying;
+#[path = "cratedb/faults.rs"]
+mod faults;
 #[path = "cratedb/keys.rs"]
 mod keys;
+#[path = "cratedb/meddler.rs"]
+mod meddler;
 #[path = "cratedb/names.rs"]
 mod names;
 #[path = "cratedb/rollups.rs"]

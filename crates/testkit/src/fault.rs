@@ -4,8 +4,8 @@
 //! second, and so on, until the operation ends without having met its fault.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use clusterkeep_core::error::ErrorClass;
@@ -33,6 +33,7 @@ pub struct Trap {
     at: At,
     sprung: AtomicBool,
     fault: Fault,
+    said: Mutex<Vec<String>>,
 }
 
 /// Where a trap lies.
@@ -42,19 +43,37 @@ enum At {
     Number(AtomicU64),
     /// At each statement with this beginning.
     Each(&'static str),
+    /// At none.
+    Nowhere,
 }
 
 impl Trap {
     /// A fault at the statement number `at`, counted from 1.
     #[must_use]
     pub fn at(at: u64, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { at: At::Number(AtomicU64::new(at)), sprung: AtomicBool::new(false), fault })
+        Self::new(At::Number(AtomicU64::new(at)), fault)
     }
 
     /// A fault at each statement that begins like this, such as `UPDATE`, each time.
     #[must_use]
     pub fn each(beginning: &'static str, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { at: At::Each(beginning), sprung: AtomicBool::new(false), fault })
+        Self::new(At::Each(beginning), fault)
+    }
+
+    /// No fault anywhere: for who wants to know what was said.
+    #[must_use]
+    pub fn nowhere() -> Arc<Self> {
+        Self::new(At::Nowhere, Fault::Lost)
+    }
+
+    fn new(at: At, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { at, sprung: AtomicBool::new(false), fault, said: Mutex::default() })
+    }
+
+    /// Every statement that was said so far.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the statement was reached.
@@ -71,7 +90,9 @@ impl Trap {
                 was == Ok(1)
             }
             At::Each(beginning) => text.starts_with(beginning),
+            At::Nowhere => false,
         };
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
         if hit {
             self.sprung.store(true, Ordering::SeqCst);
         }

@@ -13,10 +13,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{Ran, Recorder};
-use clusterkeep_core::sql::{Session, SqlBuilder};
+use clusterkeep_core::sql::Session;
 use clusterkeep_core::{Error, Result};
 
-use super::{Apply, Span, gate, lost, remove};
+use super::{Apply, Span, gate, lost, remove, stream};
+use crate::aggregate::Extras;
 use crate::model::Rollup;
 use crate::plan::{Domain, Lifecycle};
 use crate::retention::not_observed;
@@ -29,14 +30,11 @@ pub(super) async fn build(
     rollup: &Rollup,
     statements: &RollupSql<'_>,
     boundaries: &[DateTime<Utc>],
+    finer: Extras,
 ) -> Result<u64> {
     let RollupSql { source, target, .. } = *statements;
     let runs = Runs::of(boundaries).ok_or_else(|| Error::failed(format!("no bucket of `{target}` to make")))?;
     let span = (runs.from(), runs.until());
-    if !statements.extras.is_empty() {
-        return Err(Error::input(format!("rollup `{target}` keeps more than CrateDB has a place for"))
-            .with_hint("there it keeps count, sum, minimum and maximum: leave out `with`"));
-    }
     let mut session = apply.retention.db.session().await?;
     if catalogue::describe(&mut *session, target, None).await?.is_none() {
         let described = catalogue::describe(&mut *session, &source.table, None).await?;
@@ -52,7 +50,11 @@ pub(super) async fn build(
     apply.recorded.write().await.remove(target);
     let last: Option<i64> = session.query(&statements.last_made()).await?.scalar()?;
     let making = last.unwrap_or_default() + 1;
-    let rows = session.execute(&statements.fill_keyed(&runs, making)).await?;
+    let rows = if statements.extras.is_empty() {
+        session.execute(&statements.fill_keyed(&runs, making)).await?
+    } else {
+        stream::fill_keyed(&mut *session, statements, boundaries, finer, making).await?
+    };
     target_sql.refresh(&mut *session).await?;
     session.execute(&statements.clear_earlier(span.0, span.1, making)).await?;
     for unknown in rollup.coverage.map(|coverage| statements.unknown(boundaries, coverage)).unwrap_or_default() {
@@ -86,7 +88,7 @@ pub(super) async fn slices(
             tracing::warn!(table = %source.table, from = %run.0, "rows came into slices that were about to go: they stay");
             continue;
         }
-        let rows = delete(&mut *session, source, run).await?;
+        let rows = session.execute(&source.deletion(run.0, run.1).build()).await?;
         if rows != planned {
             tracing::error!(table = %source.table, from = %run.0, rows, planned, "other rows went than were counted");
         }
@@ -142,13 +144,6 @@ async fn check(
         }
     }
     gate::check(&source.table, &recorded, &there, &columns)
-}
-
-async fn delete(session: &mut dyn Session, source: &SourceSql, span: Span) -> Result<u64> {
-    let mut delete = SqlBuilder::new(source.engine);
-    delete.push("DELETE FROM ").table(&source.table);
-    source.between(&mut delete, span.0, span.1);
-    session.execute(&delete.build()).await
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(super) async fn build(
     let buckets = boundaries.len() as u64 - 1;
     #[cfg(feature = "cratedb")]
     if !apply.retention.db.capabilities().transactions {
-        let rows = super::apart::build(apply, &lifecycle, rollup, &statements, &boundaries).await?;
+        let rows = super::apart::build(apply, &lifecycle, rollup, &statements, &boundaries, finer).await?;
         recorder.progress(buckets, Some(buckets));
         return Ok(Ran::Done(serde_json::json!({ "built": target.to_string(), "rows": rows, "buckets": buckets })));
     }
@@ -119,13 +119,9 @@ pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &Table
         session.commit().await
     } else {
         drop(session);
-        let mut state = apply.retention.state.db().session().await?;
-        let transactions = apply.retention.state.db().capabilities().transactions;
-        if transactions {
-            state.begin().await?;
-        }
+        let mut state = records.begin().await?;
         records.replace(&mut *state, &what, span, &there, now).await?;
-        if transactions { state.commit().await } else { Ok(()) }
+        records.commit(state).await
     }
 }
 

@@ -129,9 +129,7 @@ impl<'a> Going<'a> {
     }
 
     pub(super) async fn drop_table(&self, session: &mut dyn Session) -> Result<()> {
-        let mut drop = SqlBuilder::new(self.source.engine);
-        drop.push("DROP TABLE ").table(self.partition);
-        session.execute(&drop.build()).await.map(std::mem::drop)
+        session.execute(&self.source.drop_table(self.partition)).await.map(drop)
     }
 
     /// Looks, under the lock, whether it is what the plan saw, and whether its rollups hold what is in it.

@@ -113,15 +113,11 @@ pub(super) async fn finish(
 /// Marks what went in a state that has no part in the transaction, where there was one.
 pub(super) async fn mark_dropped(apply: &Apply<'_>, source: &TableName, spans: &[Span]) -> Result<()> {
     let (records, now) = (apply.retention.records(), apply.retention.now());
-    let mut state = apply.retention.state.db().session().await?;
-    let transactions = apply.retention.state.db().capabilities().transactions;
-    if transactions {
-        state.begin().await?;
-    }
+    let mut state = records.begin().await?;
     for span in spans {
         records.mark_dropped(&mut *state, source, *span, now).await?;
     }
-    if transactions { state.commit().await } else { Ok(()) }
+    records.commit(state).await
 }
 
 /// Looks for rows that are still there.

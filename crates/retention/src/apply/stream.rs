@@ -5,7 +5,7 @@
 //! whose series don't fit alone is made in several passes.
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::{Session, Value};
+use clusterkeep_core::sql::{Session, Statement, Value};
 use clusterkeep_core::{Error, Result};
 use futures::StreamExt;
 
@@ -27,9 +27,24 @@ pub(super) async fn fill(
     boundaries: &[DateTime<Utc>],
     finer: Extras,
 ) -> Result<u64> {
-    let bounds: Vec<Value> = boundaries.iter().map(|at| statements.source.kind.value(*at)).collect();
-    let mut made = Maker { statements, boundaries, bounds, finer, insert: statements.insert(), memory: MEMORY };
-    made.all(session).await
+    let insert = statements.insert();
+    Maker::new(statements, boundaries, finer, insert).all(session, boundaries.len()).await
+}
+
+/// The same where rows have a key, by which each is replaced as a whole: those of this `making` are marked.
+///
+/// Each bucket is read by a query of its own, since there the server sorts what it gives in memory.
+#[cfg(feature = "cratedb")]
+pub(super) async fn fill_keyed(
+    session: &mut dyn Session,
+    statements: &RollupSql<'_>,
+    boundaries: &[DateTime<Utc>],
+    finer: Extras,
+    making: i64,
+) -> Result<u64> {
+    let insert = statements.insert_keyed();
+    let maker = Maker { making: Some(making), ..Maker::new(statements, boundaries, finer, insert) };
+    maker.all(session, 1).await
 }
 
 struct Maker<'a> {
@@ -38,20 +53,27 @@ struct Maker<'a> {
     /// The boundaries, in the kind of the column of time.
     bounds: Vec<Value>,
     finer: Extras,
-    insert: clusterkeep_core::sql::Statement,
+    insert: Statement,
+    /// Which making it is, where rows have a key.
+    making: Option<i64>,
     memory: usize,
 }
 
-impl Maker<'_> {
-    async fn all(&mut self, session: &mut dyn Session) -> Result<u64> {
+impl<'a> Maker<'a> {
+    fn new(statements: &'a RollupSql<'a>, boundaries: &'a [DateTime<Utc>], finer: Extras, insert: Statement) -> Self {
+        let bounds = boundaries.iter().map(|at| statements.source.kind.value(*at)).collect();
+        Self { statements, boundaries, bounds, finer, insert, making: None, memory: MEMORY }
+    }
+
+    /// Makes all buckets, up to so many with one query.
+    async fn all(&self, session: &mut dyn Session, mut window: usize) -> Result<u64> {
         let buckets = self.bounds.len().saturating_sub(1);
-        let (mut at, mut window, mut rows) = (0, buckets, 0);
+        let (mut at, mut rows) = (0, 0);
         while at < buckets {
             let until = (at + window).min(buckets);
             let mut finished = Vec::new();
             let complete = self.read(session, at, until, (1, 0), &mut finished).await?;
-            rows += session.execute_many(&self.insert, &finished).await?;
-            drop(finished);
+            rows += self.write(session, finished).await?;
             if complete == until {
                 at = until;
             } else if complete > at {
@@ -88,9 +110,20 @@ impl Maker<'_> {
             if self.read(session, at, at + 1, (of, nth), &mut finished).await? == at {
                 return Ok(None);
             }
-            rows += session.execute_many(&self.insert, &finished).await?;
+            rows += self.write(session, finished).await?;
         }
         Ok(Some(rows))
+    }
+
+    /// Writes finished rows, with their keys where they have any.
+    async fn write(&self, session: &mut dyn Session, mut finished: Vec<Vec<Value>>) -> Result<u64> {
+        if let Some(making) = self.making {
+            for row in &mut finished {
+                let key = series_key(&row[..self.statements.by.len()]);
+                row.extend([key.into(), making.into()]);
+            }
+        }
+        session.execute_many(&self.insert, &finished).await
     }
 
     /// Reads the source of the buckets from `first` to `until`; returns which of them is the first that did not fit.
@@ -140,6 +173,20 @@ impl Maker<'_> {
         series.flush(source.engine, &self.bounds[bucket], finished)?;
         Ok(until)
     }
+}
+
+/// A text that tells each series from every other: each value with its length before it, NULL as what no value is.
+fn series_key(by: &[Value]) -> String {
+    let mut key = String::new();
+    for value in by {
+        if value.is_null() {
+            key.push('n');
+        } else {
+            let text = value.to_string();
+            key.push_str(&format!("v{}:{text}", text.chars().count()));
+        }
+    }
+    key
 }
 
 /// About how many bytes a row takes.

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::PlanHasher;
-use clusterkeep_core::sql::{Ident, Session, SqlBuilder, TableName};
+use clusterkeep_core::sql::{Session, SqlBuilder, TableName};
 use clusterkeep_core::{Error, ErrorClass, Result};
 use serde::{Deserialize, Serialize};
 
@@ -26,16 +26,16 @@ pub(crate) struct Going {
 }
 
 impl Going {
-    /// The partitions of `source` by these names and ends, which take these spans.
+    /// The partitions of `source` by these names, or idents of keys, and ends, which take these spans.
     pub(crate) fn new<'a>(
         source: &TableName,
-        partitions: impl Iterator<Item = (&'a Ident, Option<DateTime<Utc>>)>,
+        partitions: impl Iterator<Item = (&'a str, Option<DateTime<Utc>>)>,
         spans: &[(DateTime<Utc>, DateTime<Utc>)],
     ) -> Self {
         let end = |end: Option<DateTime<Utc>>| end.map_or(i64::MAX, |end| end.timestamp_micros());
         Self {
             source: source.to_string(),
-            partitions: partitions.map(|(name, at)| (name.as_str().to_owned(), end(at))).collect(),
+            partitions: partitions.map(|(name, at)| (name.to_owned(), end(at))).collect(),
             spans: spans.iter().map(|(from, until)| (from.timestamp_micros(), until.timestamp_micros())).collect(),
         }
     }
@@ -53,9 +53,12 @@ impl Going {
     /// Whether they went; one statement drops them all or none.
     fn went(&self, there: &[Partition]) -> bool {
         let is_there = |(name, end): &(String, i64)| {
-            there.iter().any(|partition| {
-                matches!(&partition.id, Some(PartitionId::Name(known)) if known.as_str() == name)
-                    && partition.end.is_none_or(|at| at.timestamp_micros() == *end)
+            there.iter().any(|partition| match &partition.id {
+                Some(PartitionId::Name(known)) => {
+                    known.as_str() == name && partition.end.is_none_or(|at| at.timestamp_micros() == *end)
+                }
+                Some(PartitionId::Key(key)) => key.ident == *name,
+                _ => false,
             })
         };
         !self.partitions.iter().any(is_there)
@@ -91,7 +94,9 @@ impl Records {
             .push(" WHERE ")
             .name("name");
         query.push(" LIKE ").bind(format!("{PREFIX}%")).push(" ORDER BY ").name("name");
-        let found = match self.state().db().query(query.build()).await {
+        let mut session = self.state().db().session().await?;
+        self.refresh(&mut *session, "marks").await?;
+        let found = match session.query(&query.build()).await {
             Err(e) if e.class() == Some(ErrorClass::MissingRelation) => return Ok(Vec::new()),
             found => found?,
         };
@@ -113,12 +118,11 @@ impl Records {
             .push(", ")
             .name("value");
         insert.push(") VALUES (").bind(going.name()).push(", ").bind(body).push(")");
-        let mut session = self.state().db().session().await?;
-        session.begin().await?;
+        let mut session = self.begin().await?;
         // An earlier attempt may have left its own.
         session.execute(&self.forget(going).build()).await?;
         session.execute(&insert.build()).await?;
-        session.commit().await
+        self.commit(session).await
     }
 
     /// Takes back that they are about to go.
@@ -126,7 +130,8 @@ impl Records {
         self.state().db().execute(self.forget(going).build()).await.map(drop)
     }
 
-    /// Records that they went, within the transaction that `session` has open.
+    /// Records that they went, within the transaction that `session` has open; where there is none, last of all that the
+    /// announcement is settled.
     pub(crate) async fn settle(&self, session: &mut dyn Session, going: &Going, now: DateTime<Utc>) -> Result<()> {
         let source: TableName = going.source.parse()?;
         for (from, until) in &going.spans {
@@ -147,10 +152,9 @@ impl Records {
                 self.withdraw(&going).await?;
                 continue;
             }
-            let mut session = self.state().db().session().await?;
-            session.begin().await?;
+            let mut session = self.begin().await?;
             self.settle(&mut *session, &going, now).await?;
-            session.commit().await?;
+            self.commit(session).await?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use clusterkeep_core::sql::{Db, Engine, Ident, Session, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::going;
-use super::history::History;
 use super::native::{native_partitions, without_meaning};
 use super::record::Records;
 use super::{Inventory, Partition, Piece, RollupState, Source, newest};
@@ -35,13 +34,11 @@ pub(crate) struct Observed {
 pub(crate) async fn observe(
     db: &Db,
     records: &Records,
-    history: &History,
     manifest: &Manifest,
     selection: &Selection,
     now: DateTime<Utc>,
 ) -> Result<Observed> {
     let mut observed = Observed::default();
-    observed.inventory.last_applied = history.last_applied;
     let mut session = db.session().await?;
     let mut tables = catalogue::tables(&mut *session).await?;
     // What this program keeps for itself is nobody's data, whatever a pattern says.
@@ -51,10 +48,10 @@ pub(crate) async fn observe(
     for lifecycle in lifecycles(&policies) {
         let known = match lifecycle.rolled {
             // A rollup's table keeps time as its source does, also before it exists.
-            Some(rollup) => Some(kind_of_source(&observed, &lifecycle, rollup)?),
+            Some(rollup) => Some(rolled_of_source(&observed, &lifecycle, rollup)?),
             None => None,
         };
-        observe_table(&mut *session, records, history, &lifecycle, known, now, &mut observed).await?;
+        observe_table(&mut *session, records, &lifecycle, known, now, &mut observed).await?;
     }
     let merges_late = records.share_transactions_with(db);
     for source in &mut observed.inventory.sources {
@@ -67,20 +64,20 @@ pub(crate) async fn observe(
     Ok(observed)
 }
 
-fn kind_of_source(observed: &Observed, lifecycle: &Lifecycle<'_>, rollup: &Rollup) -> Result<TimeKind> {
+/// How a rollup is asked, also before it exists.
+fn rolled_of_source(observed: &Observed, lifecycle: &Lifecycle<'_>, rollup: &Rollup) -> Result<SourceSql> {
     let from = rollup.from.as_ref().unwrap_or(&lifecycle.of.table);
     let source = observed.sources.iter().find(|source| source.table == *from);
     source
-        .map(|source| source.kind.clone())
+        .map(|source| source.rolled_into(&rollup.target))
         .ok_or_else(|| Error::failed(format!("`{from}` was not observed before `{}`", rollup.target)))
 }
 
 async fn observe_table(
     session: &mut dyn Session,
     records: &Records,
-    history: &History,
     lifecycle: &Lifecycle<'_>,
-    known: Option<TimeKind>,
+    known: Option<SourceSql>,
     now: DateTime<Utc>,
     observed: &mut Observed,
 ) -> Result<()> {
@@ -88,17 +85,17 @@ async fn observe_table(
     let time = time_of(lifecycle);
     let described = catalogue::describe(session, table, Some(&time)).await?;
     let Some(described) = described else {
-        if known.is_none() {
+        let Some(known) = known else {
             return Err(Error::input(format!("there is no table `{table}`"))
                 .with_hint("check the name and its schema, and that the address leads to the right database"));
-        }
-        return observe_missing(session, records, lifecycle, known, &time, observed).await;
+        };
+        return observe_missing(session, records, lifecycle, known, observed).await;
     };
     check_columns(lifecycle, &described)?;
     let column = described.column(table, &time.column)?;
     let native = described.partitions.is_some();
     let (kind, note) = match known {
-        Some(kind) => (kind, None),
+        Some(known) => (known.kind, None),
         None => match catalogue::time_kind(session.engine(), table, column, time.meaning.as_ref()) {
             // Partitions whose keys mean nothing stay, and need not be asked.
             Err(_) if time.meaning.is_none() && native && lifecycle.rollups.is_empty() => {
@@ -151,13 +148,11 @@ async fn observe_table(
     for rollup in &lifecycle.rollups {
         rollups.push(rollup_state(session, records, &sql, lifecycle, rollup, own, span, now, &mut counts).await?);
     }
-    let removed = history.removed(table);
     let side_effects = described.side_effects;
     observed.inventory.sources.push(Source {
         partitions,
         native,
         rollups,
-        removed,
         side_effects,
         obstacle: described.obstacle,
         ..Source::empty(table.clone())
@@ -171,8 +166,7 @@ async fn observe_missing(
     session: &mut dyn Session,
     records: &Records,
     lifecycle: &Lifecycle<'_>,
-    known: Option<TimeKind>,
-    time: &TimeColumn,
+    known: SourceSql,
     observed: &mut Observed,
 ) -> Result<()> {
     let mut rollups = Vec::new();
@@ -182,18 +176,8 @@ async fn observe_missing(
         rollups.push(RollupState { target: rollup.target.clone(), exists, now: Vec::new(), recorded });
     }
     let table = lifecycle.table.clone();
-    let kind = known.unwrap_or(TimeKind::Instant);
-    let sql = SourceSql {
-        engine: session.engine(),
-        table: table.clone(),
-        time: time.column.clone(),
-        kind,
-        singles: Vec::new(),
-        parts: Vec::new(),
-        key_base: None,
-    };
     observed.inventory.sources.push(Source { rollups, ..Source::empty(table) });
-    observed.sources.push(sql);
+    observed.sources.push(known);
     Ok(())
 }
 

@@ -67,10 +67,9 @@ impl Records {
     ///
     /// They were cut in another way than `cut`: buckets of both would overlap.
     pub(crate) async fn of(&self, target: &TableName, cut: &str) -> Result<Vec<Piece>> {
-        if self.state.db().engine() == Engine::Cratedb {
-            self.refresh(&mut *self.state.db().session().await?).await?;
-        }
-        match self.state.db().query(self.select(target)).await {
+        let mut session = self.state.db().session().await?;
+        self.refresh(&mut *session, "rollups").await?;
+        match session.query(&self.select(target)).await {
             Ok(records) => pieces(&records, target, cut),
             Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(Vec::new()),
             Err(e) => Err(e),
@@ -119,13 +118,27 @@ impl Records {
         Ok(())
     }
 
+    /// A session on the state, in a transaction where it has any; what was written is there after [`Self::commit`].
+    pub(crate) async fn begin(&self) -> Result<Box<dyn Session>> {
+        let mut session = self.state.db().session().await?;
+        if self.state.db().capabilities().transactions {
+            session.begin().await?;
+        }
+        Ok(session)
+    }
+
+    /// Ends what [`Self::begin`] began.
+    pub(crate) async fn commit(&self, mut session: Box<dyn Session>) -> Result<()> {
+        if self.state.db().capabilities().transactions { session.commit().await } else { Ok(()) }
+    }
+
     /// Makes what was written visible to queries, on an engine where that takes a while by itself.
-    async fn refresh(&self, session: &mut dyn Session) -> Result<()> {
+    pub(super) async fn refresh(&self, session: &mut dyn Session, table: &'static str) -> Result<()> {
         if self.state.db().engine() != Engine::Cratedb {
             return Ok(());
         }
         let mut refresh = self.sql();
-        refresh.push("REFRESH TABLE ").table(&self.state.table("rollups"));
+        refresh.push("REFRESH TABLE ").table(&self.state.table(table));
         match session.execute(&refresh.build()).await {
             Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(()),
             done => done.map(drop),
@@ -136,9 +149,9 @@ impl Records {
     #[cfg(feature = "cratedb")]
     pub(crate) async fn forget_span(&self, target: &TableName, span: (DateTime<Utc>, DateTime<Utc>)) -> Result<()> {
         let mut session = self.state.db().session().await?;
-        self.refresh(&mut *session).await?;
+        self.refresh(&mut *session, "rollups").await?;
         session.execute(&self.deletion(target, span)).await?;
-        self.refresh(&mut *session).await
+        self.refresh(&mut *session, "rollups").await
     }
 
     fn deletion(&self, target: &TableName, span: (DateTime<Utc>, DateTime<Utc>)) -> Statement {
@@ -194,7 +207,7 @@ impl Records {
         span: (DateTime<Utc>, DateTime<Utc>),
         now: DateTime<Utc>,
     ) -> Result<()> {
-        self.refresh(session).await?;
+        self.refresh(session, "rollups").await?;
         let mut update = self.sql();
         update.push("UPDATE ").table(&self.state.table("rollups")).push(" SET ").name("dropped_at").push(" = ");
         update.bind(now.timestamp_micros()).push(" WHERE ").name("source").push(" = ").bind(source.to_string());

@@ -453,6 +453,20 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The table that it removes something from.
+    pub(crate) fn removes_from(&self) -> Option<&TableName> {
+        match self {
+            Self::Downsample { .. } => None,
+            Self::DeleteSlices { table }
+            | Self::DropPartition { table, .. }
+            | Self::DropPartitions { table }
+            | Self::DetachPartition { table, .. } => Some(table),
+            Self::MergeLate { source } => Some(source),
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Statement};
 use clusterkeep_core::{Error, Result};
 
+use super::stream::{extra_type, state_columns};
 use super::{BUCKET, CatalogueColumn, RollupSql, Runs};
 use crate::aggregate::Extras;
 use crate::model::{Rollup, Stat};
@@ -85,6 +86,24 @@ impl RollupSql<'_> {
                 });
                 sql.push(", ");
             }
+            for extra in self.extras.iter() {
+                for (name, suffix) in Rollup::extra_columns(column, extra).zip(extra.suffixes()) {
+                    let from = match (self.sums.rolled, suffix.ends_with("_at")) {
+                        (true, _) => &name,
+                        (false, true) => &self.source.time,
+                        (false, false) => column,
+                    };
+                    sql.ident(&name).push(" ").push(match extra_type(Engine::Cratedb, suffix) {
+                        Some(kind) => kind,
+                        None => own(from)?,
+                    });
+                    // States are read, and never looked for: an index would only take their size once more.
+                    if matches!(*suffix, "distinct" | "quantiles") {
+                        sql.push(" INDEX OFF STORAGE WITH (columnstore = false)");
+                    }
+                    sql.push(", ");
+                }
+            }
         }
         sql.name(MADE).push(" BIGINT NOT NULL, ").name(SERIES).push(" TEXT NOT NULL, PRIMARY KEY (");
         sql.name(BUCKET).push(", ").name(SERIES).push("))");
@@ -123,6 +142,29 @@ impl RollupSql<'_> {
                 sql.ident(&name).push(" = excluded.").ident(&name).push(", ");
             }
         }
+        sql.name(MADE).push(" = excluded.").name(MADE);
+        sql.build()
+    }
+
+    /// Inserts one row, replacing one that is there: series, bucket, states, key, making.
+    pub(crate) fn insert_keyed(&self) -> Statement {
+        let states: Vec<Ident> =
+            self.sums.columns.iter().flat_map(|column| state_columns(column, self.extras)).collect();
+        let mut sql = SqlBuilder::new(Engine::Cratedb);
+        sql.push("INSERT INTO ").table(self.target).push(" (").join("", self.by, |sql, column| {
+            sql.ident(column).push(", ");
+        });
+        sql.name(BUCKET).join("", &states, |sql, name| {
+            sql.push(", ").ident(name);
+        });
+        sql.push(", ").name(SERIES).push(", ").name(MADE).push(") VALUES (");
+        sql.join(", ", 0..self.by.len() + states.len() + 3, |sql, _| {
+            sql.push("?");
+        });
+        sql.push(") ON CONFLICT (").name(BUCKET).push(", ").name(SERIES).push(") DO UPDATE SET ");
+        sql.join("", &states, |sql, name| {
+            sql.ident(name).push(" = excluded.").ident(name).push(", ");
+        });
         sql.name(MADE).push(" = excluded.").name(MADE);
         sql.build()
     }

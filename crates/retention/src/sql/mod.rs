@@ -12,6 +12,7 @@ mod keyed;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 mod partitions;
+mod removal;
 mod rollup;
 mod source;
 mod stream;
@@ -21,6 +22,7 @@ pub(crate) use bucket::Runs;
 pub(crate) use catalogue::{CatalogueColumn, Described, KeyBase, NativePartition};
 pub(crate) use clock::clock_ahead;
 pub(crate) use partitions::Counted;
+pub(crate) use removal::show_removals;
 pub(crate) use rollup::{BUCKET, RollupSql};
 pub(crate) use source::{SourceSql, Sums};
 pub(crate) use stream::state_columns;

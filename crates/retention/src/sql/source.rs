@@ -141,9 +141,7 @@ impl SourceSql {
         sums: Sums<'_>,
     ) -> Result<Vec<Piece>> {
         let Some(runs) = Runs::of(boundaries) else { return Ok(Vec::new()) };
-        let mut delete = SqlBuilder::new(self.engine);
-        delete.push("DELETE FROM ").table(&self.table);
-        self.between(&mut delete, runs.from(), runs.until());
+        let delete = self.deletion(runs.from(), runs.until());
         if self.engine == Engine::Postgres {
             let mut query = SqlBuilder::new(self.engine);
             query.push("WITH gone AS (").append(delete).push(" RETURNING *) ");

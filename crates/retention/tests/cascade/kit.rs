@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::ExitCode;
 use clusterkeep_core::plan::{Outcome, Report};
-use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Statement, Value, sql};
+use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, Statement, Value, sql};
+use clusterkeep_core::state::State;
 use clusterkeep_retention::model::{Manifest, Meaning, Policy};
 use clusterkeep_retention::plan::Domain;
 use clusterkeep_retention::{Planned, Retention};
@@ -50,21 +51,29 @@ pub(crate) async fn create(db: &Db) {
     let table = match db.engine() {
         Engine::Sqlite => sql("CREATE TABLE raw (series TEXT, ts INTEGER, i INTEGER, x REAL)"),
         Engine::Mysql => sql("CREATE TABLE raw (series varchar(20), ts bigint, i bigint, x double)"),
+        Engine::Cratedb => {
+            sql("CREATE TABLE raw (series TEXT, ts TIMESTAMP WITH TIME ZONE, i BIGINT, x DOUBLE PRECISION)")
+        }
         _ => sql("CREATE TABLE raw (series text, ts timestamptz, i bigint, x float8)"),
     };
     db.execute(table).await.unwrap();
-    db.execute(sql("CREATE INDEX raw_ts ON raw (ts)")).await.unwrap();
+    if db.engine() != Engine::Cratedb {
+        db.execute(sql("CREATE INDEX raw_ts ON raw (ts)")).await.unwrap();
+    }
 }
 
 pub(crate) async fn insert(db: &Db, rows: &[Raw]) {
     let instant = |seconds| match db.engine() {
-        Engine::Postgres => Value::from(DateTime::from_timestamp(seconds, 0).unwrap()),
+        Engine::Postgres | Engine::Cratedb => Value::from(DateTime::from_timestamp(seconds, 0).unwrap()),
         _ => Value::Int(seconds),
     };
     let rows: Vec<Vec<Value>> =
         rows.iter().map(|row| vec![row.series.into(), instant(row.at), row.i.into(), row.x.into()]).collect();
     let insert = sql("INSERT INTO raw (series, ts, i, x) VALUES (?, ?, ?, ?)");
     db.session().await.unwrap().execute_many(&insert, &rows).await.unwrap();
+    if db.engine() == Engine::Cratedb {
+        db.execute(sql("REFRESH TABLE raw")).await.unwrap();
+    }
 }
 
 pub(crate) fn policy() -> Policy {
@@ -72,7 +81,13 @@ pub(crate) fn policy() -> Policy {
 }
 
 pub(crate) fn retention(db: &Db, name: &str, policy: Policy) -> Retention {
-    Retention::new(db.clone()).manifest(Manifest::named(name).policy(policy))
+    let retention = Retention::new(db.clone()).manifest(Manifest::named(name).policy(policy));
+    if db.engine() != Engine::Cratedb {
+        return retention;
+    }
+    // There the state is of the whole server, and the database of a test is a schema: each has its own.
+    let schema = db.address().rsplit('/').next().map(str::to_owned).unwrap();
+    retention.state(State::of(db.clone()).named(Ident::new(format!("{schema}_state")).unwrap()))
 }
 
 /// Plans and applies; everything must be done.
@@ -97,7 +112,10 @@ pub(crate) async fn rollup(db: &Db, table: &str) -> BTreeMap<Key, BTreeMap<Strin
         let bucket = seconds(row.value("bucket").unwrap());
         let key = (bucket, format!("{:?}", row.value("series").unwrap()));
         let names = row.columns().iter().map(|column| column.name.clone());
-        let columns: BTreeMap<_, _> = names.zip(row.values().iter().cloned()).collect();
+        let mut columns: BTreeMap<_, _> = names.zip(row.values().iter().cloned()).collect();
+        // Of CrateDB alone: how often it was made, which is another matter than what.
+        columns.remove("made");
+        columns.remove("series_key");
         assert!(rows.insert(key.clone(), columns).is_none(), "{table} has {key:?} twice");
     }
     rows

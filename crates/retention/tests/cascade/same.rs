@@ -177,6 +177,36 @@ fn case_29_case_33_cascades_are_what_the_rows_add_up_to_on_postgres() {
 }
 
 #[test]
+fn case_29_case_33_cascades_are_what_the_rows_add_up_to_on_mariadb() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(3));
+    runner
+        .run(&rows(false, 300), |raw| {
+            runtime.block_on(async {
+                let Some(database) = clusterkeep_testkit::servers::mariadb().await else { return };
+                cascade_is_direct(&database.connect().await, &raw).await;
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn case_29_case_33_cascades_are_what_the_rows_add_up_to_on_cratedb() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(2));
+    runner
+        .run(&rows(false, 200), |raw| {
+            runtime.block_on(async {
+                let Some(database) = clusterkeep_testkit::servers::cratedb().await else { return };
+                cascade_is_direct(&database.connect().await, &raw).await;
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
 fn case_30_a_mean_of_means_differs() {
     // What a correct cascade is told apart from: one day of one value, another of three.
     let rows = [(0, 10.0), (86_400, 1.0), (86_401, 1.0), (86_402, 1.0)];

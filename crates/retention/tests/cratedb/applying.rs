@@ -4,10 +4,12 @@ use clusterkeep_core::ExitCode;
 use clusterkeep_core::age::days;
 use clusterkeep_core::plan::{Approval, Outcome};
 use clusterkeep_core::sql::{Value, sql};
+use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{Manifest, Policy, percent};
 use clusterkeep_retention::plan::Action;
 use tokio_util::sync::CancellationToken;
 
+use super::meddler::{Meddling, meddled};
 use super::world::{World, assert_done, at, dropped};
 
 const NOW: &str = "2026-02-01T00:00:00Z";
@@ -123,4 +125,53 @@ async fn case_27_an_interrupted_run_says_what_is_left() {
     assert_eq!(report.exit_code.code(), 130);
     assert_eq!(report.count(Outcome::Skipped), 11, "{report:?}");
     assert_eq!(world.keys("readings").await.len(), 20, "no half step");
+}
+
+/// How the catalogue is asked which partitions are there, in a step.
+const LISTED: &str = "SELECT partition_ident AS ident FROM information_schema.table_partitions";
+
+async fn apply_meddled(world: &World, meddling: Meddling) -> super::world::Report {
+    let (db, meddled_with) = meddled(&world.db, meddling);
+    let retention = Retention::new(db)
+        .state(world.state.clone())
+        .manifest(Manifest::named("test").policy(policy().max_share(percent(100))));
+    let plan = retention.plan(at(NOW)).await.unwrap();
+    let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
+    assert!(meddled_with.load(std::sync::atomic::Ordering::SeqCst), "it came to that statement");
+    report
+}
+
+#[tokio::test]
+async fn case_21_a_drop_that_the_server_only_says_it_did_shows() {
+    let Some(world) = World::new().await else { return };
+    prepare(&world).await;
+    let report = apply_meddled(&world, Meddling::Swallow("DELETE FROM \"readings\"")).await;
+    assert_eq!(report.count(Outcome::StillPresent), 11, "{report:?}");
+    assert!(report.exit_code != ExitCode::Done, "{:?}", report.exit_code);
+    // The next run does what was not done.
+    assert_done(&world.apply(policy(), NOW).await.1);
+    assert_eq!(world.keys("readings").await.len(), 9);
+}
+
+#[tokio::test]
+async fn case_22_what_is_gone_already_is_done_already() {
+    let Some(world) = World::new().await else { return };
+    prepare(&world).await;
+    let two = sql("DELETE FROM readings WHERE day IN (1767225600000, 1767312000000)");
+    let report = apply_meddled(&world, Meddling::First(LISTED, two)).await;
+    assert_eq!((report.count(Outcome::AlreadyDone), report.count(Outcome::Done)), (2, 9), "{report:?}");
+    assert_eq!(report.exit_code, ExitCode::Done);
+    assert_eq!(world.keys("readings").await.len(), 9);
+}
+
+#[tokio::test]
+async fn case_16_a_row_that_comes_between_lock_and_drop_stops_the_step() {
+    let Some(world) = World::new().await else { return };
+    prepare(&world).await;
+    let row = sql("INSERT INTO readings (id, ts) VALUES (99, '2026-01-03T01:00:00Z')");
+    let report = apply_meddled(&world, Meddling::First(LISTED, row)).await;
+    assert_eq!(report.count(Outcome::Refused), 11, "{report:?}");
+    let message = report.outcomes[0].message.clone().unwrap();
+    assert!(message.contains("has 3 rows, the plan saw 2"), "{message}");
+    assert_eq!(world.keys("readings").await.len(), 20);
 }

@@ -125,7 +125,7 @@ fn small() -> Policy {
 }
 
 /// Six days over the change of clocks in Berlin, three series, of which one is all NULL, a value every six hours.
-pub(crate) async fn prepare(world: &World) {
+async fn prepare(world: &World) {
     world
         .run(sql("CREATE TABLE raw (series TEXT, site INTEGER, ts TIMESTAMP WITH TIME ZONE, v REAL, day TIMESTAMP \
                   WITH TIME ZONE GENERATED ALWAYS AS date_trunc('day', ts)) CLUSTERED INTO 1 SHARDS PARTITIONED BY (day)"))

@@ -56,6 +56,12 @@ impl World {
         self.run(refresh.build()).await;
     }
 
+    pub(crate) async fn drop_table(&self, table: &str) {
+        let mut drop = SqlBuilder::new(Engine::Cratedb);
+        drop.push("DROP TABLE IF EXISTS ").table(&TableName::bare(Ident::new(table).unwrap()));
+        self.run(drop.build()).await;
+    }
+
     pub(crate) fn retention(&self, policy: Policy) -> Retention {
         Retention::new(self.db.clone())
             .state(self.state.clone())

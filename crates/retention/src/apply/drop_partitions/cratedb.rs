@@ -13,8 +13,8 @@ use clusterkeep_core::sql::{Session, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::super::apart::runs;
-use super::super::{Apply, Span, gate, remove};
-use crate::observe::{PartitionId, PartitionKey};
+use super::super::{Apply, Span, gate};
+use crate::observe::{Going, PartitionId, PartitionKey};
 use crate::plan::{Domain, Lifecycle, Object, Part};
 use crate::sql::{SourceSql, Sums, catalogue, cratedb};
 
@@ -59,14 +59,25 @@ pub(super) async fn run(
     }
     check(apply, &mut *session, &lifecycle, &source, &going).await?;
 
+    // What rollups were made from is announced first: what a crash leaves of that is settled by looking at the catalogue.
+    let records = apply.retention.records();
+    let spans = runs(going.iter().map(|planned| planned.span));
+    let ends = going.iter().map(|planned| (planned.key.ident.as_str(), Some(planned.span.1)));
+    let announced = (!lifecycle.rollups.is_empty()).then(|| Going::new(table, ends, &spans));
+    if let Some(announced) = &announced {
+        records.announce(announced).await?;
+    }
     let keys: Vec<&PartitionKey> = going.iter().map(|planned| planned.key).collect();
     session.execute(&cratedb::drop_partitions(table, &keys)).await.map_err(|e| refused_if_blocked(table, e))?;
 
     let left = catalogue::cratedb::listed(&mut *session, table).await?;
     drop(session);
     let went: Vec<&Planned<'_>> = going.iter().filter(|planned| !left.contains(&planned.key.ident)).collect();
-    // What is marked must be gone: a crash in between leaves a record of rows that nobody finds, which keeps the rollup.
-    remove::mark_dropped(apply, table, &runs(went.iter().map(|planned| planned.span))).await?;
+    if let (Some(announced), true) = (&announced, went.len() == going.len()) {
+        let mut state = records.begin().await?;
+        records.settle(&mut *state, announced, apply.retention.now()).await?;
+        records.commit(state).await?;
+    }
     recorder.progress(went.len() as u64, Some(step.objects.len() as u64));
     Ok(Ran::Done(serde_json::json!({
         "removed_from": table.to_string(),

@@ -72,7 +72,8 @@ async fn once(
     }
     let spans = check(apply, &mut *session, &lifecycle, source, &leaving).await?;
 
-    let going = Going::new(&source.table, leaving.iter().map(|leaving| (leaving.name, leaving.now.end)), &spans);
+    let going =
+        Going::new(&source.table, leaving.iter().map(|leaving| (leaving.name.as_str(), leaving.now.end)), &spans);
     let records = apply.retention.records();
     records.announce(&going).await?;
     let names: Vec<&Ident> = leaving.iter().map(|leaving| leaving.name).collect();
@@ -86,13 +87,12 @@ async fn once(
         "partitions": leaving.len(),
         "bytes": bytes,
     });
-    let mut state = apply.retention.state.db().session().await?;
-    state.begin().await?;
+    let mut state = records.begin().await?;
     records.settle(&mut *state, &going, apply.retention.now()).await?;
     if apply.retention.state_is_here() {
         recorder.done_within(&mut *state, data.clone()).await?;
     }
-    state.commit().await?;
+    records.commit(state).await?;
     recorder.progress(leaving.len() as u64, Some(step.objects.len() as u64));
     Ok(Ran::Done(data))
 }
