@@ -38,8 +38,14 @@ impl Transacted {
     async fn insert(&self, session: &mut dyn Session, head: Option<Head>, entries: &[Entry]) -> Result<Option<Head>> {
         let lines = self.rows.lines(head.clone(), entries)?;
         let Some(new) = lines.last().map(|line| line.record.head()) else { return Ok(head) };
-        let values: Vec<Vec<Value>> = lines.into_iter().map(Line::values).collect();
-        session.execute_many(&self.rows.insert(&[]).build(), &values).await?;
+        let mut values: Vec<Vec<Value>> = lines.into_iter().map(Line::values).collect();
+        let insert = self.rows.insert(&[]).build();
+        if let [one] = &mut values[..] {
+            // Its statement is prepared once for each connection, where many are prepared each time.
+            session.execute(&insert.bind_all(one.drain(..))).await?;
+        } else {
+            session.execute_many(&insert, &values).await?;
+        }
         let (table, chain) = (self.rows.heads(), self.rows.chain.as_str());
         let mut heads = self.rows.sql();
         if head.is_some() {
