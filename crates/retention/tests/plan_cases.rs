@@ -188,7 +188,7 @@ fn case_38_raw_goes_only_after_the_steps_that_build_its_rollups() {
     let plan =
         planned(rolled_policy(), &with_rollup(daily("2026-01-01T00:00:00Z", 10, 5), vec![]), "2026-01-11T06:00:00Z");
     let builds: Vec<_> =
-        plan.steps.iter().filter(|s| matches!(s.action, Action::Downsample { .. })).map(|s| s.id).collect();
+        plan.steps.iter().filter(|s| matches!(s.action, Action::Downsample(_))).map(|s| s.id).collect();
     let drops: Vec<_> = plan.steps.iter().filter(|s| matches!(s.action, Action::DropPartition { .. })).collect();
     assert_eq!((builds.len(), drops.len()), (1, 8));
     assert!(drops.iter().all(|step| step.needs == builds));
@@ -209,7 +209,7 @@ fn case_36_a_bucket_is_never_made_again_from_what_is_left() {
         let mut inventory = with_rollup(days, vec![recorded]);
         inventory.sources[0].rollups[0].now.pop();
         let plan = planned(rolled_policy(), &inventory, now);
-        let builds = plan.steps.iter().filter(|s| matches!(s.action, Action::Downsample { .. })).count();
+        let builds = plan.steps.iter().filter(|s| matches!(s.action, Action::Downsample(_))).count();
         let verdict = plan
             .verdicts
             .iter()
@@ -279,7 +279,7 @@ proptest! {
         for verdict in made.verdicts.iter().filter(|v| v.verdict == Decision::Drop) {
             prop_assert!(verdict.detail.end.unwrap() <= cutoff);
         }
-        prop_assert!(made.verdicts.iter().any(|v| v.verdict != Decision::Drop) || made.verdicts.iter().all(|v| v.detail.rows == Some(0)));
+        prop_assert!(made.verdicts.iter().any(|v| v.verdict != Decision::Drop) || made.verdicts.iter().all(|v| v.detail.rows() == Some(0)));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Gone {
 }
 
 fn went(data: &ReportData<'_>) -> Gone {
-    let rows = removed::gone(data).map(|verdict| verdict.detail.rows).sum();
+    let rows = removed::gone(data).map(|verdict| verdict.detail.rows()).sum();
     Gone { slices: removed::gone(data).count(), rows }
 }
 
@@ -104,10 +104,10 @@ fn rollups(data: &ReportData<'_>) -> BTreeSet<TableName> {
         }
     }
     for step in &data.planned.plan.steps {
-        if let Action::Downsample { source, target, .. } = &step.action
-            && tables.contains(source)
+        if let Action::Downsample(build) = &step.action
+            && tables.contains(&*build.source)
         {
-            tables.insert((**target).clone());
+            tables.insert((*build.target).clone());
         }
     }
     tables

@@ -8,7 +8,7 @@ use clusterkeep_core::age::days;
 use clusterkeep_core::plan::{ObjectOutcome, Outcome, Plan, PlanHasher, Report, StepId, Verdict};
 use clusterkeep_core::sql::{Engine, Ident, TableName};
 use clusterkeep_retention::Planned;
-use clusterkeep_retention::plan::{Cutoff, Decision, Detail, Domain, Object, Part, Reason};
+use clusterkeep_retention::plan::{Cutoff, Decision, Detail, Domain, Object, Part, Reason, Size};
 
 use super::{Bucket, ReportData, Series, TableSize, render};
 
@@ -32,8 +32,7 @@ fn verdict(table: &Arc<TableName>, nth: i64) -> Verdict<Domain> {
             partition: None,
             start: Some(start),
             end: Some(end),
-            rows: Some(24),
-            bytes: Some(24 * 90),
+            size: Size::of(Some(24), Some(24 * 90)),
             policy: table.to_string().into(),
         },
     }

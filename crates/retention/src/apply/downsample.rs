@@ -11,7 +11,7 @@ use super::{Apply, Span, gate, lost, stream};
 use crate::aggregate::{Accumulator, Extras, Series};
 use crate::model::Rollup;
 use crate::observe::{Recorded, piece_bounds};
-use crate::plan::{Domain, Lifecycle};
+use crate::plan::{Build, Domain, Lifecycle};
 use crate::retention::not_observed;
 use crate::sql::{RollupSql, Runs, Sums, catalogue};
 
@@ -20,13 +20,8 @@ pub(super) fn rollup<'a>(lifecycle: &Lifecycle<'a>, target: &TableName) -> Resul
 }
 
 /// Makes the buckets of a span again from their source.
-pub(super) async fn build(
-    apply: &Apply<'_>,
-    source: &TableName,
-    target: &TableName,
-    span: Span,
-    recorder: &Recorder<'_, Domain>,
-) -> Result<Ran> {
+pub(super) async fn build(apply: &Apply<'_>, build: &Build, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
+    let (source, target, span) = (&*build.source, &*build.target, (build.from, build.until));
     let lifecycle = apply.lifecycle(source)?;
     let rollup = rollup(&lifecycle, target)?;
     let source_sql = apply.source(source).await?;
@@ -75,7 +70,8 @@ pub(super) async fn build(
 }
 
 /// Looks at source and rollup anew, in one state of the data, and records what the source was where they agree.
-pub(super) async fn verify(apply: &Apply<'_>, source: &TableName, target: &TableName, span: Span) -> Result<()> {
+pub(super) async fn verify(apply: &Apply<'_>, build: &Build) -> Result<()> {
+    let (source, target, span) = (&*build.source, &*build.target, (build.from, build.until));
     let lifecycle = apply.lifecycle(source)?;
     let rollup = rollup(&lifecycle, target)?;
     let source_sql = apply.source(source).await?;

@@ -94,12 +94,12 @@ impl<'a> Apply<'a> {
         let seen = self.seen.read().await;
         let lost = || Error::failed(format!("`{object}` was planned without an end or rows"));
         let detail = seen.details.get(object).ok_or_else(lost)?;
-        Ok((detail.start, detail.end.ok_or_else(lost)?, detail.rows.ok_or_else(lost)?))
+        Ok((detail.start, detail.end.ok_or_else(lost)?, detail.rows().ok_or_else(lost)?))
     }
 
     /// How many bytes the plan thought that an object takes.
     async fn planned_bytes(&self, object: &Object) -> Option<u64> {
-        self.seen.read().await.details.get(object)?.bytes
+        self.seen.read().await.details.get(object)?.bytes()
     }
 
     /// The start of the oldest piece, of those that are still there, that any rollup of a source was verified against.
@@ -231,9 +231,7 @@ impl Executor<Domain> for Apply<'_> {
 
     async fn run(&self, step: &Step<Domain>, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
         match &step.action {
-            Action::Downsample { source, target, from, until, .. } => {
-                again(|| downsample::build(self, source, target, (*from, *until), recorder)).await
-            }
+            Action::Downsample(build) => again(|| downsample::build(self, build, recorder)).await,
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
             Action::MergeLate { source } => again(|| late::merge(self, source, step, recorder)).await,
             #[cfg(feature = "postgres")]
@@ -256,8 +254,8 @@ impl Executor<Domain> for Apply<'_> {
 
     async fn verify(&self, step: &Step<Domain>) -> Result<Vec<(Object, Outcome)>> {
         match &step.action {
-            Action::Downsample { source, target, from, until, .. } => {
-                again(|| downsample::verify(self, source, target, (*from, *until))).await?;
+            Action::Downsample(build) => {
+                again(|| downsample::verify(self, build)).await?;
                 Ok(step.objects.iter().map(|object| (object.clone(), Outcome::Done)).collect())
             }
             Action::DeleteSlices { table } => remove::verify_slices(self, table, &step.objects).await,

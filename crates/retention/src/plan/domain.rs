@@ -384,13 +384,60 @@ pub struct Detail {
     pub start: Option<DateTime<Utc>>,
     /// The first instant after it; missing where it is not known.
     pub end: Option<DateTime<Utc>>,
-    /// How many rows it has, where that was counted.
-    pub rows: Option<u64>,
-    /// How many bytes it takes, as an estimate.
-    pub bytes: Option<u64>,
+    /// How much it is.
+    #[serde(flatten)]
+    #[schemars(with = "Measured")]
+    pub size: Size,
     /// The policy that decides.
     #[schemars(with = "String")]
-    pub policy: Arc<str>,
+    pub policy: Arc<String>,
+}
+
+impl Detail {
+    /// How many rows it has, where that was counted.
+    #[must_use]
+    pub fn rows(&self) -> Option<u64> {
+        Measured::from(self.size).rows
+    }
+
+    /// How many bytes it takes, as an estimate.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        Measured::from(self.size).bytes
+    }
+}
+
+/// Rows and bytes, in half the room that two `Option`s take: there is one for each of up to a million partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "Measured")]
+pub struct Size {
+    /// `u64::MAX` where it is not known.
+    rows: u64,
+    bytes: u64,
+}
+
+impl Size {
+    /// So many rows and bytes, where they are known.
+    #[must_use]
+    pub fn of(rows: Option<u64>, bytes: Option<u64>) -> Self {
+        Self { rows: rows.unwrap_or(u64::MAX), bytes: bytes.unwrap_or(u64::MAX) }
+    }
+}
+
+/// A size as it stands in a plan.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+struct Measured {
+    /// How many rows it has, where that was counted.
+    rows: Option<u64>,
+    /// How many bytes it takes, as an estimate.
+    bytes: Option<u64>,
+}
+
+impl From<Size> for Measured {
+    fn from(size: Size) -> Self {
+        let known = |n: u64| (n != u64::MAX).then_some(n);
+        Self { rows: known(size.rows), bytes: known(size.bytes) }
+    }
 }
 
 /// What a step does.
@@ -399,20 +446,8 @@ pub struct Detail {
 #[non_exhaustive]
 pub enum Action {
     /// Makes buckets of a rollup again from their source.
-    Downsample {
-        /// What it is made from.
-        #[schemars(with = "TableName")]
-        source: Arc<TableName>,
-        /// Where it is kept.
-        #[schemars(with = "TableName")]
-        target: Arc<TableName>,
-        /// The start of the first bucket.
-        from: DateTime<Utc>,
-        /// The end of the last.
-        until: DateTime<Utc>,
-        /// How many buckets.
-        buckets: usize,
-    },
+    // Apart, since most steps of a large plan are of another kind, and smaller.
+    Downsample(Box<Build>),
     /// Deletes the rows of slices.
     DeleteSlices {
         /// From what.
@@ -453,11 +488,28 @@ pub enum Action {
     },
 }
 
+/// Buckets of a rollup that are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Build {
+    /// What it is made from.
+    #[schemars(with = "TableName")]
+    pub source: Arc<TableName>,
+    /// Where it is kept.
+    #[schemars(with = "TableName")]
+    pub target: Arc<TableName>,
+    /// The start of the first bucket.
+    pub from: DateTime<Utc>,
+    /// The end of the last.
+    pub until: DateTime<Utc>,
+    /// How many buckets.
+    pub buckets: usize,
+}
+
 impl Action {
     /// The table that it removes something from.
     pub(crate) fn removes_from(&self) -> Option<&TableName> {
         match self {
-            Self::Downsample { .. } => None,
+            Self::Downsample(_) => None,
             Self::DeleteSlices { table }
             | Self::DropPartition { table, .. }
             | Self::DropPartitions { table }
@@ -470,7 +522,7 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Downsample { target, buckets, .. } => write!(f, "build {buckets} buckets of {target}"),
+            Self::Downsample(build) => write!(f, "build {} buckets of {}", build.buckets, build.target),
             Self::DeleteSlices { table } => write!(f, "delete slices of {table}"),
             Self::DropPartition { partition, .. } => write!(f, "drop {partition}"),
             Self::DropPartitions { table } => write!(f, "drop partitions of {table}"),

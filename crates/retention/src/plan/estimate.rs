@@ -7,7 +7,7 @@ use std::time::Duration;
 use clusterkeep_core::plan::{Plan, Step};
 use clusterkeep_core::sql::Engine;
 
-use super::{Action, Domain};
+use super::{Action, Build, Domain};
 use crate::observe::Inventory;
 
 /// What an engine took on a machine with two cores and a solid-state disk, in microseconds.
@@ -35,12 +35,13 @@ const fn rates(engine: Engine) -> Rates {
 pub(crate) fn estimate(engine: Engine, plan: &Plan<Domain>, inventory: &Inventory) -> Duration {
     let rates = rates(engine);
     let rows: std::collections::HashMap<_, _> =
-        plan.verdicts.iter().map(|verdict| (&verdict.object, verdict.detail.rows.unwrap_or(0))).collect();
+        plan.verdicts.iter().map(|verdict| (&verdict.object, verdict.detail.rows().unwrap_or(0))).collect();
     let deleted = |step: &Step<Domain>| step.objects.iter().filter_map(|object| rows.get(object)).sum::<u64>();
     let micros = |step: &Step<Domain>| {
         rates.step
             + match &step.action {
-                Action::Downsample { source, target, from, until, .. } => {
+                Action::Downsample(build) => {
+                    let Build { source, target, from, until, .. } = &**build;
                     let source = inventory.sources.iter().find(|known| known.table == **source);
                     let rollup = source.and_then(|source| source.rollups.iter().find(|known| known.target == **target));
                     let pieces = rollup.map_or(&[][..], |rollup| &rollup.now);

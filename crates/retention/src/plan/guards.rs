@@ -92,8 +92,8 @@ fn share(lifecycle: &Lifecycle<'_>, source: &Source, verdicts: &[Verdict<Domain>
     if drops(verdicts).next().is_none() || partitions <= 1 {
         return None;
     }
-    let all = verdicts.iter().map(|verdict| verdict.detail.rows).sum::<Option<u64>>();
-    let going = drops(verdicts).map(|verdict| verdict.detail.rows).sum::<Option<u64>>();
+    let all = verdicts.iter().map(|verdict| verdict.detail.rows()).sum::<Option<u64>>();
+    let going = drops(verdicts).map(|verdict| verdict.detail.rows()).sum::<Option<u64>>();
     let counted = all.zip(going);
     let (part, whole, unit) = match counted {
         Some((all, going)) => (going + source.removed.rows, all + source.removed.rows, ShareUnit::Rows),
@@ -108,7 +108,7 @@ fn caps(lifecycle: &Lifecycle<'_>, source: &Source, verdicts: &[Verdict<Domain>]
     drops(verdicts).next()?;
     let guard = lifecycle.guard;
     if let Some(allowed) = guard.max_rows {
-        let Some(rows) = drops(verdicts).map(|verdict| verdict.detail.rows).sum::<Option<u64>>() else {
+        let Some(rows) = drops(verdicts).map(|verdict| verdict.detail.rows()).sum::<Option<u64>>() else {
             return Some(Reason::NotMeasured { unit: ShareUnit::Rows });
         };
         let count = rows + source.removed.rows;
@@ -123,7 +123,7 @@ fn caps(lifecycle: &Lifecycle<'_>, source: &Source, verdicts: &[Verdict<Domain>]
         }
     }
     if let Some(allowed) = guard.max_bytes {
-        let Some(bytes) = drops(verdicts).map(|verdict| verdict.detail.bytes).sum::<Option<u64>>() else {
+        let Some(bytes) = drops(verdicts).map(|verdict| verdict.detail.bytes()).sum::<Option<u64>>() else {
             return Some(Reason::NotMeasured { unit: ShareUnit::Bytes });
         };
         let bytes = bytes + source.removed.bytes;

@@ -18,7 +18,7 @@ use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
 pub use cutoff::{Cutoff, cutoffs};
-pub use domain::{Action, Decision, Detail, Domain, Held, Object, Part, Reason, ShareUnit};
+pub use domain::{Action, Build, Decision, Detail, Domain, Held, Object, Part, Reason, ShareUnit, Size};
 pub(crate) use estimate::estimate;
 pub(crate) use lifecycle::{Lifecycle, lifecycles};
 

@@ -9,7 +9,7 @@ use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
-use super::domain::{Decision, Detail, Domain, Object, Part, Reason};
+use super::domain::{Decision, Detail, Domain, Object, Part, Reason, Size};
 use super::lifecycle::Lifecycle;
 use super::steps::Steps;
 use crate::model::Rollup;
@@ -51,8 +51,7 @@ pub(super) fn plan_rollups(
                 partition: None,
                 start: Some(first.0),
                 end: Some(last.1),
-                rows: None,
-                bytes: None,
+                size: Size::of(None, None),
                 policy: lifecycle.policy.about().into(),
             };
             let object = Object { table, part: Part::Whole };

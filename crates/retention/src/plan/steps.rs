@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{PlanHash, PlanHasher, Step, StepId, Verdict};
 use clusterkeep_core::sql::TableName;
 
-use super::domain::{Action, Decision, Domain, Object, Part};
+use super::domain::{Action, Build, Decision, Domain, Object, Part};
 use super::lifecycle::Lifecycle;
 use super::rollups::Buckets;
 use super::verdicts::Times;
@@ -89,7 +89,7 @@ impl Steps {
             let part = Part::Slice { start: from, end: until };
             let objects = vec![Object { table: Arc::clone(&table), part }];
             let (source, target) = (Arc::clone(&source), Arc::clone(&table));
-            let action = Action::Downsample { source, target, from, until, buckets: count };
+            let action = Action::Downsample(Box::new(Build { source, target, from, until, buckets: count }));
             let id = self.push(action, objects, needs.clone());
             self.builds.entry(buckets.target.clone()).or_default().push(id);
         }
@@ -131,7 +131,7 @@ impl Steps {
                 }
                 continue;
             }
-            let rows = verdict.detail.rows.unwrap_or(ROWS);
+            let rows = verdict.detail.rows().unwrap_or(ROWS);
             if let Some((objects, sum)) = &mut open
                 && objects.len() < SLICES
                 && *sum + rows <= ROWS
@@ -191,7 +191,7 @@ impl Steps {
                 hasher.instant(at);
             });
         }
-        self.hasher.optional(verdict.detail.rows, |hasher, rows| {
+        self.hasher.optional(verdict.detail.rows(), |hasher, rows| {
             hasher.number(rows);
         });
     }

@@ -7,7 +7,7 @@ use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::TableName;
 
 use super::Selection;
-use super::domain::{Decision, Detail, Domain, Object, Part, Reason};
+use super::domain::{Decision, Detail, Domain, Object, Part, Reason, Size};
 use super::lifecycle::Lifecycle;
 use super::rollups::Buckets;
 use crate::observe::{Partition, Source, Unknown};
@@ -35,7 +35,7 @@ pub(super) fn decide(
     let order = in_order(&source.partitions);
     let newest = newest_from(&order, lifecycle.guard.keep_newest.get() as usize);
     let table = Arc::new(lifecycle.table.clone());
-    let policy: Arc<str> = lifecycle.policy.about().into();
+    let policy: Arc<String> = lifecycle.policy.about().into();
     let after: Arc<[TableName]> = rollups.iter().map(|rollup| rollup.target.clone()).collect();
     // Late rows of a rollup are aggregates of their own already: nobody puts any there but this program.
     let may_merge =
@@ -52,8 +52,7 @@ pub(super) fn decide(
                 partition: partition.id.clone(),
                 start: partition.start,
                 end: partition.end,
-                rows: partition.rows,
-                bytes: partition.bytes,
+                size: Size::of(partition.rows, partition.bytes),
                 policy: Arc::clone(&policy),
             },
         });

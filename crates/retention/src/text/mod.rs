@@ -49,15 +49,15 @@ pub fn fold(verdicts: &[Verdict<Domain>], all: bool) -> Vec<Row<'_>> {
             Some(row) if !all && Verdicted(row.last) == Verdicted(verdict) && verdict.verdict != Decision::Build => {
                 row.last = verdict;
                 row.count += 1;
-                row.rows = row.rows.zip(verdict.detail.rows).map(|(a, b)| a + b);
-                row.bytes = row.bytes.zip(verdict.detail.bytes).map(|(a, b)| a + b);
+                row.rows = row.rows.zip(verdict.detail.rows()).map(|(a, b)| a + b);
+                row.bytes = row.bytes.zip(verdict.detail.bytes()).map(|(a, b)| a + b);
             }
             _ => rows.push(Row {
                 first: verdict,
                 last: verdict,
                 count: buckets(verdict).unwrap_or(1),
-                rows: verdict.detail.rows,
-                bytes: verdict.detail.bytes,
+                rows: verdict.detail.rows(),
+                bytes: verdict.detail.bytes(),
             }),
         }
     }
@@ -128,8 +128,8 @@ fn share_of(planned: &Planned, table: &TableName) -> Option<String> {
     let verdicts = || planned.plan.verdicts.iter().filter(|verdict| *verdict.detail.table == *table);
     let drops = || verdicts().filter(|verdict| verdict.verdict == Decision::Drop);
     let rows = |sum: Option<u64>| sum.filter(|sum| *sum > 0);
-    let part = rows(drops().map(|verdict| verdict.detail.rows).sum())?;
-    let whole = rows(verdicts().filter(|v| v.verdict != Decision::Build).map(|verdict| verdict.detail.rows).sum())?;
+    let part = rows(drops().map(|verdict| verdict.detail.rows()).sum())?;
+    let whole = rows(verdicts().filter(|v| v.verdict != Decision::Build).map(|verdict| verdict.detail.rows()).sum())?;
     (!Share::DEFAULT.allows(part, whole)).then(|| percentage(part, whole))
 }
 

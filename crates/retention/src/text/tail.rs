@@ -40,7 +40,7 @@ fn what_happens(planned: &Planned) -> String {
         .steps
         .iter()
         .filter_map(|step| match &step.action {
-            Action::Downsample { target, .. } => Some(target),
+            Action::Downsample(build) => Some(&build.target),
             _ => None,
         })
         .collect();
@@ -77,15 +77,15 @@ fn objects(verdicts: &[&Verdict<Domain>]) -> String {
 /// How much that is together, where it is known.
 fn facts(planned: &Planned, verdicts: &[&Verdict<Domain>]) -> String {
     let mut facts = Vec::new();
-    let rows: Option<u64> = verdicts.iter().map(|verdict| verdict.detail.rows).sum();
+    let rows: Option<u64> = verdicts.iter().map(|verdict| verdict.detail.rows()).sum();
     facts.extend(rows.map(|rows| format!("{} row{}", grouped(rows), plural(usize::try_from(rows).unwrap_or(2)))));
-    facts.extend(verdicts.iter().map(|verdict| verdict.detail.bytes).sum::<Option<u64>>().map(size));
+    facts.extend(verdicts.iter().map(|verdict| verdict.detail.bytes()).sum::<Option<u64>>().map(size));
     let tables: std::collections::BTreeSet<_> = verdicts.iter().map(|verdict| &verdict.detail.table).collect();
     if let (Some(rows), 1) = (rows, tables.len()) {
         let in_table =
             |verdict: &&Verdict<Domain>| tables.contains(&verdict.detail.table) && verdict.verdict != Decision::Build;
         let all = planned.plan.verdicts.iter().filter(in_table);
-        let whole: Option<u64> = all.map(|verdict| verdict.detail.rows).sum();
+        let whole: Option<u64> = all.map(|verdict| verdict.detail.rows()).sum();
         facts.extend(whole.filter(|whole| *whole > 0).map(|whole| format!("{} of the table", percentage(rows, whole))));
     }
     if facts.is_empty() {
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::observe::PartitionId;
-    use crate::plan::{Detail, Object, Part, Reason};
+    use crate::plan::{Detail, Object, Part, Reason, Size};
 
     fn verdict(n: i64, decision: Decision, partition: bool) -> Verdict<Domain> {
         let table: Arc<TableName> = Arc::new("metrics".parse().unwrap());
@@ -127,9 +127,8 @@ mod tests {
                 partition: id,
                 start: Some(start),
                 end: Some(end),
-                rows: Some(100),
-                bytes: Some(2048),
-                policy: "metrics".into(),
+                size: Size::of(Some(100), Some(2048)),
+                policy: "metrics".to_owned().into(),
             },
         }
     }
@@ -183,7 +182,7 @@ mod tests {
     fn what_is_not_known_is_not_made_up() {
         let mut unknown = planned(&[(Decision::Drop, 2)], true, 0);
         for verdict in &mut unknown.plan.verdicts {
-            (verdict.detail.rows, verdict.detail.bytes) = (None, None);
+            verdict.detail.size = Size::of(None, None);
         }
         assert_eq!(said(&unknown), "drop 2 partitions (how many rows is not known)");
     }

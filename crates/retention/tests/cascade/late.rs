@@ -58,7 +58,7 @@ async fn case_36_only_buckets_with_late_rows_are_made_again() {
     let (plan, _) = run(&retention, now()).await;
     let buckets = |wanted: &str| -> usize {
         let built = |action: &Action| match action {
-            Action::Downsample { target, buckets, .. } if target.to_string() == wanted => *buckets,
+            Action::Downsample(build) if build.target.to_string() == wanted => build.buckets,
             _ => 0,
         };
         plan.steps.iter().map(|step| built(&step.action)).sum()

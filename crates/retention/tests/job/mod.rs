@@ -35,7 +35,7 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 pub(crate) fn drops(plan: &Planned) -> (usize, u64) {
     let drops = || plan.verdicts.iter().filter(|verdict| verdict.verdict == Decision::Drop);
-    (drops().count(), drops().map(|verdict| verdict.detail.rows.unwrap()).sum())
+    (drops().count(), drops().map(|verdict| verdict.detail.rows().unwrap()).sum())
 }
 
 pub(crate) fn assert_done(report: &Report<clusterkeep_retention::plan::Domain>) {

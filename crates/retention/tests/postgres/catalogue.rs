@@ -180,8 +180,8 @@ async fn case_05_trees_of_tenants_and_days_go_node_by_node() {
         ],
     );
     assert_eq!(drops(&plan), ["a_1", "b_1_1"], "{plan}");
-    let a = plan.verdicts.iter().find(|verdict| verdict.detail.rows == Some(100)).unwrap();
-    assert!(a.detail.bytes.unwrap() > 0, "what lies below a partition is part of it");
+    let a = plan.verdicts.iter().find(|verdict| verdict.detail.rows() == Some(100)).unwrap();
+    assert!(a.detail.bytes().unwrap() > 0, "what lies below a partition is part of it");
     assert_done(&retention.apply(&plan, plan.hash.into()).await.unwrap());
     assert_eq!(number(&db, "SELECT count(*) FROM raw WHERE tenant = 'a'").await, 1);
     assert_eq!(number(&db, "SELECT count(*) FROM raw WHERE tenant = 'b'").await, 50);

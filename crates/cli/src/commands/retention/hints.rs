@@ -57,9 +57,9 @@ fn raise(limit: &str, refused: &[&Verdict<Domain>]) -> String {
 /// The last of the refused that could still go, the oldest first, without more than is allowed.
 fn within<'a>(refused: &[&'a Verdict<Domain>]) -> Option<&'a Verdict<Domain>> {
     let size = |verdict: &Verdict<Domain>, unit| match unit {
-        ShareUnit::Rows => verdict.detail.rows,
+        ShareUnit::Rows => verdict.detail.rows(),
         ShareUnit::Partitions => Some(1),
-        ShareUnit::Bytes => verdict.detail.bytes,
+        ShareUnit::Bytes => verdict.detail.bytes(),
     };
     let (unit, would_go) = match &refused.first()?.reason {
         Reason::ShareExceeded { part, unit, .. } => (*unit, *part),

@@ -42,8 +42,8 @@ pub(super) fn verdicts(verdicts: &[Verdict<Domain>]) -> Listing<'_, Verdict<Doma
         .column("partition", |verdict| verdict.detail.partition.as_ref().map(ToString::to_string).into())
         .column("start", |verdict| verdict.detail.start.into())
         .column("end", |verdict| verdict.detail.end.into())
-        .column("rows", |verdict| verdict.detail.rows.into())
-        .column("bytes", |verdict| verdict.detail.bytes.into())
+        .column("rows", |verdict| verdict.detail.rows().into())
+        .column("bytes", |verdict| verdict.detail.bytes().into())
         .column("verdict", |verdict| verdict.verdict.to_string().into())
         .column("reason", |verdict| verdict.reason.to_string().into())
 }
