@@ -8,7 +8,7 @@ use clusterkeep_core::audit::{self, Event};
 use clusterkeep_core::sql::{Db, sql};
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{Keep, Policy, Rollup};
-use clusterkeep_testkit::fault::{Fault, Trap, faulty};
+use clusterkeep_testkit::fault::{Fault, Trap, faulty, is_due};
 use futures::{StreamExt, stream};
 
 use super::{all_of, apply, at, database, script};
@@ -114,13 +114,15 @@ async fn every_statement(create: &'static str, fault: Fault) {
     let Some((_undisturbed, db)) = prepare(create).await else { return };
     let wanted = end(&db).await;
     // Most of the time each of them waits for the server.
-    let mut ends = stream::iter(1..).map(|nth| async move { (nth, disturbed(create, fault, nth).await) }).buffered(4);
+    let mut ends = stream::iter((1..).filter(|nth| is_due(*nth, fault)))
+        .map(|nth| async move { (nth, disturbed(create, fault, nth).await) })
+        .buffered(4);
     let mut met = 0;
     while let Some((nth, Some(contents))) = ends.next().await {
         met += 1;
         assert_eq!(contents, wanted, "after {fault:?} at statement {nth}");
     }
-    assert!(met > 40, "only {met} statements were met");
+    assert!(met > 20, "only {met} statements were met");
 }
 
 #[tokio::test]
