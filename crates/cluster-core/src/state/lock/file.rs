@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
@@ -40,7 +41,10 @@ impl FileLock {
 
 /// A database in memory has one owner: a lock on an unlinked file of its own keeps the types the same.
 fn in_memory(name: &str) -> Result<File> {
-    let path = std::env::temp_dir().join(format!("clusterkeep-{:016x}-{}.lock", key_of(name), std::process::id()));
+    /// Two of this process, each of a database of its own, must not unlink one another's.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let (process, nth) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(format!("clusterkeep-{:016x}-{process}-{nth}.lock", key_of(name)));
     let file = File::create(&path).map_err(|e| Error::io("create the lock file", &path, e))?;
     std::fs::remove_file(&path).map_err(|e| Error::io("unlink the lock file", &path, e))?;
     file.lock().map_err(|e| Error::io("lock", &path, e))?;
@@ -55,5 +59,16 @@ impl Lock for FileLock {
 
     async fn release(self: Box<Self>) -> Result<()> {
         self.0.unlock().map_err(|e| Error::io("unlock", "the lock file", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_of_many_databases_in_memory_are_not_in_each_others_way() {
+        let take = || (0..200).for_each(|_| drop(in_memory("retention:same").unwrap()));
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(take))));
     }
 }
