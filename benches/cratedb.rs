@@ -17,6 +17,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_benches::median;
 use clusterkeep_core::Result;
 use clusterkeep_core::sql::{Db, Value, sql};
 use clusterkeep_testkit::servers;
@@ -98,11 +99,6 @@ fn show(what: &str, (planned, applied, theirs): (Vec<Duration>, Vec<Duration>, V
     };
     line(format!("CrateDB, {what}: apply, verification included"), median(applied));
     line(format!("CrateDB, {what}: plan, then apply"), median(both));
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 /// A table of daily partitions with ten rows each.

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use clusterkeep_benches::median;
 use clusterkeep_core::Result;
 use clusterkeep_core::sql::{ConnectOptions, Db, sql};
 use clusterkeep_testkit::{servers, weather};
@@ -32,11 +33,6 @@ async fn all() -> Result<()> {
     };
     let postgres = database.connect().await;
     load(&postgres).await
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_benches::median;
 use clusterkeep_core::event::{Event, Events};
 use clusterkeep_core::plan::Approval;
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Statement, Value, sql};
@@ -50,11 +51,6 @@ async fn engine(db: &Db) -> Result<()> {
     streamed(db, "all that can be kept", &Extra::ALL).await?;
     fill(db, ROWS..MANY).await?;
     memory(db).await
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]

@@ -1,1 +1,10 @@
-//! The benchmarks beside this file; nothing to import.
+//! What the benchmarks beside this file have in common.
+
+use std::time::Duration;
+
+/// The time in the middle.
+#[must_use]
+pub fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}

@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use clusterkeep_benches::median;
 use clusterkeep_core::age::{days, years};
 use clusterkeep_core::managed::local::LocalServer;
 use clusterkeep_core::sql::{Db, Statement, sql};
@@ -36,11 +37,6 @@ async fn all() -> Result<()> {
     dropping(&db).await?;
     db.close().await;
     server.stop().await
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 async fn script(db: &Db, text: impl Into<String>) -> Result<()> {
@@ -98,7 +94,7 @@ async fn catalogue(db: &Db) -> Result<()> {
         times.push(start.elapsed());
         assert_eq!(plan.verdicts.len(), 10_000, "each is looked at");
     }
-    println!("{:<52}{:>10.0?}", "observe and plan 10,000 partitions", median(&mut times));
+    println!("{:<52}{:>10.0?}", "observe and plan 10,000 partitions", median(times));
     script(db, "TRUNCATE many").await
 }
 
@@ -117,7 +113,7 @@ async fn dropping(db: &Db) -> Result<()> {
             theirs.push(drop_theirs(db, &format!("theirs_{run}")).await?);
         }
     }
-    let (ours, bare) = (median(&mut ours), median(&mut bare));
+    let (ours, bare) = (median(ours), median(bare));
     let show = |what: &str, time: Duration| {
         let ratio = time.as_secs_f64() / ours.as_secs_f64();
         println!("{what:<52}{time:>10.0?}{ratio:>8.1} x ours");
@@ -125,7 +121,7 @@ async fn dropping(db: &Db) -> Result<()> {
     show("drop 1,000 daily partitions, planned and verified", ours);
     show("1,000 bare DROP TABLEs", bare);
     if partman {
-        show("pg_partman, run_maintenance", median(&mut theirs));
+        show("pg_partman, run_maintenance", median(theirs));
     } else {
         println!("pg_partman is not to be had here");
     }

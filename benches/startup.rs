@@ -7,6 +7,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use clusterkeep_benches::median;
+
 const RUNS: usize = 101;
 
 fn main() {
@@ -36,9 +38,4 @@ fn time(command: &mut Command) -> Duration {
     let output = command.output().expect("the program starts");
     assert!(output.status.success());
     start.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

@@ -16,11 +16,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::ExitCode;
 use clusterkeep_core::age::days;
-use clusterkeep_core::audit::{self, Event};
 use clusterkeep_core::plan::Approval;
 use clusterkeep_core::sql::{ConnectOptions, Db, Value, sql};
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{Extra, Keep, Manifest, Meaning, Policy, Rollup, percent};
+use clusterkeep_testkit::audited;
 use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 
 fn manifest() -> Manifest {
@@ -92,26 +92,8 @@ async fn contents(db: &Db) -> String {
     text
 }
 
-/// The chain is whole, and no object was dropped twice.
 async fn check_audit(db: &Db) {
-    let sink = Retention::new(db.clone()).audit_sink();
-    let records = sink.read(1, 10_000).await.unwrap();
-    audit::verify(None, &records).unwrap();
-    let mut done: Vec<String> = Vec::new();
-    for record in &records {
-        let entry = record.entry().unwrap();
-        if entry.event == Event::Outcome
-            && entry.data["outcome"] == "done"
-            && !entry.data["data"]["removed_from"].is_null()
-        {
-            let objects = entry.data["objects"].as_array().unwrap();
-            done.extend(objects.iter().map(|object| object.as_str().unwrap().to_owned()));
-        }
-    }
-    let all = done.len();
-    done.sort();
-    done.dedup();
-    assert_eq!(done.len(), all, "an object was dropped twice");
+    audited::nothing_removed_twice(&*Retention::new(db.clone()).audit_sink()).await;
 }
 
 /// Runs undisturbed until there is nothing left to do.

@@ -2,6 +2,7 @@
 //!
 //! It is for tests, of this workspace and of its users. It never touches a server that it did not start.
 //!
+//! - [`audited`]: what an audit must say after faults
 //! - [`cloud`]: a local server of the CrateDB Cloud API
 //! - [`mod@conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
@@ -10,6 +11,7 @@
 //! - [`skip`]: tests that can't run here say so
 //! - [`weather`]: real data to try things on
 
+pub mod audited;
 pub mod cloud;
 pub mod conformance;
 pub mod fault;

@@ -43,10 +43,9 @@ impl Going<'_> {
         if retention.state_is_here() {
             records.record_detached(&mut *session, &what, retention.now()).await?;
         } else {
-            let mut state = retention.state.db().session().await?;
-            state.begin().await?;
+            let mut state = records.begin().await?;
             records.record_detached(&mut *state, &what, retention.now()).await?;
-            state.commit().await?;
+            records.commit(state).await?;
         }
         self.detach_from(&mut *session, &place).await?;
         let data = serde_json::json!({ "detached_from": self.source.table.to_string(), "rows": what.rows });

@@ -43,10 +43,9 @@ pub(super) async fn merge(
     let mut session = apply.transaction().await?;
     let mut merged = 0;
     for object in &step.objects {
-        let (start, end, planned) = apply.planned(object).await?;
-        let start = start.ok_or_else(|| Error::failed(format!("`{object}` was planned without a start")))?;
+        let (span, planned) = apply.planned_span(object).await?;
         // Where anything is not as planned, dropping the session rolls back.
-        merged += merge_span(apply, &mut *session, &lifecycle, &source, (start, end), planned).await?;
+        merged += merge_span(apply, &mut *session, &lifecycle, &source, span, planned).await?;
     }
     let data = serde_json::json!({ "merged_from": table.to_string(), "rows": merged });
     recorder.done_within(&mut *session, data.clone()).await?;

@@ -97,6 +97,13 @@ impl<'a> Apply<'a> {
         Ok((detail.start, detail.end.ok_or_else(lost)?, detail.rows().ok_or_else(lost)?))
     }
 
+    /// The same of one that has a start.
+    async fn planned_span(&self, object: &Object) -> Result<(Span, u64)> {
+        let (start, end, rows) = self.planned(object).await?;
+        let start = start.ok_or_else(|| Error::failed(format!("`{object}` was planned without a start")))?;
+        Ok(((start, end), rows))
+    }
+
     /// How many bytes the plan thought that an object takes.
     async fn planned_bytes(&self, object: &Object) -> Option<u64> {
         self.seen.read().await.details.get(object)?.bytes()

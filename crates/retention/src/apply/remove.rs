@@ -22,10 +22,7 @@ pub(super) async fn slices(
     let source = apply.source(table).await?;
     let mut spans: Vec<(Span, u64)> = Vec::with_capacity(step.objects.len());
     for object in &step.objects {
-        let (Some(start), end, rows) = apply.planned(object).await? else {
-            return Err(Error::failed(format!("`{object}` was planned without a start")));
-        };
-        spans.push(((start, end), rows));
+        spans.push(apply.planned_span(object).await?);
     }
     #[cfg(feature = "cratedb")]
     if !apply.retention.db.capabilities().transactions {

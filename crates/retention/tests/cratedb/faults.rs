@@ -8,12 +8,12 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::ExitCode;
 use clusterkeep_core::age::days;
-use clusterkeep_core::audit::{self, Event};
 use clusterkeep_core::plan::Approval;
 use clusterkeep_core::sql::{ConnectOptions, Db, Value, sql};
 use clusterkeep_core::state::State;
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{Keep, Manifest, Policy, Rollup, percent};
+use clusterkeep_testkit::audited;
 use clusterkeep_testkit::fault::{Fault, Trap, faulty, is_due};
 
 use super::world::{World, at};
@@ -74,26 +74,8 @@ async fn contents(world: &World) -> String {
     text
 }
 
-/// The chain is whole, and no object was dropped twice.
 async fn check_audit(db: &Db, state: &State) {
-    let sink = Retention::new(db.clone()).state(state.clone()).audit_sink();
-    let records = sink.read(1, 10_000).await.unwrap();
-    audit::verify(None, &records).unwrap();
-    let mut done: Vec<String> = Vec::new();
-    for record in &records {
-        let entry = record.entry().unwrap();
-        if entry.event == Event::Outcome
-            && entry.data["outcome"] == "done"
-            && !entry.data["data"]["removed_from"].is_null()
-        {
-            let objects = entry.data["objects"].as_array().unwrap();
-            done.extend(objects.iter().map(|object| object.as_str().unwrap().to_owned()));
-        }
-    }
-    let all = done.len();
-    done.sort();
-    done.dedup();
-    assert_eq!(done.len(), all, "an object was dropped twice");
+    audited::nothing_removed_twice(&*Retention::new(db.clone()).state(state.clone()).audit_sink()).await;
 }
 
 async fn sqlite() -> Db {

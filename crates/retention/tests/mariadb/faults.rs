@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use clusterkeep_core::ExitCode;
 use clusterkeep_core::age::days;
-use clusterkeep_core::audit::{self, Event};
 use clusterkeep_core::sql::{Db, sql};
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{Keep, Policy, Rollup};
+use clusterkeep_testkit::audited;
 use clusterkeep_testkit::fault::{Fault, Trap, faulty, is_due};
 use futures::{StreamExt, stream};
 
@@ -57,24 +57,8 @@ async fn contents(db: &Db) -> String {
     text
 }
 
-/// The chain is whole, and no object was dropped twice.
 async fn check_audit(db: &Db) {
-    let records = retention(db).audit_sink().read(1, 10_000).await.unwrap();
-    audit::verify(None, &records).unwrap();
-    let entries: Vec<_> = records.iter().map(|record| record.entry().unwrap()).collect();
-    let done = entries.iter().filter(|entry| {
-        entry.event == Event::Outcome
-            && entry.data["outcome"] == "done"
-            && !entry.data["data"]["removed_from"].is_null()
-    });
-    let mut objects: Vec<_> = done
-        .flat_map(|entry| entry.data["objects"].as_array().unwrap().clone())
-        .map(|object| object.to_string())
-        .collect();
-    let all = objects.len();
-    objects.sort();
-    objects.dedup();
-    assert_eq!(objects.len(), all, "an object was dropped twice");
+    audited::nothing_removed_twice(&*retention(db).audit_sink()).await;
 }
 
 async fn prepare(create: &'static str) -> Option<(clusterkeep_testkit::servers::TestDatabase, Db)> {

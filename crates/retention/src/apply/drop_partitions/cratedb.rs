@@ -45,11 +45,9 @@ pub(super) async fn run(
     for object in &step.objects {
         let (id, key) = key_of(object)?;
         if listed.contains(&key.ident) {
-            let (Some(start), end, rows) = apply.planned(object).await? else {
-                return Err(Error::failed(format!("`{object}` was planned without a start")));
-            };
+            let (span, rows) = apply.planned_span(object).await?;
             let bytes = apply.planned_bytes(object).await;
-            going.push(Planned { object, id, key, span: (start, end), rows, bytes });
+            going.push(Planned { object, id, key, span, rows, bytes });
         } else {
             apply.gone.lock().await.insert(object.clone());
         }

@@ -78,6 +78,15 @@ pub(crate) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>>
     }
 }
 
+/// A table with its schema, which needs no naming where the search path finds it.
+#[cfg(any(feature = "postgres", feature = "cratedb"))]
+fn known_table(row: &clusterkeep_core::sql::Row) -> Result<KnownTable> {
+    let (schema, name) = (row.get::<String>("schema")?, Ident::new(row.get::<String>("name")?)?);
+    let table =
+        if row.get("visible")? { TableName::bare(name) } else { TableName::within(Ident::new(schema.as_str())?, name) };
+    Ok(KnownTable { table, schema })
+}
+
 /// Describes `table`; `None` where there is no such table.
 #[cfg_attr(
     not(feature = "postgres"),

@@ -16,7 +16,7 @@ use clusterkeep_core::{Error, ErrorClass, Result};
 
 use self::expression::Call;
 use self::keys::Listed;
-use super::{CatalogueColumn, Described, NativePartition};
+use super::{CatalogueColumn, Described, NativePartition, known_table};
 use crate::model::{KnownTable, TimeColumn};
 use crate::observe::Obstacle;
 
@@ -27,16 +27,7 @@ pub(super) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>>
              FROM information_schema.tables WHERE table_type = 'BASE TABLE' \
              AND table_schema NOT IN ('information_schema', 'sys', 'pg_catalog', 'blob') ORDER BY 1, 2"))
         .await?;
-    let table = |row: &Row| {
-        let (schema, name) = (row.get::<String>("schema")?, Ident::new(row.get::<String>("name")?)?);
-        let table = if row.get("visible")? {
-            TableName::bare(name)
-        } else {
-            TableName::within(Ident::new(schema.as_str())?, name)
-        };
-        Ok(KnownTable { table, schema })
-    };
-    found.rows().map(table).collect()
+    found.rows().map(known_table).collect()
 }
 
 /// Describes a table; what its partitions hold where it has any, as far as `time` and the catalogue tell.

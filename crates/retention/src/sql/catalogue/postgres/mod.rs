@@ -8,12 +8,12 @@ mod place;
 mod tree;
 
 use clusterkeep_core::Result;
-use clusterkeep_core::sql::{Engine, Ident, Row, Session, TableName, sql};
+use clusterkeep_core::sql::{Engine, Ident, Session, TableName, sql};
 
 pub(crate) use alone::alone;
 pub(crate) use place::{Place, oid, place};
 
-use super::{CatalogueColumn, Described, time_kind};
+use super::{CatalogueColumn, Described, known_table, time_kind};
 use crate::model::{KnownTable, TimeColumn};
 
 /// The tables that are no partitions, outside of the schemas of the system.
@@ -24,16 +24,7 @@ pub(super) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>>
                      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'information_schema' \
                      AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2"))
         .await?;
-    let table = |row: &Row| {
-        let (schema, name) = (row.get::<String>("schema")?, Ident::new(row.get::<String>("name")?)?);
-        let table = if row.get("visible")? {
-            TableName::bare(name)
-        } else {
-            TableName::within(Ident::new(schema.as_str())?, name)
-        };
-        Ok(KnownTable { table, schema })
-    };
-    found.rows().map(table).collect()
+    found.rows().map(known_table).collect()
 }
 
 /// Describes a table, with its partitions where it has some.
