@@ -180,7 +180,7 @@ async fn execute(state: &State, build: impl FnOnce(&mut SqlBuilder)) {
 
 async fn a_row_that_was_changed_is_named(place: Place) {
     let state = place.with_state().await;
-    let (table, heads) = (state.table("audit"), state.table("audit_heads"));
+    let (table, heads) = (state.table("jobs_log"), state.table("jobs_log_heads"));
     // On CrateDB the key of a row can't be changed.
     let keys: &[&str] = if state.db().engine() == Engine::Cratedb { &[] } else { &["number", "chain"] };
     for &column in ["at", "event", "subject", "body", "prev", "hash"].iter().chain(keys) {
@@ -226,7 +226,7 @@ async fn a_row_that_was_changed_is_named(place: Place) {
 
 async fn a_row_that_was_removed_is_named(place: Place) {
     let state = place.with_state().await;
-    let table = state.table("audit");
+    let table = state.table("jobs_log");
     let audit = TableAudit::new(state.clone(), "main");
     audit.append(entries(1..6)).await.unwrap();
     let printed = audit.append(entries(6..7)).await.unwrap();

@@ -78,9 +78,9 @@ async fn whole(audit: &TableAudit) -> Vec<Record> {
 
 /// How many records of `chain` stand in the table, whatever its head says.
 async fn in_table(state: &State, chain: &str) -> usize {
-    state.refresh("audit").await.unwrap();
+    state.refresh("jobs_log").await.unwrap();
     let mut query = SqlBuilder::new(state.db().engine());
-    query.push("SELECT count(*) FROM ").table(&state.table("audit")).push(" WHERE ").name("chain").push(" = ");
+    query.push("SELECT count(*) FROM ").table(&state.table("jobs_log")).push(" WHERE ").name("chain").push(" = ");
     let count: i64 = state.db().query(query.bind(chain).clone().build()).await.unwrap().scalar().unwrap();
     usize::try_from(count).unwrap()
 }
@@ -314,7 +314,7 @@ async fn what_got_into_the_table_in_part_is_completed() {
         let head = audit.append(entries(1, 0..3)).await.unwrap();
         for number in &missing {
             let mut delete = SqlBuilder::new(Engine::Cratedb);
-            delete.push("DELETE FROM ").table(&state.table("audit")).push(" WHERE ").name("chain").push(" = ");
+            delete.push("DELETE FROM ").table(&state.table("jobs_log")).push(" WHERE ").name("chain").push(" = ");
             delete.bind(chain.as_str()).push(" AND ").name("number").push(" = ").bind(*number);
             assert_eq!(state.db().execute(delete.build()).await.unwrap(), 1);
         }
@@ -338,7 +338,7 @@ async fn what_somebody_else_has_put_there_stops_everything() {
     let state = Place::of(&database).with_state().await;
     let forge = async |chain: &str, number: u64| {
         let mut insert = SqlBuilder::new(Engine::Cratedb);
-        insert.push("INSERT INTO ").table(&state.table("audit"));
+        insert.push("INSERT INTO ").table(&state.table("jobs_log"));
         insert.push(" (chain, number, at, event, subject, body, prev, hash, append) VALUES (");
         insert.bind(chain).push(", ").bind(number).push(", 0, 'ended', '', '{}', 'x', 'y', 'z')");
         insert.push(" ON CONFLICT (chain, number) DO UPDATE SET hash = 'y'");

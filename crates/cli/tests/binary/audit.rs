@@ -26,7 +26,7 @@ fn what_was_done_can_be_read_and_checked() {
 #[test]
 fn a_changed_record_shows() {
     let place = applied();
-    let change = "UPDATE clusterkeep_audit SET body = body || ' ' WHERE number = 4";
+    let change = "UPDATE clusterkeep_jobs_log SET body = body || ' ' WHERE number = 4";
     place.run(&["query", "--cluster", DB, "--write", change]).done();
     let ran = place.run(&["audit", "verify", "--cluster", DB]);
     assert_eq!(ran.code, Some(1), "{ran}");
@@ -39,7 +39,7 @@ fn a_cut_tail_shows_by_the_head_that_was_printed() {
     let head = place.run(&["audit", "verify", "--cluster", DB, "--format", "json"]).json();
     let head = head["head"].as_str().unwrap().to_owned();
     place.run(&["audit", "verify", "--cluster", DB, "--head", &head]).done();
-    let cut = "DELETE FROM clusterkeep_audit WHERE number = (SELECT max(number) FROM clusterkeep_audit)";
+    let cut = "DELETE FROM clusterkeep_jobs_log WHERE number = (SELECT max(number) FROM clusterkeep_jobs_log)";
     place.run(&["query", "--cluster", DB, "--write", cut]).done();
     assert_eq!(place.run(&["audit", "verify", "--cluster", DB, "--head", &head]).code, Some(1));
     assert_eq!(place.run(&["audit", "verify", "--cluster", DB, "--head", "nonsense"]).code, Some(2));

@@ -60,7 +60,7 @@ use Column::{Key, Number, Text};
 const MIGRATIONS: &[&[Table]] = &[
     &[
         Table::new(
-            "audit",
+            "jobs_log",
             &[
                 Key("chain"),
                 Number("number"),
@@ -75,7 +75,7 @@ const MIGRATIONS: &[&[Table]] = &[
         )
         // Which append a record came by.
         .untransacted(&[Key("append")]),
-        Table::new("audit_heads", &[Key("chain"), Number("number"), Key("hash")], 1)
+        Table::new("jobs_log_heads", &[Key("chain"), Number("number"), Key("hash")], 1)
             // The records of the newest append, as JSON.
             .untransacted(&[Text("pending")]),
         // What the source of each bucket of a rollup was when the bucket was verified.

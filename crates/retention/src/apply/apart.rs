@@ -16,7 +16,7 @@ use clusterkeep_core::plan::{Ran, Recorder};
 use clusterkeep_core::sql::Session;
 use clusterkeep_core::{Error, Result};
 
-use super::{Apply, Span, gate, lost, remove, stream};
+use super::{Apply, Span, gate, lost, remove, span, stream};
 use crate::aggregate::Extras;
 use crate::model::Rollup;
 use crate::plan::{Domain, Lifecycle};
@@ -73,7 +73,7 @@ pub(super) async fn slices(
 ) -> Result<Ran> {
     let mut session = apply.retention.db.session().await?;
     source.refresh(&mut *session).await?;
-    let mut runs = runs(spans.iter().map(|(span, _)| *span));
+    let mut runs = span::joined(spans.iter().map(|(span, _)| *span));
     // All of them first: a step that can't be done as planned is not begun.
     for run in &runs {
         check(apply, &mut *session, source, *run, spans).await?;
@@ -100,19 +100,6 @@ pub(super) async fn slices(
     drop(session);
     remove::mark_dropped(apply, &source.table, &went).await?;
     Ok(Ran::Done(serde_json::json!({ "removed_from": source.table.to_string(), "rows": deleted, "partitions": gone })))
-}
-
-/// Spans as few that touch one another no more.
-pub(super) fn runs(spans: impl Iterator<Item = Span>) -> Vec<Span> {
-    let sorted: BTreeSet<Span> = spans.collect();
-    let mut runs: Vec<Span> = Vec::new();
-    for (start, end) in sorted {
-        match runs.last_mut() {
-            Some((_, until)) if start <= *until => *until = end.max(*until),
-            _ => runs.push((start, end)),
-        }
-    }
-    runs
 }
 
 fn within(spans: &[(Span, u64)], run: Span) -> impl Iterator<Item = (Span, u64)> {
@@ -144,17 +131,4 @@ async fn check(
         }
     }
     gate::check(&source.table, &recorded, &there, &columns)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_that_touch_are_one() {
-        let at = |hour: i64| DateTime::from_timestamp(hour * 3600, 0).unwrap();
-        let spans = [(at(24), at(48)), (at(0), at(24)), (at(0), at(24)), (at(72), at(96)), (at(73), at(74))];
-        assert_eq!(runs(spans.into_iter()), [(at(0), at(48)), (at(72), at(96))]);
-        assert_eq!(runs(std::iter::empty()), []);
-    }
 }

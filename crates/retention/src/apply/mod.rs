@@ -12,7 +12,10 @@ mod lost;
 #[cfg(feature = "postgres")]
 mod partition;
 mod remove;
+mod span;
 mod stream;
+#[cfg(feature = "postgres")]
+mod together;
 #[cfg(feature = "postgres")]
 mod turns;
 
@@ -26,14 +29,12 @@ use clusterkeep_core::sql::{Engine, Session, TableName, sql};
 use clusterkeep_core::{Error, ErrorClass, Result};
 use tokio::sync::{Mutex, RwLock};
 
+use self::span::Span;
 use crate::model::TablePolicy;
 use crate::observe::{Observed, Piece};
 use crate::plan::{Action, Decision, Detail, Domain, Lifecycle, Object, lifecycles};
 use crate::retention::{Retention, not_observed};
 use crate::sql::{SourceSql, Sums};
-
-/// A half-open interval of time.
-type Span = (DateTime<Utc>, DateTime<Utc>);
 
 /// Applies plans of one [`Retention`].
 #[derive(Debug)]
@@ -268,7 +269,9 @@ impl Executor<Domain> for Apply<'_> {
             Action::DeleteSlices { table } => remove::verify_slices(self, table, &step.objects).await,
             Action::MergeLate { source } => late::verify(self, source, &step.objects).await,
             #[cfg(feature = "postgres")]
-            Action::DropPartition { partition, .. } => partition::verify_dropped(self, partition, &step.objects).await,
+            Action::DropPartition { partition, .. } => {
+                partition::verify_dropped(self, &[(partition, &step.objects)]).await
+            }
             #[cfg(feature = "postgres")]
             Action::DetachPartition { table, partition } => {
                 detached::verify(self, table, partition, &step.objects).await
@@ -279,5 +282,28 @@ impl Executor<Domain> for Apply<'_> {
                 Err(Error::failed(format!("{action}: this program was built without PostgreSQL")))
             }
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn together(&self, steps: &[&Step<Domain>]) -> usize {
+        together::count(self, steps).await
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn run_together(
+        &self,
+        steps: &[&Step<Domain>],
+        recorder: &Recorder<'_, Domain>,
+    ) -> Result<Vec<serde_json::Value>> {
+        together::drop_partitions(self, steps, recorder).await
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn verify_together(&self, steps: &[&Step<Domain>]) -> Result<Vec<(Object, Outcome)>> {
+        let dropped = steps.iter().filter_map(|step| match &step.action {
+            Action::DropPartition { partition, .. } => Some((&**partition, &step.objects[..])),
+            _ => None,
+        });
+        partition::verify_dropped(self, &dropped.collect::<Vec<_>>()).await
     }
 }

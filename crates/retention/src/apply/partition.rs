@@ -19,7 +19,7 @@ use crate::sql::{SourceSql, Sums};
 ///
 /// Who waits for a lock makes those wait who come after, readers as well: so the first attempts give up soon, and between
 /// two of them everybody else gets on.
-const PATIENCE: [u32; 5] = [500, 1000, 2000, 4000, 5000];
+pub(super) const PATIENCE: [u32; 5] = [500, 1000, 2000, 4000, 5000];
 
 /// What is done to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,8 @@ impl<'a> Going<'a> {
 
     pub(super) async fn place(&self, session: &mut dyn Session) -> Result<Option<Place>> {
         let time = &self.lifecycle.policy.time;
-        postgres::place(session, &self.source.table, self.partition, time, &self.source.kind).await
+        let found = postgres::places(session, &self.source.table, &[self.partition], time, &self.source.kind).await?;
+        Ok(found.into_values().next())
     }
 
     /// Locks it with all that is below it, for everybody.
@@ -116,43 +117,42 @@ impl<'a> Going<'a> {
         parent: Option<&TableName>,
         patience: u32,
     ) -> Result<()> {
-        let timeout = sql("SELECT set_config('lock_timeout', ?, true)").bind(patience.to_string());
-        session.query(&timeout).await?;
-        // The table above it first, as every reader does it: the other way round they would wait for one another.
-        let mut lock = SqlBuilder::new(self.source.engine);
-        lock.push("LOCK TABLE ");
-        if let Some(parent) = parent {
-            lock.push("ONLY ").table(parent).push(", ");
-        }
-        lock.table(self.partition).push(" IN ACCESS EXCLUSIVE MODE");
-        session.execute(&lock.build()).await.map(drop)
+        lock(session, parent.into_iter(), &[self.partition], patience).await
     }
 
     pub(super) async fn drop_table(&self, session: &mut dyn Session) -> Result<()> {
-        session.execute(&self.source.drop_table(self.partition)).await.map(drop)
+        session.execute(&self.source.drop_table(self.partition).build()).await.map(drop)
     }
 
     /// Looks, under the lock, whether it is what the plan saw, and whether its rollups hold what is in it.
     pub(super) async fn check(&self, session: &mut dyn Session, locked: &Place) -> Result<Span> {
-        let (start, end, _) = self.planned;
-        // A name is not an identity: it may have been detached, or another one may bear its name, while this waited.
-        match self.place(session).await? {
-            Some(now) if now.parent != locked.parent => return Err(self.moved("was moved within it")),
-            Some(now) if now.bounds == (start, Some(end)) => {}
-            Some(_) => return Err(self.moved("has other bounds now")),
-            None => return Err(self.moved("is no partition of it any more")),
-        }
+        self.is_there(locked, self.place(session).await?.as_ref())?;
         self.count(session).await?;
         self.gate(session, false).await
     }
 
+    /// A name is not an identity: it may have been detached, or another one may bear its name, while this waited.
+    pub(super) fn is_there(&self, locked: &Place, now: Option<&Place>) -> Result<()> {
+        let (start, end, _) = self.planned;
+        match now {
+            Some(now) if now.parent != locked.parent => Err(self.moved("was moved within it")),
+            Some(now) if now.bounds == (start, Some(end)) => Ok(()),
+            Some(_) => Err(self.moved("has other bounds now")),
+            None => Err(self.moved("is no partition of it any more")),
+        }
+    }
+
     pub(super) async fn count(&self, session: &mut dyn Session) -> Result<()> {
+        self.has(self.source.count_all(session, self.partition).await?)
+    }
+
+    /// Holds the number of its rows against the plan.
+    pub(super) fn has(&self, rows: u64) -> Result<()> {
         let planned = self.planned.2;
-        let there = self.source.count_all(session, self.partition).await?;
-        if there == planned {
+        if rows == planned {
             return Ok(());
         }
-        let what = format!("partition `{}` has {there} rows, the plan saw {planned}", self.partition);
+        let what = format!("partition `{}` has {rows} rows, the plan saw {planned}", self.partition);
         Err(Error::Drifted { what, hint: Some("look at the plan as it is now, then approve that".into()) })
     }
 
@@ -215,6 +215,28 @@ impl<'a> Going<'a> {
     }
 }
 
+/// Locks partitions with all that is below them, for everybody; the tables right above them first, as every reader does
+/// it: the other way round they would wait for one another.
+pub(super) async fn lock(
+    session: &mut dyn Session,
+    parents: impl Iterator<Item = &TableName>,
+    partitions: &[&TableName],
+    patience: u32,
+) -> Result<()> {
+    let timeout = sql("SELECT set_config('lock_timeout', ?, true)").bind(patience.to_string());
+    session.query(&timeout).await?;
+    let mut lock = SqlBuilder::new(session.engine());
+    lock.push("LOCK TABLE ");
+    for parent in parents {
+        lock.push("ONLY ").table(parent).push(", ");
+    }
+    lock.join(", ", partitions, |lock, partition| {
+        lock.table(partition);
+    });
+    lock.push(" IN ACCESS EXCLUSIVE MODE");
+    session.execute(&lock.build()).await.map(drop)
+}
+
 /// Whether another attempt may end otherwise: somebody was in the way, or has just dropped it, which the next one finds out.
 fn may_differ(error: &Error) -> bool {
     error.is_retryable() || error.class() == Some(ErrorClass::MissingRelation)
@@ -228,14 +250,17 @@ fn pause(attempt: usize) -> Duration {
     Duration::from_millis(base + RandomState::new().hash_one(0) % base)
 }
 
-/// Looks for the partition in the catalogue.
+/// Looks for partitions in the catalogue.
 pub(super) async fn verify_dropped(
     apply: &Apply<'_>,
-    partition: &TableName,
-    objects: &[Object],
+    dropped: &[(&TableName, &[Object])],
 ) -> Result<Vec<(Object, Outcome)>> {
     let mut session = apply.retention.db.session().await?;
-    let still_there = postgres::oid(&mut *session, partition).await?;
-    let outcome = if still_there.is_some() { Outcome::StillPresent } else { Outcome::Done };
-    Ok(objects.iter().map(|object| (object.clone(), outcome)).collect())
+    let partitions: Vec<&TableName> = dropped.iter().map(|(partition, _)| *partition).collect();
+    let still_there = postgres::oids(&mut *session, &partitions).await?;
+    let outcome = |partition| if still_there.contains_key(partition) { Outcome::StillPresent } else { Outcome::Done };
+    let seen = dropped
+        .iter()
+        .flat_map(|(partition, objects)| objects.iter().map(move |object| (object.clone(), outcome(partition))));
+    Ok(seen.collect())
 }

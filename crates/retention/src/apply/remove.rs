@@ -86,25 +86,35 @@ pub(super) fn removed(source: &SourceSql, rows: u64, partitions: usize, bytes: O
 /// Marks what went, records the outcome, and commits: with the data where state and audit lie beside it.
 pub(super) async fn finish(
     apply: &Apply<'_>,
-    mut session: Box<dyn Session>,
+    session: Box<dyn Session>,
     source: &SourceSql,
     spans: &[Span],
     data: serde_json::Value,
     recorder: &Recorder<'_, Domain>,
 ) -> Result<Ran> {
-    let records = apply.retention.records();
-    let now = apply.retention.now();
-    if apply.retention.state_is_here() {
-        for span in spans {
-            records.mark_dropped(&mut *session, &source.table, *span, now).await?;
-        }
-        recorder.done_within(&mut *session, data.clone()).await?;
-        session.commit().await?;
-    } else {
-        session.commit().await?;
-        mark_dropped(apply, &source.table, spans).await?;
-    }
+    finish_all(apply, session, source, spans, vec![data.clone()], recorder).await?;
     Ok(Ran::Done(data))
+}
+
+/// The same for steps that are done as one, with the data of each.
+pub(super) async fn finish_all(
+    apply: &Apply<'_>,
+    mut session: Box<dyn Session>,
+    source: &SourceSql,
+    spans: &[Span],
+    data: Vec<serde_json::Value>,
+    recorder: &Recorder<'_, Domain>,
+) -> Result<()> {
+    if !apply.retention.state_is_here() {
+        session.commit().await?;
+        return mark_dropped(apply, &source.table, spans).await;
+    }
+    let (records, now) = (apply.retention.records(), apply.retention.now());
+    for span in spans {
+        records.mark_dropped(&mut *session, &source.table, *span, now).await?;
+    }
+    recorder.all_done_within(&mut *session, data).await?;
+    session.commit().await
 }
 
 /// Marks what went in a state that has no part in the transaction, where there was one.

@@ -19,10 +19,10 @@ impl SourceSql {
     }
 
     /// Drops a partition that is a table of its own.
-    pub(crate) fn drop_table(&self, partition: &TableName) -> Statement {
+    pub(crate) fn drop_table(&self, partition: &TableName) -> SqlBuilder {
         let mut drop = SqlBuilder::new(self.engine);
         drop.push("DROP TABLE ").table(partition);
-        drop.build()
+        drop
     }
 
     /// What `step` executes to remove something; `None` where it removes nothing, or where that is settled only then: by
@@ -36,7 +36,7 @@ impl SourceSql {
                 });
                 Some(spans.map(|(from, until)| self.deletion(from, until).build()).collect())
             }
-            Action::DropPartition { partition, .. } => Some(vec![self.drop_table(partition)]),
+            Action::DropPartition { partition, .. } => Some(vec![self.drop_table(partition).build()]),
             Action::DropPartitions { table } => self.drop_partitions(table, step).map(|statement| vec![statement]),
             Action::Downsample(_) | Action::DetachPartition { .. } | Action::MergeLate { .. } => None,
         }

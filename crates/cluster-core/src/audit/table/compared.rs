@@ -247,7 +247,7 @@ impl Sink for Compared {
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>> {
         let mut session = self.session().await?;
         let tip = self.tip(&mut *session).await?;
-        self.rows.state.refresh_within(&mut *session, "audit").await?;
+        self.rows.state.refresh_within(&mut *session, "jobs_log").await?;
         let lines = self.rows.read(&mut *session, from, limit).await?;
         let known = tip.as_ref().map_or(0, |tip| tip.head.number);
         let newest = match lines.last() {

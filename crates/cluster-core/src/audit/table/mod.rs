@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::sql::Session;
 use crate::state::State;
 
-/// An audit in the table `audit` of the state schema.
+/// An audit in the table `jobs_log` of the state schema.
 #[derive(Debug, Clone)]
 pub struct TableAudit(Arc<dyn Sink>);
 

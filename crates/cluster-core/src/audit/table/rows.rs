@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::sql::{Row, Session, SqlBuilder, TableName, Value};
 use crate::state::State;
 
-/// The tables `audit` and `audit_heads` of a state, and a chain in them.
+/// The tables `jobs_log` and `jobs_log_heads` of a state, and a chain in them.
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) state: State,
@@ -38,11 +38,11 @@ impl Rows {
     }
 
     pub(super) fn table(&self) -> TableName {
-        self.state.table("audit")
+        self.state.table("jobs_log")
     }
 
     pub(super) fn heads(&self) -> TableName {
-        self.state.table("audit_heads")
+        self.state.table("jobs_log_heads")
     }
 
     /// The lines that follow `head`, one per entry.

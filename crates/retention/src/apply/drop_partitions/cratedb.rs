@@ -12,7 +12,7 @@ use clusterkeep_core::plan::{Outcome, Ran, Recorder, Step};
 use clusterkeep_core::sql::{Session, TableName};
 use clusterkeep_core::{Error, Result};
 
-use super::super::apart::runs;
+use super::super::span::joined;
 use super::super::{Apply, Span, gate};
 use crate::observe::{Going, PartitionId, PartitionKey};
 use crate::plan::{Domain, Lifecycle, Object, Part};
@@ -59,7 +59,7 @@ pub(super) async fn run(
 
     // What rollups were made from is announced first: what a crash leaves of that is settled by looking at the catalogue.
     let records = apply.retention.records();
-    let spans = runs(going.iter().map(|planned| planned.span));
+    let spans = joined(going.iter().map(|planned| planned.span));
     let ends = going.iter().map(|planned| (planned.key.ident.as_str(), Some(planned.span.1)));
     let announced = (!lifecycle.rollups.is_empty()).then(|| Going::new(table, ends, &spans));
     if let Some(announced) = &announced {
@@ -133,7 +133,7 @@ async fn check(
     if lifecycle.rollups.is_empty() {
         return Ok(());
     }
-    for run in runs(going.iter().map(|planned| planned.span)) {
+    for run in joined(going.iter().map(|planned| planned.span)) {
         apply.kept_elsewhere(session, lifecycle, source, run).await?;
         let recorded = apply.recorded(lifecycle, run).await?;
         let columns = gate::columns(&recorded);

@@ -11,7 +11,7 @@ use clusterkeep_core::Result;
 use clusterkeep_core::sql::{Engine, Ident, Session, TableName, sql};
 
 pub(crate) use alone::alone;
-pub(crate) use place::{Place, oid, place};
+pub(crate) use place::{Place, oid, oids, places};
 
 use super::{CatalogueColumn, Described, known_table, time_kind};
 use crate::model::{KnownTable, TimeColumn};

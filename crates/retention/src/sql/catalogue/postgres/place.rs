@@ -1,8 +1,10 @@
 //! Where a partition is at this moment, however it came to its name.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
-use clusterkeep_core::sql::{Ident, Session, TableName, sql};
+use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, TableName};
 
 use super::tree::{Key, of_bounds};
 use crate::model::TimeColumn;
@@ -21,60 +23,84 @@ pub(crate) struct Place {
     pub(crate) referred_to: bool,
 }
 
-/// The place of `partition` below `table`; `None` where it is no partition of it, or is being detached.
-pub(crate) async fn place(
+/// Where the partitions of `table` are that have these names: those of them that are partitions of it, and are not being
+/// detached.
+pub(crate) async fn places(
     session: &mut dyn Session,
     table: &TableName,
-    partition: &TableName,
+    partitions: &[&TableName],
     time: &TimeColumn,
     kind: &TimeKind,
-) -> Result<Option<Place>> {
-    let schema = table.schema.as_ref().map(Ident::as_str);
-    let found = session
-        .query(
-            // A table that foreign keys refer to has triggers of theirs, which an index leads to.
-            &sql("SELECT c.oid::bigint AS oid, pn.nspname AS schema, p.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds, \
-                  k.partstrat::text AS strategy, \
-                  (SELECT min(u.at) FROM unnest(k.partattrs::int2[], k.partclass::oid[]) WITH ORDINALITY AS u (attnum, class, at) \
-                   JOIN pg_attribute a ON a.attrelid = p.oid AND a.attnum = u.attnum \
-                   JOIN pg_opclass o ON o.oid = u.class \
-                   WHERE a.attname = ? AND o.opcdefault) AS time_at, \
-                  EXISTS (SELECT FROM pg_trigger t JOIN pg_constraint f ON f.oid = t.tgconstraint \
-                          WHERE t.tgrelid = c.oid AND f.contype = 'f' AND f.confrelid = c.oid) AS referred_to \
-                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                  JOIN pg_inherits i ON i.inhrelid = c.oid AND NOT i.inhdetachpending \
-                  JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace \
-                  JOIN pg_partitioned_table k ON k.partrelid = p.oid \
-                  WHERE c.relname = ? AND n.nspname = ? AND EXISTS ( \
-                    SELECT FROM pg_partition_ancestors(c.oid) AS above (oid) \
-                    JOIN pg_class r ON r.oid = above.oid JOIN pg_namespace rn ON rn.oid = r.relnamespace \
-                    WHERE r.relname = ? \
-                    AND CASE WHEN ?::text IS NULL THEN pg_table_is_visible(r.oid) ELSE rn.nspname = ?::text END)")
-            .bind(time.column.as_str())
-            .bind(partition.name.as_str())
-            .bind(partition.schema.as_ref().map(Ident::as_str))
-            .bind(table.name.as_str())
-            .bind(schema)
-            .bind(schema),
-        )
-        .await?;
-    let Some(row) = found.first() else { return Ok(None) };
-    let parent = TableName::within(Ident::new(row.get::<String>("schema")?)?, Ident::new(row.get::<String>("name")?)?);
-    let bounds: Option<String> = row.get("bounds")?;
-    let extent = of_bounds(bounds.as_deref(), Key::of(row)?, time, kind);
-    let (oid, referred_to) = (row.get("oid")?, row.get("referred_to")?);
-    Ok(Some(Place { oid, parent, bounds: (extent.start, extent.end.ok()), referred_to }))
+) -> Result<BTreeMap<TableName, Place>> {
+    let mut query = SqlBuilder::new(Engine::Postgres);
+    // A table that foreign keys refer to has triggers of theirs, which an index leads to.
+    query.push(
+        "SELECT n.nspname AS own_schema, c.relname AS own_name, c.oid::bigint AS oid, pn.nspname AS schema, \
+         p.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds, k.partstrat::text AS strategy, \
+         (SELECT min(u.at) FROM unnest(k.partattrs::int2[], k.partclass::oid[]) WITH ORDINALITY AS u (attnum, class, at) \
+          JOIN pg_attribute a ON a.attrelid = p.oid AND a.attnum = u.attnum \
+          JOIN pg_opclass o ON o.oid = u.class \
+          WHERE a.attname = ",
+    );
+    query.bind(time.column.as_str()).push(
+        " AND o.opcdefault) AS time_at, \
+         EXISTS (SELECT FROM pg_trigger t JOIN pg_constraint f ON f.oid = t.tgconstraint \
+                 WHERE t.tgrelid = c.oid AND f.contype = 'f' AND f.confrelid = c.oid) AS referred_to \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_inherits i ON i.inhrelid = c.oid AND NOT i.inhdetachpending \
+         JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace \
+         JOIN pg_partitioned_table k ON k.partrelid = p.oid WHERE ",
+    );
+    push_named(&mut query, partitions);
+    query.push(
+        " AND EXISTS (SELECT FROM pg_partition_ancestors(c.oid) AS above (oid) \
+          JOIN pg_class r ON r.oid = above.oid JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.relname = ",
+    );
+    query.bind(table.name.as_str());
+    match &table.schema {
+        Some(schema) => query.push(" AND rn.nspname = ").bind(schema.as_str()),
+        None => query.push(" AND pg_table_is_visible(r.oid)"),
+    };
+    query.push(")");
+    let found = session.query(&query.build()).await?;
+    let place = |row: &Row| {
+        let bounds: Option<String> = row.get("bounds")?;
+        let extent = of_bounds(bounds.as_deref(), Key::of(row)?, time, kind);
+        let place = Place {
+            oid: row.get("oid")?,
+            parent: named(row, "schema", "name")?,
+            bounds: (extent.start, extent.end.ok()),
+            referred_to: row.get("referred_to")?,
+        };
+        Ok((named(row, "own_schema", "own_name")?, place))
+    };
+    found.rows().map(place).collect()
+}
+
+/// The server's numbers for the tables of these names, of those that are there.
+pub(crate) async fn oids(session: &mut dyn Session, tables: &[&TableName]) -> Result<BTreeMap<TableName, i64>> {
+    let mut query = SqlBuilder::new(Engine::Postgres);
+    query.push(
+        "SELECT n.nspname AS own_schema, c.relname AS own_name, c.oid::bigint AS oid \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ",
+    );
+    push_named(&mut query, tables);
+    let found = session.query(&query.build()).await?;
+    found.rows().map(|row| Ok((named(row, "own_schema", "own_name")?, row.get("oid")?))).collect()
 }
 
 /// The server's number for the table of that name, where there is one.
 pub(crate) async fn oid(session: &mut dyn Session, table: &TableName) -> Result<Option<i64>> {
-    let found = session
-        .query(
-            &sql("SELECT c.oid::bigint AS oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                  WHERE c.relname = ? AND n.nspname = ?")
-            .bind(table.name.as_str())
-            .bind(table.schema.as_ref().map(Ident::as_str)),
-        )
-        .await?;
-    found.first().map(|row| row.get("oid")).transpose()
+    Ok(oids(session, &[table]).await?.remove(table))
+}
+
+fn push_named(query: &mut SqlBuilder, tables: &[&TableName]) {
+    query.push("(n.nspname, c.relname) IN (").join(", ", tables, |query, table| {
+        query.push("(").bind(table.schema.as_ref().map(Ident::as_str)).push(", ").bind(table.name.as_str()).push(")");
+    });
+    query.push(")");
+}
+
+fn named(row: &Row, schema: &str, name: &str) -> Result<TableName> {
+    Ok(TableName::within(Ident::new(row.get::<String>(schema)?)?, Ident::new(row.get::<String>(name)?)?))
 }

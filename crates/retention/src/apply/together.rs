@@ -1,0 +1,104 @@
+//! Several partitions of one PostgreSQL table go in one transaction: each is checked and counted under its lock as if it
+//! went alone, and their commits, which are synced one after the other, become one.
+//!
+//! All of them go, or none: where anything is in the way, each is tried in a transaction of its own (`partition`), so one
+//! that has to stay keeps no other. It is for the plain case alone: what was detached, what foreign keys refer to and what
+//! takes long to count is never among them.
+
+use std::collections::BTreeSet;
+
+use clusterkeep_core::plan::{Recorder, Step};
+use clusterkeep_core::sql::{Engine, SqlBuilder, TableName};
+use clusterkeep_core::{Error, Result};
+
+use super::partition::{Going, PATIENCE, lock};
+use super::remove::finish_all;
+use super::span::joined;
+use super::{Apply, Span};
+use crate::plan::{Action, Domain};
+use crate::sql::catalogue::postgres::{self, Place};
+
+/// The most partitions of one transaction: it locks each with its indexes, and the server has room for some thousand locks.
+const PARTITIONS: usize = 25;
+
+/// The most rows of them all: they are counted while nobody else can use the table.
+const ROWS: u64 = 250_000;
+
+/// How many of the first of `steps` go in one transaction.
+pub(super) async fn count(apply: &Apply<'_>, steps: &[&Step<Domain>]) -> usize {
+    let Some(Action::DropPartition { table: first, detached: false, .. }) = steps.first().map(|step| &step.action)
+    else {
+        return 1;
+    };
+    let (mut count, mut rows) = (0, 0_u64);
+    for step in steps.iter().take(PARTITIONS) {
+        let [object] = &step.objects[..] else { break };
+        let alike = matches!(&step.action, Action::DropPartition { table, detached: false, .. } if table == first);
+        let Ok((_, _, planned)) = apply.planned(object).await else { break };
+        rows = rows.saturating_add(planned);
+        if !alike || rows > ROWS {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
+/// Drops the partitions of `steps`, all or none; gives what is to be recorded of each.
+pub(super) async fn drop_partitions(
+    apply: &Apply<'_>,
+    steps: &[&Step<Domain>],
+    recorder: &Recorder<'_, Domain>,
+) -> Result<Vec<serde_json::Value>> {
+    let mut going = Vec::with_capacity(steps.len());
+    for step in steps {
+        let Action::DropPartition { table, partition, .. } = &step.action else { return Err(apart()) };
+        going.push(Going::new(apply, table, partition, step).await?);
+    }
+    let Some(first) = going.first() else { return Err(apart()) };
+    let source = &first.source;
+    let turn = apply.turns.of(&source.table).await;
+    // Who holds the table for long was waited for in vain before.
+    if turn.was_hindered { Err(apart()) } else { drop_once(apply, &going, recorder).await }
+}
+
+async fn drop_once(
+    apply: &Apply<'_>,
+    going: &[Going<'_>],
+    recorder: &Recorder<'_, Domain>,
+) -> Result<Vec<serde_json::Value>> {
+    let Some(Going { source, lifecycle, .. }) = going.first() else { return Err(apart()) };
+    let partitions: Vec<&TableName> = going.iter().map(|going| going.partition).collect();
+    let mut session = apply.retention.db.session().await?;
+    session.begin().await?;
+    let time = &lifecycle.policy.time;
+    let before = postgres::places(&mut *session, &source.table, &partitions, time, &source.kind).await?;
+    let before: Vec<&Place> =
+        partitions.iter().map(|name| before.get(name).ok_or_else(apart)).collect::<Result<_>>()?;
+    if before.iter().any(|place| place.referred_to) {
+        return Err(apart());
+    }
+    let parents: BTreeSet<&TableName> = before.iter().map(|place| &place.parent).collect();
+    lock(&mut *session, parents.into_iter(), &partitions, PATIENCE[0]).await?;
+    let now = postgres::places(&mut *session, &source.table, &partitions, time, &source.kind).await?;
+    let rows = source.count_tables(&mut *session, &partitions).await?;
+    let mut spans: Vec<Span> = Vec::with_capacity(going.len());
+    for ((going, before), rows) in going.iter().zip(before).zip(rows) {
+        going.is_there(before, now.get(going.partition))?;
+        going.has(rows)?;
+        spans.push(going.gate(&mut *session, false).await?);
+    }
+    let mut drops = SqlBuilder::new(Engine::Postgres);
+    drops.join("; ", &partitions, |drops, partition| {
+        drops.append(source.drop_table(partition));
+    });
+    session.execute_script(&drops.build()).await?;
+    let data: Vec<_> = going.iter().map(Going::removed).collect();
+    finish_all(apply, session, source, &joined(spans), data.clone(), recorder).await?;
+    Ok(data)
+}
+
+/// Not as one: each of them by itself.
+fn apart() -> Error {
+    Error::failed("these partitions go one by one")
+}
