@@ -121,7 +121,7 @@ impl<'a> Going<'a> {
     }
 
     pub(super) async fn drop_table(&self, session: &mut dyn Session) -> Result<()> {
-        session.execute(&self.source.drop_table(self.partition).build()).await.map(drop)
+        session.execute(&self.source.drop_tables(&[self.partition])).await.map(drop)
     }
 
     /// Looks, under the lock, whether it is what the plan saw, and whether its rollups hold what is in it.

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use clusterkeep_core::plan::{Recorder, Step};
-use clusterkeep_core::sql::{Engine, SqlBuilder, TableName};
+use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
 use super::partition::{Going, PATIENCE, lock};
@@ -88,11 +88,7 @@ async fn drop_once(
         going.has(rows)?;
         spans.push(going.gate(&mut *session, false).await?);
     }
-    let mut drops = SqlBuilder::new(Engine::Postgres);
-    drops.join("; ", &partitions, |drops, partition| {
-        drops.append(source.drop_table(partition));
-    });
-    session.execute_script(&drops.build()).await?;
+    session.execute(&source.drop_tables(&partitions)).await?;
     let data: Vec<_> = going.iter().map(Going::removed).collect();
     finish_all(apply, session, source, &joined(spans), data.clone(), recorder).await?;
     Ok(data)

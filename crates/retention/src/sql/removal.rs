@@ -18,11 +18,13 @@ impl SourceSql {
         delete
     }
 
-    /// Drops a partition that is a table of its own.
-    pub(crate) fn drop_table(&self, partition: &TableName) -> SqlBuilder {
+    /// Drops partitions that are tables of their own.
+    pub(crate) fn drop_tables(&self, partitions: &[&TableName]) -> Statement {
         let mut drop = SqlBuilder::new(self.engine);
-        drop.push("DROP TABLE ").table(partition);
-        drop
+        drop.push("DROP TABLE ").join(", ", partitions, |drop, partition| {
+            drop.table(partition);
+        });
+        drop.build()
     }
 
     /// What `step` executes to remove something; `None` where it removes nothing, or where that is settled only then: by
@@ -36,7 +38,7 @@ impl SourceSql {
                 });
                 Some(spans.map(|(from, until)| self.deletion(from, until).build()).collect())
             }
-            Action::DropPartition { partition, .. } => Some(vec![self.drop_table(partition).build()]),
+            Action::DropPartition { partition, .. } => Some(vec![self.drop_tables(&[partition])]),
             Action::DropPartitions { table } => self.drop_partitions(table, step).map(|statement| vec![statement]),
             Action::Downsample(_) | Action::DetachPartition { .. } | Action::MergeLate { .. } => None,
         }
