@@ -72,6 +72,11 @@ impl Series {
         self.most = most;
     }
 
+    /// How many columns tell one series from another.
+    pub(crate) const fn by(&self) -> usize {
+        self.by
+    }
+
     /// How many values of a row belong to one column of a rollup.
     pub(crate) fn width(extras: Extras) -> usize {
         Stat::ALL.len() + extras.iter().map(|extra| extra.suffixes().len()).sum::<usize>()

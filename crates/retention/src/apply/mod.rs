@@ -6,6 +6,7 @@ mod apart;
 mod detached;
 mod downsample;
 mod drop_partitions;
+mod fold;
 mod gate;
 mod late;
 mod lost;

@@ -2,14 +2,17 @@
 //!
 //! Rows come in the order of time, so that one bucket is open at a time. What is made is held until the last row was read,
 //! since a session does one thing at a time; where it becomes too much, the rest of the buckets is read anew, and a bucket
-//! whose series don't fit alone is made in several passes.
+//! whose series don't fit alone is made in several passes. Rows are folded on a thread of their own (`fold`).
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::sql::{Session, Statement, Value};
 use clusterkeep_core::{Error, Result};
 use futures::StreamExt;
 
-use crate::aggregate::{Added, Extras, Series, order};
+use super::fold::{BATCH, Fold};
+use crate::aggregate::{Extras, Series};
 use crate::sql::RollupSql;
 
 /// The most bytes that open and finished buckets may take, as an estimate.
@@ -51,7 +54,7 @@ struct Maker<'a> {
     statements: &'a RollupSql<'a>,
     boundaries: &'a [DateTime<Utc>],
     /// The boundaries, in the kind of the column of time.
-    bounds: Vec<Value>,
+    bounds: Arc<[Value]>,
     finer: Extras,
     insert: Statement,
     /// Which making it is, where rows have a key.
@@ -71,8 +74,7 @@ impl<'a> Maker<'a> {
         let (mut at, mut rows) = (0, 0);
         while at < buckets {
             let until = (at + window).min(buckets);
-            let mut finished = Vec::new();
-            let complete = self.read(session, at, until, (1, 0), &mut finished).await?;
+            let (finished, complete) = self.read(session, at, until, (1, 0)).await?;
             rows += self.write(session, finished).await?;
             if complete == until {
                 at = until;
@@ -106,8 +108,8 @@ impl<'a> Maker<'a> {
     async fn passes(&self, session: &mut dyn Session, at: usize, of: u64) -> Result<Option<u64>> {
         let mut rows = 0;
         for nth in 0..of {
-            let mut finished = Vec::new();
-            if self.read(session, at, at + 1, (of, nth), &mut finished).await? == at {
+            let (finished, complete) = self.read(session, at, at + 1, (of, nth)).await?;
+            if complete == at {
                 return Ok(None);
             }
             rows += self.write(session, finished).await?;
@@ -126,52 +128,37 @@ impl<'a> Maker<'a> {
         session.execute_many(&self.insert, &finished).await
     }
 
-    /// Reads the source of the buckets from `first` to `until`; returns which of them is the first that did not fit.
+    /// Reads the source of the buckets from `first` to `until`: their rows, and which is the first that did not fit.
     async fn read(
         &self,
         session: &mut dyn Session,
         first: usize,
         until: usize,
         pass: (u64, u64),
-        finished: &mut Vec<Vec<Value>>,
-    ) -> Result<usize> {
+    ) -> Result<(Vec<Vec<Value>>, usize)> {
         let RollupSql { source, by, sums, extras, .. } = self.statements;
         let mut series = Series::new(by.len(), sums.columns.len(), *extras, self.memory);
         series.pass(pass.0, pass.1);
+        let finer = sums.rolled.then_some(self.finer);
+        let fold = Fold::new(series, source.engine, &self.bounds, (first, until), finer, self.memory);
+        let (folding, batches) = fold.beside();
         let select = self.statements.rows(self.boundaries[first], self.boundaries[until], self.finer);
         let mut rows = session.stream(&select).await?;
-        let (mut bucket, mut held, mut full) = (first, 0, false);
+        let mut batch = Vec::with_capacity(BATCH);
         while let Some(row) = rows.next().await.transpose()? {
-            if full {
-                // A stream that is left before its end takes its session, and the transaction, with it.
+            // A stream that is left before its end takes its session, and the transaction, with it: so it is read to the
+            // end even where nobody takes its rows any more.
+            if batches.is_closed() {
                 continue;
             }
-            let values = row.values();
-            let at = values.get(by.len()).unwrap_or(&Value::Null);
-            if order(at, &self.bounds[bucket + 1]).is_ge() {
-                let made = finished.len();
-                series.flush(source.engine, &self.bounds[bucket], finished)?;
-                held += finished[made..].iter().map(|row| bytes(row)).sum::<usize>();
-                while bucket + 1 < until && order(at, &self.bounds[bucket + 1]).is_ge() {
-                    bucket += 1;
-                }
-                series.leave(self.memory.saturating_sub(held));
-                full = held > self.memory;
+            batch.push(row);
+            if batch.len() == BATCH {
+                batches.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).await.ok();
             }
-            let added = if full {
-                Added::Full
-            } else if sums.rolled {
-                series.merge(values, self.finer)?
-            } else {
-                series.add(values)?
-            };
-            full = added == Added::Full;
         }
-        if full {
-            return Ok(bucket);
-        }
-        series.flush(source.engine, &self.bounds[bucket], finished)?;
-        Ok(until)
+        batches.send(batch).await.ok();
+        drop(batches);
+        folding.await.map_err(|e| Error::caused(format!("make buckets of `{}`", self.statements.target), e))?
     }
 }
 
@@ -187,14 +174,4 @@ fn series_key(by: &[Value]) -> String {
         }
     }
     key
-}
-
-/// About how many bytes a row takes.
-fn bytes(row: &[Value]) -> usize {
-    let own = |value: &Value| match value {
-        Value::Bytes(bytes) => bytes.len(),
-        Value::Text(text) => text.len(),
-        _ => 0,
-    };
-    row.iter().map(|value| size_of::<Value>() + own(value)).sum()
 }
