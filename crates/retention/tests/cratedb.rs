@@ -14,8 +14,6 @@ mod applying;
 mod faults;
 #[path = "cratedb/keys.rs"]
 mod keys;
-#[path = "cratedb/meddler.rs"]
-mod meddler;
 #[path = "cratedb/names.rs"]
 mod names;
 #[path = "cratedb/rollups.rs"]

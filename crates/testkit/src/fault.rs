@@ -1,4 +1,4 @@
-//! A database that fails, or kills its own process, at a statement of your choice.
+//! A database that fails, or kills its own process, or is overtaken by somebody else, at a statement of your choice.
 //!
 //! With it a test walks through every statement of an operation: fault at the first, run again, compare; fault at the
 //! second, and so on, until the operation ends without having met its fault.
@@ -25,6 +25,8 @@ pub enum Fault {
     KillBefore,
     /// The process is killed after the statement.
     KillAfter,
+    /// The database answers as if it had done it, and has not.
+    NotDone,
 }
 
 /// When a fault happens.
@@ -33,6 +35,8 @@ pub struct Trap {
     at: At,
     sprung: AtomicBool,
     fault: Fault,
+    /// What somebody else does right before the statement, which then is done as ever.
+    overtaken_by: Option<Statement>,
     said: Mutex<Vec<String>>,
 }
 
@@ -43,6 +47,8 @@ enum At {
     Number(AtomicU64),
     /// At each statement with this beginning.
     Each(&'static str),
+    /// At the first statement with this beginning.
+    First(&'static str),
     /// At none.
     Nowhere,
 }
@@ -60,6 +66,25 @@ impl Trap {
         Self::new(At::Each(beginning), fault)
     }
 
+    /// A fault at the first statement that begins like this.
+    #[must_use]
+    pub fn first(beginning: &'static str, fault: Fault) -> Arc<Self> {
+        Self::new(At::First(beginning), fault)
+    }
+
+    /// No fault, but somebody else who does `other` right before the first statement that begins like this.
+    #[must_use]
+    pub fn overtaken(beginning: &'static str, other: Statement) -> Arc<Self> {
+        let at = At::First(beginning);
+        Arc::new(Self {
+            at,
+            sprung: AtomicBool::new(false),
+            fault: Fault::NotDone,
+            overtaken_by: Some(other),
+            said: Mutex::default(),
+        })
+    }
+
     /// No fault anywhere: for who wants to know what was said.
     #[must_use]
     pub fn nowhere() -> Arc<Self> {
@@ -67,7 +92,7 @@ impl Trap {
     }
 
     fn new(at: At, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { at, sprung: AtomicBool::new(false), fault, said: Mutex::default() })
+        Arc::new(Self { at, sprung: AtomicBool::new(false), fault, overtaken_by: None, said: Mutex::default() })
     }
 
     /// Every statement that was said so far.
@@ -90,6 +115,7 @@ impl Trap {
                 was == Ok(1)
             }
             At::Each(beginning) => text.starts_with(beginning),
+            At::First(beginning) => text.starts_with(beginning) && !self.sprung(),
             At::Nowhere => false,
         };
         self.said.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
@@ -124,6 +150,8 @@ struct FaultyDatabase {
 
 struct FaultySession {
     inner: Box<dyn Session>,
+    /// For somebody else.
+    db: Db,
     trap: Arc<Trap>,
     /// After a fault the connection is gone, as it would be.
     broken: bool,
@@ -149,16 +177,20 @@ fn kill() {
     }
 }
 
-/// Runs `$call` with the trap before and after it.
+/// Runs `$call` with the trap before and after it; `$nothing` is the answer to what is not done.
 macro_rules! trapped {
-    ($session:ident, $text:expr, $call:expr) => {{
+    ($session:ident, $text:expr, $nothing:expr, $call:expr) => {{
         if $session.broken {
             return Err(connection_lost());
         }
         if !$session.trap.steps_in($text) {
             return $call;
         }
-        $session.broken = true;
+        if let Some(other) = &$session.trap.overtaken_by {
+            $session.db.execute(other.clone()).await?;
+            return $call;
+        }
+        $session.broken = $session.trap.fault != Fault::NotDone;
         match $session.trap.fault {
             Fault::Lost => Err(connection_lost()),
             Fault::AnswerLost => {
@@ -175,6 +207,7 @@ macro_rules! trapped {
                 kill();
                 Err(connection_lost())
             }
+            Fault::NotDone => Ok($nothing),
         }
     }};
 }
@@ -186,13 +219,20 @@ impl Session for FaultySession {
     }
 
     async fn query(&mut self, statement: &Statement) -> Result<Records> {
-        trapped!(self, statement.text(), self.inner.query(statement).await)
+        trapped!(self, statement.text(), Records::new(Vec::new(), Vec::new())?, self.inner.query(statement).await)
     }
 
     async fn stream<'a>(&'a mut self, statement: &'a Statement) -> Result<RowStream<'a>> {
-        if self.broken || self.trap.steps_in(statement.text()) {
+        if self.broken {
+            return Err(connection_lost());
+        }
+        if self.trap.steps_in(statement.text()) {
+            if let Some(other) = &self.trap.overtaken_by {
+                self.db.execute(other.clone()).await?;
+                return self.inner.stream(statement).await;
+            }
             // A stream only reads: before and after it are the same.
-            if !self.broken && matches!(self.trap.fault, Fault::KillBefore | Fault::KillAfter) {
+            if matches!(self.trap.fault, Fault::KillBefore | Fault::KillAfter) {
                 kill();
             }
             self.broken = true;
@@ -202,27 +242,27 @@ impl Session for FaultySession {
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64> {
-        trapped!(self, statement.text(), self.inner.execute(statement).await)
+        trapped!(self, statement.text(), 0, self.inner.execute(statement).await)
     }
 
     async fn execute_many(&mut self, statement: &Statement, rows: &[Vec<Value>]) -> Result<u64> {
-        trapped!(self, statement.text(), self.inner.execute_many(statement, rows).await)
+        trapped!(self, statement.text(), 0, self.inner.execute_many(statement, rows).await)
     }
 
     async fn execute_script(&mut self, statement: &Statement) -> Result<()> {
-        trapped!(self, statement.text(), self.inner.execute_script(statement).await)
+        trapped!(self, statement.text(), (), self.inner.execute_script(statement).await)
     }
 
     async fn begin(&mut self) -> Result<()> {
-        trapped!(self, "BEGIN", self.inner.begin().await)
+        trapped!(self, "BEGIN", (), self.inner.begin().await)
     }
 
     async fn commit(&mut self) -> Result<()> {
-        trapped!(self, "COMMIT", self.inner.commit().await)
+        trapped!(self, "COMMIT", (), self.inner.commit().await)
     }
 
     async fn rollback(&mut self) -> Result<()> {
-        trapped!(self, "ROLLBACK", self.inner.rollback().await)
+        trapped!(self, "ROLLBACK", (), self.inner.rollback().await)
     }
 }
 
@@ -246,7 +286,7 @@ impl Database for FaultyDatabase {
 
     async fn session(&self) -> Result<Box<dyn Session>> {
         let inner = self.db.session().await?;
-        Ok(Box::new(FaultySession { inner, trap: Arc::clone(&self.trap), broken: false }))
+        Ok(Box::new(FaultySession { inner, db: self.db.clone(), trap: Arc::clone(&self.trap), broken: false }))
     }
 
     async fn server(&self) -> Result<Server> {

@@ -1,5 +1,7 @@
 //! What is dropped is what was planned, counted right before and looked for after.
 
+use std::sync::Arc;
+
 use clusterkeep_core::ExitCode;
 use clusterkeep_core::age::days;
 use clusterkeep_core::plan::{Approval, Outcome};
@@ -7,9 +9,9 @@ use clusterkeep_core::sql::{Value, sql};
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{Manifest, Policy, percent};
 use clusterkeep_retention::plan::Action;
+use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 use tokio_util::sync::CancellationToken;
 
-use super::meddler::{Meddling, meddled};
 use super::world::{World, assert_done, at, dropped};
 
 const NOW: &str = "2026-02-01T00:00:00Z";
@@ -130,14 +132,13 @@ async fn case_27_an_interrupted_run_says_what_is_left() {
 /// How the catalogue is asked which partitions are there, in a step.
 const LISTED: &str = "SELECT partition_ident AS ident FROM information_schema.table_partitions";
 
-async fn apply_meddled(world: &World, meddling: Meddling) -> super::world::Report {
-    let (db, meddled_with) = meddled(&world.db, meddling);
-    let retention = Retention::new(db)
+async fn apply_trapped(world: &World, trap: Arc<Trap>) -> super::world::Report {
+    let retention = Retention::new(faulty(world.db.clone(), Arc::clone(&trap)))
         .state(world.state.clone())
         .manifest(Manifest::named("test").policy(policy().max_share(percent(100))));
     let plan = retention.plan(at(NOW)).await.unwrap();
     let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
-    assert!(meddled_with.load(std::sync::atomic::Ordering::SeqCst), "it came to that statement");
+    assert!(trap.sprung(), "it came to that statement");
     report
 }
 
@@ -145,7 +146,7 @@ async fn apply_meddled(world: &World, meddling: Meddling) -> super::world::Repor
 async fn case_21_a_drop_that_the_server_only_says_it_did_shows() {
     let Some(world) = World::new().await else { return };
     prepare(&world).await;
-    let report = apply_meddled(&world, Meddling::Swallow("DELETE FROM \"readings\"")).await;
+    let report = apply_trapped(&world, Trap::first("DELETE FROM \"readings\"", Fault::NotDone)).await;
     assert_eq!(report.count(Outcome::StillPresent), 11, "{report:?}");
     assert!(report.exit_code != ExitCode::Done, "{:?}", report.exit_code);
     // The next run does what was not done.
@@ -158,7 +159,7 @@ async fn case_22_what_is_gone_already_is_done_already() {
     let Some(world) = World::new().await else { return };
     prepare(&world).await;
     let two = sql("DELETE FROM readings WHERE day IN (1767225600000, 1767312000000)");
-    let report = apply_meddled(&world, Meddling::First(LISTED, two)).await;
+    let report = apply_trapped(&world, Trap::overtaken(LISTED, two)).await;
     assert_eq!((report.count(Outcome::AlreadyDone), report.count(Outcome::Done)), (2, 9), "{report:?}");
     assert_eq!(report.exit_code, ExitCode::Done);
     assert_eq!(world.keys("readings").await.len(), 9);
@@ -169,7 +170,7 @@ async fn case_16_a_row_that_comes_between_lock_and_drop_stops_the_step() {
     let Some(world) = World::new().await else { return };
     prepare(&world).await;
     let row = sql("INSERT INTO readings (id, ts) VALUES (99, '2026-01-03T01:00:00Z')");
-    let report = apply_meddled(&world, Meddling::First(LISTED, row)).await;
+    let report = apply_trapped(&world, Trap::overtaken(LISTED, row)).await;
     assert_eq!(report.count(Outcome::Refused), 11, "{report:?}");
     let message = report.outcomes[0].message.clone().unwrap();
     assert!(message.contains("has 3 rows, the plan saw 2"), "{message}");

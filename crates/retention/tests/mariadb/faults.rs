@@ -1,17 +1,21 @@
-//! Case 20: whatever statement of an apply is lost, or its answer, the next run ends where an undisturbed one ends.
+//! Cases 20, 21 and 27: whatever statement of an apply is lost, or its answer, and wherever it is killed, the next run ends
+//! where an undisturbed one ends; what is only said to be done shows, and so does what is left.
 
 use std::sync::Arc;
 
 use clusterkeep_core::ExitCode;
 use clusterkeep_core::age::days;
-use clusterkeep_core::sql::{Db, sql};
+use clusterkeep_core::event::{Event, Events};
+use clusterkeep_core::plan::Outcome;
+use clusterkeep_core::sql::{ConnectOptions, Db, sql};
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{Keep, Policy, Rollup};
 use clusterkeep_testkit::audited;
 use clusterkeep_testkit::fault::{Fault, Trap, faulty, is_due};
 use futures::{StreamExt, stream};
+use tokio_util::sync::CancellationToken;
 
-use super::{all_of, apply, at, database, script};
+use super::{all_of, apply, at, database, number, script};
 
 const ROWS: &str = "INSERT INTO raw SELECT IF(seq % 2, 'a', 'b'), '2026-03-25 12:00:00' + INTERVAL seq HOUR, seq * 37 % 101 FROM seq_0_to_119;";
 
@@ -127,4 +131,90 @@ async fn case_20_a_statement_about_slices_that_is_lost() {
 #[tokio::test]
 async fn case_20_an_answer_about_slices_that_is_lost() {
     every_statement(PLAIN, Fault::AnswerLost).await;
+}
+
+const CHILD: &str = "CLUSTERKEEP_TEST_CHILD";
+
+/// Not a test of its own: what the test below starts as a process, and kills.
+#[tokio::test]
+async fn child_that_applies_until_it_is_killed() {
+    let Ok(order) = std::env::var(CHILD) else { return };
+    let [fault, nth, url] = order.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{order}") };
+    let fault = if fault == "before" { Fault::KillBefore } else { Fault::KillAfter };
+    let db = Db::connect_with(&url.parse().unwrap(), ConnectOptions::default()).await.unwrap();
+    assert_eq!(run(&faulty(db, Trap::at(nth.parse().unwrap(), fault))).await, ExitCode::Done);
+}
+
+/// What the tables hold at the end, where the process was killed around the statement `nth`; nothing where it has fewer.
+async fn killed(create: &'static str, when: &str, nth: u64) -> Option<String> {
+    let (database, db) = prepare(create).await?;
+    let status = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "faults::child_that_applies_until_it_is_killed", "--test-threads=1"])
+        .env(CHILD, format!("{when} {nth} {}", database.url()))
+        .output()
+        .await
+        .unwrap()
+        .status;
+    if status.success() {
+        return None;
+    }
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{status}");
+    // The lock ends with its session, which the server finds out within moments.
+    while number(&db, sql("SELECT count(*) FROM information_schema.processlist WHERE db = database()")).await > 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let contents = end(&db).await;
+    check_audit(&db).await;
+    db.close().await;
+    Some(contents)
+}
+
+#[tokio::test]
+async fn case_20_killed_around_every_statement_about_partitions() {
+    let Some((_undisturbed, db)) = prepare(PARTITIONED).await else { return };
+    let wanted = end(&db).await;
+    let mut met = 0;
+    for nth in 1.. {
+        // Each statement meets one of the two, in turns.
+        let when = if is_due(nth, Fault::KillBefore) { "before" } else { "after" };
+        let Some(contents) = killed(PARTITIONED, when, nth).await else { break };
+        met += 1;
+        assert_eq!(contents, wanted, "killed {when} statement {nth}");
+    }
+    assert!(met > 20, "only {met} processes were killed");
+}
+
+#[tokio::test]
+async fn case_21_a_drop_that_the_server_only_says_it_did_shows() {
+    let Some((_database, db)) = prepare(PARTITIONED).await else { return };
+    let trap = Trap::first("ALTER TABLE `raw` DROP PARTITION", Fault::NotDone);
+    let retention = retention(&faulty(db.clone(), Arc::clone(&trap)));
+    let plan = retention.plan(at(FIRST)).await.unwrap();
+    let report = retention.apply(&plan, plan.hash.into()).await.unwrap();
+    assert!(trap.sprung(), "it came to that statement: {:?}", trap.said());
+    assert_eq!(report.count(Outcome::StillPresent), 3, "{:?}", report.outcomes);
+    assert_eq!(report.exit_code, ExitCode::Partial, "the rollup was made");
+    // The next run does what was not done.
+    let (_undisturbed, other) = prepare(PARTITIONED).await.unwrap();
+    assert_eq!(end(&db).await, end(&other).await);
+}
+
+#[tokio::test]
+async fn case_27_what_is_cancelled_lists_what_is_left_and_goes_on_later() {
+    let Some((_database, db)) = prepare(PARTITIONED).await else { return };
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    let after_the_first = move |event| {
+        if matches!(event, Event::StepFinished { .. }) {
+            stop.cancel();
+        }
+    };
+    let cancelled = retention(&db).cancel(cancel).events(Events::to(after_the_first));
+    let plan = cancelled.plan(at(FIRST)).await.unwrap();
+    let report = cancelled.apply(&plan, plan.hash.into()).await.unwrap();
+    assert_eq!((report.count(Outcome::Done), report.count(Outcome::Skipped)), (1, 3), "{:?}", report.outcomes);
+    assert_eq!(report.exit_code, ExitCode::Interrupted);
+    assert_eq!(number(&db, sql("SELECT count(*) FROM raw")).await, 120, "no half step");
+    let (_undisturbed, other) = prepare(PARTITIONED).await.unwrap();
+    assert_eq!(end(&db).await, end(&other).await);
 }

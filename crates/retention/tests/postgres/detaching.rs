@@ -159,15 +159,16 @@ async fn run(db: Db, elsewhere: Option<&str>, now: &str) -> Result<ExitCode> {
     Ok(retention.apply(&plan, Approval::WithinGuards).await?.exit_code())
 }
 
-/// Three days, of which the first goes later.
+/// Three days before those that stay, of which the first two go together, and the third later.
 async fn three_days(db: &Db) {
     script(
         db,
         "CREATE TABLE raw (ts timestamptz, n int) PARTITION BY RANGE (ts);
+         CREATE TABLE raw_before PARTITION OF raw FOR VALUES FROM ('2026-01-02Z') TO ('2026-01-03Z');
          CREATE TABLE raw_0 PARTITION OF raw FOR VALUES FROM ('2026-01-03Z') TO ('2026-01-04Z');
          CREATE TABLE raw_1 PARTITION OF raw FOR VALUES FROM ('2026-01-04Z') TO ('2026-01-05Z');
          CREATE TABLE raw_2 PARTITION OF raw FOR VALUES FROM ('2026-06-01Z') TO ('2026-07-01Z');
-         INSERT INTO raw VALUES ('2026-01-03Z', 1), ('2026-01-04Z', 2), ('2026-06-10Z', 3);",
+         INSERT INTO raw VALUES ('2026-01-02Z', 0), ('2026-01-03Z', 1), ('2026-01-04Z', 2), ('2026-06-10Z', 3);",
     )
     .await;
 }
