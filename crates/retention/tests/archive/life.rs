@@ -96,7 +96,7 @@ async fn what_a_killed_export_left_goes_with_the_next() {
 #[tokio::test]
 async fn lists_say_what_is_there() {
     let ((_keep, db), folder) = (sqlite().await, Folder::new());
-    for table in [r#""a.b""#, r#""A.b""#, r#""say ""hi""; DROP TABLE x""#, r#""ünïcode 🦀""#] {
+    for table in [r#""a.b""#, r#""a.B c""#, r#""say ""hi""; DROP TABLE x""#, r#""ünïcode 🦀""#] {
         let table = name(table);
         numbers(&db, &table, 0..20).await;
         let span = span(0, 10);
@@ -113,7 +113,7 @@ async fn lists_say_what_is_there() {
         })
         .collect();
     tables.sort();
-    let expected = [r#""A.b""#, r#""a.b""#, r#""say ""hi""; DROP TABLE x""#, r#""ünïcode 🦀""#];
+    let expected = [r#""a.B c""#, r#""a.b""#, r#""say ""hi""; DROP TABLE x""#, r#""ünïcode 🦀""#];
     assert_eq!(tables, expected.map(|table| (table.to_owned(), 10, true)));
 }
 

@@ -75,6 +75,11 @@ async fn of_mariadb() {
     round_trip(Engine::Mysql).await;
 }
 
+/// Rows as the server writes them.
+async fn as_text(db: &Db, query: &'static str) -> Vec<String> {
+    db.query(sql(query)).await.unwrap().rows().map(|row| row.get(0).unwrap()).collect()
+}
+
 /// Types that the suite does not have: the server's own text of them goes out and comes back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_postgres_that_go_as_text() {
@@ -92,23 +97,17 @@ async fn of_postgres_that_go_as_text() {
              123456789012345678901234567890123456789012345.6789, NULL, NULL, NULL, NULL, NULL);");
     db.session().await.unwrap().execute_script(&script).await.good("odd types");
     let folder = Folder::new();
+    let before = as_text(&db, "SELECT odd::text FROM odd ORDER BY id").await;
     let archived = exported(&folder.location, &db, &Part::whole(name("odd"))).await;
     verify(&folder.location, &archived.manifest.name).await.unwrap();
     let beside = Target::Table(name("odd_back"));
     restore(&folder.location, &archived.manifest.name, &db, &beside).await.good("odd types");
-    // The server compares its own text of both.
-    let same = sql(
-        "SELECT (SELECT array_agg(o::text ORDER BY id) FROM odd o) = (SELECT array_agg(b::text ORDER BY id) FROM odd_back b)",
-    );
-    assert!(db.query(same).await.unwrap().scalar::<bool>().unwrap());
+    assert_eq!(as_text(&db, "SELECT odd_back::text FROM odd_back ORDER BY id").await, before);
 
     db.execute(sql("DELETE FROM odd")).await.unwrap();
     let own = restore(&folder.location, &archived.manifest.name, &db, &Target::Own).await;
     assert_eq!(own.good("odd types").rows, 3);
-    let same = sql(
-        "SELECT (SELECT array_agg(o::text ORDER BY id) FROM odd o) = (SELECT array_agg(b::text ORDER BY id) FROM odd_back b)",
-    );
-    assert!(db.query(same).await.unwrap().scalar::<bool>().unwrap());
+    assert_eq!(as_text(&db, "SELECT odd::text FROM odd ORDER BY id").await, before);
 }
 
 /// What can't be kept is told by name, and nothing is written.
