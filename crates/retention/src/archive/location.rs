@@ -51,11 +51,8 @@ pub struct Location {
     store: Store,
 }
 
-impl Location {
-    pub(super) const fn store(&self) -> &Store {
-        &self.store
-    }
-}
+/// Gives the value of a variable by its name.
+type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// As it was written.
 impl fmt::Display for Location {
@@ -74,6 +71,17 @@ impl FromStr for Location {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text, &env::named)
+    }
+}
+
+impl Location {
+    /// Reads an address; `variables` gives the variables that hold its keys, as [`FromStr`] takes from the environment.
+    ///
+    /// # Errors
+    ///
+    /// It is no such address, holds a key, or names a variable that is not set.
+    pub fn parse(text: &str, variables: Variables<'_>) -> Result<Self> {
         let folder = |path: PathBuf| Self { shown: text.to_owned(), store: Store::Folder(Folder::new(path)) };
         if text.is_empty() {
             return Err(Error::input("a place for archives is empty"));
@@ -87,7 +95,7 @@ impl FromStr for Location {
             return Err(Error::input("the URL of a place for archives holds a user or password")
                 .with_hint("keep keys in the environment, and name the variable: `?secret_access_key=env:NAME`"));
         }
-        let options = Options::read(&url)?;
+        let options = Options::read(&url, variables)?;
         let (store, secrets) = match url.scheme() {
             "file" => {
                 options.end()?;
@@ -108,13 +116,20 @@ impl FromStr for Location {
         let objects = Objects::new(store, prefix, &shown, Scrub::new(secrets));
         Ok(Self { shown, store: Store::Objects(objects) })
     }
+
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
 }
 
-/// What stands behind the `?` of a URL.
-struct Options(Vec<(String, String)>);
+/// What stands behind the `?` of a URL, and the variables.
+struct Options<'a> {
+    options: Vec<(String, String)>,
+    variables: Variables<'a>,
+}
 
-impl Options {
-    fn read(url: &Url) -> Result<Self> {
+impl<'a> Options<'a> {
+    fn read(url: &Url, variables: Variables<'a>) -> Result<Self> {
         let mut options: Vec<(String, String)> = Vec::new();
         for (name, value) in url.query_pairs() {
             if options.iter().any(|(known, _)| *known == name) {
@@ -122,22 +137,27 @@ impl Options {
             }
             options.push((name.into_owned(), value.into_owned()));
         }
-        Ok(Self(options))
+        Ok(Self { options, variables })
     }
 
     fn take(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.swap_remove(at).1)
+        let at = self.options.iter().position(|(known, _)| known == name)?;
+        Some(self.options.swap_remove(at).1)
+    }
+
+    /// What the option says, or else the variable.
+    fn take_or(&mut self, name: &str, variable: &str) -> Option<String> {
+        self.take(name).or_else(|| (self.variables)(variable))
     }
 
     /// A secret: by the variable that the option names, else by `usual`.
     fn secret(&mut self, name: &str, usual: &str) -> Result<Option<Secret>> {
-        let Some(reference) = self.take(name) else { return Ok(env::named(usual).map(Secret::new)) };
+        let Some(reference) = self.take(name) else { return Ok((self.variables)(usual).map(Secret::new)) };
         let Some(variable) = reference.strip_prefix("env:") else {
             return Err(Error::input(format!("`{name}` in a place for archives holds a key"))
                 .with_hint(format!("keep it in the environment, and name the variable: `{name}=env:NAME`")));
         };
-        let value = env::named(variable);
+        let value = (self.variables)(variable);
         value.map(|value| Some(Secret::new(value))).ok_or_else(|| {
             Error::input(format!("environment variable {variable}, which a place for archives names, is not set"))
         })
@@ -145,7 +165,7 @@ impl Options {
 
     /// Nothing may be left.
     fn end(self) -> Result<()> {
-        match self.0.first() {
+        match self.options.first() {
             Some((name, _)) => Err(Error::input(format!("a place for archives has no option `{name}`"))),
             None => Ok(()),
         }
@@ -165,10 +185,9 @@ fn made<S: ObjectStore>(built: object_store::Result<S>, secrets: Vec<Secret>) ->
     }
 }
 
-fn s3(url: &Url, mut options: Options) -> Result<Made> {
+fn s3(url: &Url, mut options: Options<'_>) -> Result<Made> {
     let mut builder = AmazonS3Builder::new().with_bucket_name(bucket(url)?).with_retry(retry());
-    builder = builder
-        .with_region(options.take("region").or_else(|| env::named("AWS_REGION")).unwrap_or_else(|| "us-east-1".into()));
+    builder = builder.with_region(options.take_or("region", "AWS_REGION").unwrap_or_else(|| "us-east-1".into()));
     let mut client = client();
     if let Some(endpoint) = options.take("endpoint") {
         client = client.with_allow_http(is_plain(&endpoint)?);
@@ -190,9 +209,9 @@ fn s3(url: &Url, mut options: Options) -> Result<Made> {
     made(builder.with_client_options(client).build(), [key, secret, token].into_iter().flatten().collect())
 }
 
-fn azure(url: &Url, mut options: Options) -> Result<Made> {
+fn azure(url: &Url, mut options: Options<'_>) -> Result<Made> {
     let mut builder = MicrosoftAzureBuilder::new().with_container_name(bucket(url)?).with_retry(retry());
-    let account = options.take("account").or_else(|| env::named("AZURE_STORAGE_ACCOUNT_NAME"));
+    let account = options.take_or("account", "AZURE_STORAGE_ACCOUNT_NAME");
     let account = account.ok_or_else(|| {
         Error::input("an `az` URL names no account").with_hint("add `?account=NAME`, or set AZURE_STORAGE_ACCOUNT_NAME")
     })?;
@@ -210,9 +229,9 @@ fn azure(url: &Url, mut options: Options) -> Result<Made> {
     made(builder.with_client_options(client).build(), key.into_iter().collect())
 }
 
-fn google(url: &Url, mut options: Options) -> Result<Made> {
+fn google(url: &Url, mut options: Options<'_>) -> Result<Made> {
     let mut builder = GoogleCloudStorageBuilder::new().with_bucket_name(bucket(url)?).with_retry(retry());
-    if let Some(file) = options.take("service_account").or_else(|| env::named("GOOGLE_SERVICE_ACCOUNT")) {
+    if let Some(file) = options.take_or("service_account", "GOOGLE_SERVICE_ACCOUNT") {
         builder = builder.with_service_account_path(file);
     }
     options.end()?;

@@ -9,6 +9,8 @@
 )]
 
 mod damage;
+mod killed;
 mod kit;
 mod life;
+mod objects;
 mod types;
