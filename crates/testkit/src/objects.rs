@@ -10,6 +10,9 @@
 //! # }
 //! ```
 //!
+//! The folder for temporary files has to be on a file system with extended attributes, where it keeps what it knows of an
+//! object: so a file that is removed is an object that is gone.
+//!
 //! It is looked for on the path and where Go puts what it installs. It ends with its owner, even one that is killed: it is
 //! the child of a shell that waits for the end of a pipe.
 
@@ -65,15 +68,12 @@ fn program() -> Option<PathBuf> {
 
 async fn start(program: &Path) -> io::Result<ObjectServer> {
     let directory = tempfile::tempdir()?;
-    let (buckets, kept) = (directory.path().join("buckets"), directory.path().join("attributes"));
-    std::fs::create_dir(&buckets)?;
-    std::fs::create_dir(&kept)?;
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port();
     let keeper = Command::new("sh")
         .args(["-c", KEEPER, "sh"])
         .arg(program)
-        .args(["--port", &format!("127.0.0.1:{port}"), "--quiet", "posix", "--sidecar"])
-        .args([&kept, &buckets])
+        .args(["--port", &format!("127.0.0.1:{port}"), "--quiet", "posix"])
+        .arg(directory.path())
         // Not as arguments, which everybody on the machine can read.
         .env("ROOT_ACCESS_KEY", ACCESS_KEY)
         .env("ROOT_SECRET_KEY", SECRET_KEY)
@@ -127,7 +127,7 @@ impl ObjectServer {
     #[must_use]
     #[expect(clippy::panic, reason = "it is how a test fails")]
     pub fn bucket(&self, name: &str) -> PathBuf {
-        let folder = self.directory.path().join("buckets").join(name);
+        let folder = self.directory.path().join(name);
         match std::fs::create_dir_all(&folder) {
             Ok(()) => folder,
             Err(error) => panic!("a bucket can't be made: {error}"),

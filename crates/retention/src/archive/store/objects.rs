@@ -55,7 +55,7 @@ impl Scrub {
     pub(in super::super) fn text(&self, error: &StoreError) -> String {
         let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
         let mut text = String::new();
-        for cause in causes.map(ToString::to_string) {
+        for cause in causes.map(|cause| brief(&cause.to_string())) {
             // A store's own error says what its cause says.
             if !text.contains(&cause) {
                 text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
@@ -66,6 +66,17 @@ impl Scrub {
         });
         text
     }
+}
+
+/// An error's text, of whose document of XML only code and message are kept: the rest repeats the request.
+fn brief(text: &str) -> String {
+    let Some((before, document)) = text.split_once("<?xml") else { return text.to_owned() };
+    let of = |tag: &str| {
+        let (_, after) = document.split_once(&format!("<{tag}>"))?;
+        after.split_once("</").map(|(inner, _)| inner.to_owned())
+    };
+    let parts: Vec<_> = [of("Code"), of("Message")].into_iter().flatten().collect();
+    format!("{before}{}", parts.join(": "))
 }
 
 impl Objects {
@@ -90,7 +101,8 @@ impl Objects {
                 failed.with_hint("check the keys, and whether they may list, read, write and delete there")
             }
             StoreError::NotFound { .. } => failed.with_hint("is there a bucket or container of that name?"),
-            _ => failed,
+            // It tells too little of what the store answered.
+            _ => failed.with_hint("does the store answer, and are bucket, region and keys right?"),
         }
     }
 
@@ -232,5 +244,18 @@ impl Upload {
             let error = self.store.scrub.text(&error);
             tracing::debug!(error, key = self.key, "left an upload behind that was not completed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_cut_to_what_they_say() {
+        let text =
+            "status 403: <?xml version=\"1.0\"?><Error><Code>No</Code><Message>Not you.</Message><Key>k</Key></Error>";
+        assert_eq!(brief(text), "status 403: No: Not you.");
+        assert_eq!(brief("no answer"), "no answer");
     }
 }
