@@ -9,6 +9,7 @@
 )]
 
 mod damage;
+mod engines;
 mod killed;
 mod kit;
 mod life;
