@@ -5,10 +5,13 @@
 //!
 //! # Features
 //!
-//! `sqlite`, `postgres` and `cratedb`: one engine each.
+//! `sqlite`, `postgres`, `mysql` and `cratedb`: one engine each. `archive`: exports of partitions to files, local or in an
+//! object store, and back.
 
 pub mod aggregate;
 mod apply;
+#[cfg(feature = "archive")]
+pub mod archive;
 pub mod import;
 pub mod model;
 pub mod observe;
