@@ -362,6 +362,11 @@ impl Retention {
         self.state.db().same_as(&self.db)
     }
 
+    /// Whether somebody has asked for an end.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }

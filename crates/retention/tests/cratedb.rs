@@ -20,5 +20,7 @@ mod meddler;
 mod names;
 #[path = "cratedb/rollups.rs"]
 mod rollups;
+#[path = "cratedb/tiers.rs"]
+mod tiers;
 #[path = "cratedb/world.rs"]
 mod world;

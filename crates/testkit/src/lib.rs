@@ -7,6 +7,7 @@
 //! - [`mod@conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
 //! - [`fault`]: a database that fails, or kills its process, at a statement of your choice
+//! - [`nodes`]: a CrateDB of several nodes, which can be killed and started again
 //! - [`proxy`]: a way to a server that can be cut, stalled or closed
 //! - [`skip`]: tests that can't run here say so
 //! - [`weather`]: real data to try things on
@@ -15,6 +16,7 @@ pub mod audited;
 pub mod cloud;
 pub mod conformance;
 pub mod fault;
+pub mod nodes;
 pub mod proxy;
 pub mod servers;
 pub mod skip;

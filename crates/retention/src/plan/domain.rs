@@ -9,6 +9,7 @@ use clusterkeep_core::sql::TableName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::due::Due;
 use crate::model::{Bytes, Share};
 use crate::observe::{PartitionId, Unknown};
 use crate::text::{grouped, size};
@@ -77,6 +78,14 @@ pub enum Decision {
     Drop,
     /// It is taken out of its table, and stays as a table of its own.
     Detach,
+    /// It gets another number of copies.
+    SetReplicas,
+    /// What is stored of it is made compact.
+    Compact,
+    /// It moves.
+    Move,
+    /// A copy of it is kept elsewhere.
+    Archive,
     /// Rows that came late are added to what is kept of their bucket, and go.
     Merge,
     /// Buckets of a rollup are made.
@@ -90,6 +99,7 @@ impl Decide for Decision {
         match self {
             Self::Keep => Class::Keep,
             Self::Drop | Self::Detach | Self::Merge | Self::Build => Class::Act,
+            Self::SetReplicas | Self::Compact | Self::Move | Self::Archive => Class::Act,
             Self::Refuse => Class::Refuse,
         }
     }
@@ -101,6 +111,10 @@ impl fmt::Display for Decision {
             Self::Keep => "keep",
             Self::Drop => "drop",
             Self::Detach => "detach",
+            Self::SetReplicas => "replicas",
+            Self::Compact => "compact",
+            Self::Move => "move",
+            Self::Archive => "archive",
             Self::Merge => "merge",
             Self::Build => "build",
             Self::Refuse => "refuse",
@@ -120,6 +134,22 @@ pub enum Reason {
         /// The rollups that must be verified first.
         #[schemars(with = "Vec<String>")]
         after: Arc<[TableName]>,
+        /// The repository that it is archived in first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        archive: Option<Arc<String>>,
+    },
+    /// It is old enough for what changes how it is kept.
+    Due {
+        /// What, in order.
+        #[schemars(with = "Vec<Due>")]
+        changes: Arc<Vec<Due>>,
+    },
+    /// It can't be moved or archived where the policy says.
+    Unfit {
+        /// Why.
+        #[schemars(with = "String")]
+        what: Arc<String>,
     },
     /// It ends after the cutoff.
     EndsAfterCutoff {
@@ -280,15 +310,26 @@ pub enum ShareUnit {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EndedBeforeCutoff { after, .. } => {
+            Self::EndedBeforeCutoff { after, archive, .. } => {
                 f.write_str("ended at or before the cutoff")?;
                 if let Some((first, rest)) = after.split_first() {
                     write!(f, "; first into {first}")?;
                     rest.iter().try_for_each(|other| write!(f, " and {other}"))?;
                     f.write_str(", verified")?;
                 }
-                Ok(())
+                match archive {
+                    Some(repository) => write!(f, "; first archived in {repository}, verified"),
+                    None => Ok(()),
+                }
             }
+            Self::Due { changes } => {
+                f.write_str("old enough: ")?;
+                changes.iter().enumerate().try_for_each(|(nth, due)| {
+                    let comma = if nth > 0 { ", then " } else { "" };
+                    write!(f, "{comma}{due}")
+                })
+            }
+            Self::Unfit { what } => f.write_str(what),
             Self::EndsAfterCutoff { .. } => f.write_str("ends after the cutoff"),
             Self::Newest => f.write_str("newest slice"),
             Self::NoExpiry => f.write_str("nothing says that it goes"),
@@ -480,6 +521,15 @@ pub enum Action {
         #[schemars(with = "TableName")]
         partition: Arc<TableName>,
     },
+    /// Changes how a partition is kept.
+    Change {
+        /// Of what.
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
+        /// How.
+        #[schemars(with = "Due")]
+        due: Arc<Due>,
+    },
     /// Adds rows that came late to what is kept of their bucket, and deletes them, in one transaction.
     MergeLate {
         /// Where the rows are.
@@ -509,7 +559,7 @@ impl Action {
     /// The table that it removes something from.
     pub(crate) fn removes_from(&self) -> Option<&TableName> {
         match self {
-            Self::Downsample(_) => None,
+            Self::Downsample(_) | Self::Change { .. } => None,
             Self::DeleteSlices { table }
             | Self::DropPartition { table, .. }
             | Self::DropPartitions { table }
@@ -527,6 +577,7 @@ impl fmt::Display for Action {
             Self::DropPartition { partition, .. } => write!(f, "drop {partition}"),
             Self::DropPartitions { table } => write!(f, "drop partitions of {table}"),
             Self::DetachPartition { partition, .. } => write!(f, "detach {partition}"),
+            Self::Change { table, due } => write!(f, "{table}: {due}"),
             Self::MergeLate { source } => write!(f, "merge late rows of {source}"),
         }
     }

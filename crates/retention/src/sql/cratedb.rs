@@ -23,6 +23,14 @@ pub(crate) fn drop_partitions(table: &TableName, keys: &[&PartitionKey]) -> Stat
     sql.build()
 }
 
+/// Names a partition by all values of its key.
+pub(crate) fn push_partition(sql: &mut SqlBuilder, key: &PartitionKey) {
+    sql.push(" PARTITION (").join(", ", &key.values, |sql, (column, value)| {
+        sql.ident(column).push(" = ").bind(value.clone());
+    });
+    sql.push(")");
+}
+
 /// Appends the condition that a row lies in one of the partitions.
 fn push_among(sql: &mut SqlBuilder, keys: &[&PartitionKey]) {
     let mut single = keys.iter().map(|key| match key.values.as_slice() {

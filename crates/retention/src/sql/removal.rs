@@ -38,7 +38,10 @@ impl SourceSql {
             }
             Action::DropPartition { partition, .. } => Some(vec![self.drop_table(partition)]),
             Action::DropPartitions { table } => self.drop_partitions(table, step).map(|statement| vec![statement]),
-            Action::Downsample(_) | Action::DetachPartition { .. } | Action::MergeLate { .. } => None,
+            Action::Downsample(_)
+            | Action::DetachPartition { .. }
+            | Action::MergeLate { .. }
+            | Action::Change { .. } => None,
         }
     }
 

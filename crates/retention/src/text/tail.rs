@@ -1,9 +1,9 @@
 //! The last line of a plan: what would happen, how much that is, and about how long it takes.
 
-use clusterkeep_core::plan::Verdict;
+use clusterkeep_core::plan::{Plan, Verdict};
 
 use super::{grouped, percentage, size};
-use crate::plan::{Action, Decision, Domain};
+use crate::plan::{Action, Decision, Domain, Due};
 use crate::retention::Planned;
 
 /// The last line: what would happen, and the hash.
@@ -53,6 +53,7 @@ fn what_happens(planned: &Planned) -> String {
     if !merged.is_empty() {
         parts.push(format!("merge the late rows of {}", objects(&merged)));
     }
+    parts.extend(changed(plan));
     let detached: Vec<_> = decided(Decision::Detach).collect();
     if !detached.is_empty() {
         parts.push(format!("detach {} ({})", objects(&detached), facts(planned, &detached)));
@@ -65,6 +66,26 @@ fn what_happens(planned: &Planned) -> String {
         last.insert_str(0, "then ");
     }
     parts.join(", ")
+}
+
+/// What is changed of how partitions are kept: each kind of change with the number of partitions.
+fn changed(plan: &Plan<Domain>) -> impl Iterator<Item = String> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for step in &plan.steps {
+        let Action::Change { due, .. } = &step.action else { continue };
+        let what = match &**due {
+            Due::SetReplicas { replicas } => format!("set {replicas} replicas for"),
+            Due::Merge { .. } => "compact".to_owned(),
+            Due::Reallocate { attribute, value, .. } => format!("move to {attribute}={value}"),
+            Due::Tablespace { tablespace } => format!("move into {tablespace}"),
+            Due::Archive { repository } => format!("archive in {repository}"),
+        };
+        match counts.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, count)) => *count += step.objects.len(),
+            None => counts.push((what, step.objects.len())),
+        }
+    }
+    counts.into_iter().map(|(what, count)| format!("{what} {} partition{}", grouped(count as u64), plural(count)))
 }
 
 /// How many of what.
@@ -103,7 +124,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use clusterkeep_core::plan::{Plan, PlanHasher, Step, StepId};
+    use clusterkeep_core::plan::{PlanHasher, Step, StepId};
     use clusterkeep_core::sql::{Engine, Ident, TableName};
 
     use super::*;

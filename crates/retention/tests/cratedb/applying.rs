@@ -128,7 +128,7 @@ async fn case_27_an_interrupted_run_says_what_is_left() {
 }
 
 /// How the catalogue is asked which partitions are there, in a step.
-const LISTED: &str = "SELECT partition_ident AS ident FROM information_schema.table_partitions";
+pub(crate) const LISTED: &str = "SELECT partition_ident AS ident FROM information_schema.table_partitions";
 
 async fn apply_meddled(world: &World, meddling: Meddling) -> super::world::Report {
     let (db, meddled_with) = meddled(&world.db, meddling);

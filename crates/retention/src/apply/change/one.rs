@@ -1,0 +1,53 @@
+//! One partition of CrateDB, and a session to ask and change it by.
+
+use clusterkeep_core::sql::{Session, TableName, sql};
+use clusterkeep_core::{Error, Result};
+
+use super::super::Apply;
+use super::moved;
+use crate::observe::{PartitionId, PartitionKey, Standing};
+use crate::plan::{Object, Part};
+use crate::sql::SourceSql;
+use crate::sql::standing::cratedb;
+
+/// A partition that is changed.
+pub(super) struct One<'a> {
+    pub(super) apply: &'a Apply<'a>,
+    pub(super) object: &'a Object,
+    pub(super) id: &'a PartitionId,
+    pub(super) key: &'a PartitionKey,
+    pub(super) source: SourceSql,
+    pub(super) session: Box<dyn Session>,
+}
+
+impl<'a> One<'a> {
+    pub(super) async fn of(apply: &'a Apply<'a>, table: &TableName, object: &'a Object) -> Result<Self> {
+        let Part::Partition(id @ PartitionId::Key(key)) = &object.part else {
+            return Err(Error::failed(format!("`{object}` is no partition with a key")));
+        };
+        let (source, session) = (apply.source(table).await?, apply.retention.db.session().await?);
+        Ok(Self { apply, object, id, key, source, session })
+    }
+
+    pub(super) fn table(&self) -> &TableName {
+        &self.source.table
+    }
+
+    /// How it is kept.
+    ///
+    /// # Errors
+    ///
+    /// It is not there any more.
+    pub(super) async fn standing(&mut self) -> Result<Standing> {
+        let found = cratedb::of_partitions(&mut *self.session, &self.source.table, Some(&self.key.ident)).await?;
+        found.into_values().next().ok_or_else(|| moved(self.object, "is not there any more"))
+    }
+
+    /// The schema that its table is in.
+    pub(super) async fn schema(&mut self) -> Result<String> {
+        match &self.source.table.schema {
+            Some(schema) => Ok(schema.as_str().to_owned()),
+            None => self.session.query(&sql("SELECT current_schema AS schema")).await?.scalar(),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Snapshots that are not whole: nothing goes by them.
+
+use std::time::Duration;
+
+use clusterkeep_core::ExitCode;
+use clusterkeep_core::age::days;
+use clusterkeep_core::plan::{Approval, Outcome};
+use clusterkeep_core::sql::sql;
+use clusterkeep_retention::model::Policy;
+
+use super::world::{NOW, World, assert_done, at, messages};
+
+fn policy(table: &str, repository: &str) -> Policy {
+    Policy::for_table(table).time("ts").archive_after(days(20), repository).drop_after(days(25))
+}
+
+/// A node is killed while a snapshot that is slow on purpose goes on: the server says that all went well, and lists it as
+/// PARTIAL.
+pub(crate) async fn case_18_a_partial_snapshot_lets_nothing_go(world: &mut World, run: u32) {
+    let (table, repository) = (format!("partial{run}"), format!("slow{run}"));
+    world.table(&table, 2, "").await;
+    world.repository(&repository, ", max_snapshot_bytes_per_sec = '4kb'").await;
+    let retention = world.retention(policy(&table, &repository));
+    let plan = retention.plan(at(NOW)).await.unwrap();
+    assert_eq!(plan.steps.len(), 3, "one goes, and the newest is archived alone: {plan}");
+    let applied = tokio::spawn(async move { retention.apply(&plan, Approval::WithinGuards).await });
+    let in_progress = sql("SELECT count(*) FROM sys.snapshots WHERE repository = ? AND state = 'IN_PROGRESS'");
+    for attempt in 0.. {
+        let found = world.db.query(in_progress.clone().bind(repository.as_str())).await.unwrap();
+        if found.scalar::<i64>().unwrap() == 2 {
+            break;
+        }
+        assert!(attempt < 200, "no snapshot was begun");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let victim = ["n1", "n2"][run as usize % 2];
+    world.nodes.kill(victim).unwrap();
+    let report = applied.await.unwrap().unwrap();
+
+    assert!(matches!(report.exit_code.code(), 1 | 7), "{report:?}");
+    let said = messages(&report);
+    assert!(said.contains("can't be relied on") && said.contains("PARTIAL"), "run {run}: {said}");
+    assert!(said.contains(&format!("`{table}/day=")) && said.contains("shards failed"), "run {run}: {said}");
+    assert_eq!(report.count(Outcome::Skipped), 1, "what was to go waits: {report:?}");
+
+    world.nodes.start_again(victim).await.unwrap();
+    until_whole(world, &table).await;
+    assert_eq!(world.rows(&table).await, 1_200, "nothing is gone");
+    let mut faster = clusterkeep_core::sql::SqlBuilder::new(clusterkeep_core::sql::Engine::Cratedb);
+    let name = clusterkeep_core::sql::Ident::new(&repository).unwrap();
+    faster.push("ALTER REPOSITORY ").ident(&name).push(" SET (max_snapshot_bytes_per_sec = '40mb')");
+    if world.db.execute(faster.build()).await.is_err() {
+        println!("this server can't make a repository faster: the next snapshot takes as long");
+    }
+    let (_, report) = world.apply(policy(&table, &repository)).await;
+    assert_done(&report);
+    assert_eq!((world.rows(&table).await, report.exit_code), (600, ExitCode::Done));
+}
+
+/// Waits until every shard of the table has its first copy.
+async fn until_whole(world: &World, table: &str) {
+    let missing = sql(
+        "SELECT count(*) FROM sys.shards WHERE table_name = ? AND \"primary\" = TRUE AND routing_state <> 'STARTED'",
+    );
+    for _ in 0..300 {
+        if world.db.query(missing.clone().bind(table)).await.unwrap().scalar::<i64>().unwrap() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("shards of {table} are missing");
+}
