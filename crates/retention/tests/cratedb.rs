@@ -10,6 +10,8 @@
 
 #[path = "cratedb/applying.rs"]
 mod applying;
+#[path = "cratedb/archive_kills.rs"]
+mod archive_kills;
 #[path = "cratedb/faults.rs"]
 mod faults;
 #[path = "cratedb/keys.rs"]

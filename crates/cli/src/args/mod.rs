@@ -23,8 +23,9 @@ pub use dev::{DevCloudArgs, DevCommand};
 pub use query::QueryArgs;
 pub use retention::{
     AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, CheckArgs, DiffPoliciesArgs, ExplainArgs, HoldCommand,
-    ImportPoliciesArgs, ListHoldsArgs, ListPoliciesArgs, ManifestArgs, ModelArgs, PlanArgs, PoliciesCommand,
-    ReleaseHoldArgs, RemovePolicyArgs, RetentionCommand, ShowPolicyArgs, StateArgs, StoreOf,
+    ImportPoliciesArgs, ListArchivesArgs, ListHoldsArgs, ListPoliciesArgs, ManifestArgs, ModelArgs, PlanArgs,
+    PoliciesCommand, ReleaseHoldArgs, RemovePolicyArgs, RestoreArgs, RestoreCommand, RetentionCommand, ShowArchiveArgs,
+    ShowPolicyArgs, StateArgs, StoreOf,
 };
 pub use schedule::{HistoryArgs, ListSchedulesArgs, NextArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
 pub use values::{Moment, Timeout};

@@ -256,6 +256,7 @@ impl Executor<Domain> for Apply<'_> {
                 let going = partition::Going::new(self, table, partition, step).await?;
                 going.go(partition::How::Detach, recorder).await
             }
+            Action::RemoveArchive { table, place } => change::remove_archive(self, table, place).await,
             Action::Change { table, due } => change::run(self, table, due, step, recorder).await,
             Action::DropPartitions { table } => drop_partitions::run(self, table, step, recorder).await,
             #[cfg(not(feature = "postgres"))]
@@ -279,6 +280,7 @@ impl Executor<Domain> for Apply<'_> {
             Action::DetachPartition { table, partition } => {
                 detached::verify(self, table, partition, &step.objects).await
             }
+            Action::RemoveArchive { place, .. } => change::verify_removed(self, place, &step.objects).await,
             Action::Change { table, due } => change::verify(self, table, due, &step.objects).await,
             Action::DropPartitions { table } => drop_partitions::verify(self, table, &step.objects).await,
             #[cfg(not(feature = "postgres"))]

@@ -25,6 +25,20 @@ pub(super) fn check(policy: &Policy) -> Result<()> {
             format!("the tier `{}` comes after `detach`, when its partitions are tables of their own", after.name());
         return fail("changes-before-detach", what);
     }
+    if let Some(tier) = policy.archive()
+        && let Some(super::Keep::For(keep)) = tier.keep
+    {
+        let least = policy.dropped_after().unwrap_or(tier.after);
+        if keep.approximate() <= least.approximate() {
+            let what = format!("archives are kept for {keep}, and what is in them stays for {least} anyway");
+            return fail("archive-outlives", what);
+        }
+    } else if policy.archive().is_some_and(|tier| tier.keep_newest.is_some()) {
+        return fail(
+            "archive-outlives",
+            "`keep_newest` of archives says nothing where `keep` does not let any go".into(),
+        );
+    }
     policy.changes().try_for_each(|change| match change {
         Change::Reallocate(tier) => target(tier).or_else(|what| fail("reallocate-target", what)),
         Change::Archive(tier) => archive(tier).or_else(|(rule, what)| fail(rule, what)),
@@ -154,7 +168,14 @@ mod tests {
         let archive = |repository: Option<&str>, to: Option<&str>| {
             let text = |text: Option<&str>| text.map(str::to_owned);
             let (repository, to) = (text(repository), text(to));
-            with(Tier::Archive(ArchiveTier { after: days(1), repository, to, keep: None, wait: None }))
+            with(Tier::Archive(ArchiveTier {
+                after: days(1),
+                repository,
+                to,
+                keep: None,
+                keep_newest: None,
+                wait: None,
+            }))
         };
         assert_eq!(archive(Some("r"), None), None);
         for (repository, to) in [(None, None), (None, Some("s3://b")), (Some("r"), Some("s3://b")), (Some(" "), None)] {
@@ -168,6 +189,13 @@ mod tests {
         let mut late = late.drop_after(days(3));
         late.tiers.insert(1, Tier::Merge(MergeTier { after: days(2), full: false }));
         assert_eq!(rule(late).as_deref(), Some("changes-before-detach"));
+    }
+
+    #[test]
+    fn archives_outlive_what_is_in_them() {
+        let keep = |keep| rule(policy().archive_after(days(9), "r").keep_archives(keep).drop_after(days(30)));
+        assert_eq!((keep(days(31)), keep(days(30)).as_deref()), (None, Some("archive-outlives")));
+        assert_eq!(rule(policy().keep_archives(days(9)).drop_after(days(3))).as_deref(), Some("builder"));
     }
 
     #[test]

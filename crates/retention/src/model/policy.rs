@@ -236,7 +236,25 @@ impl Policy {
     #[must_use]
     pub fn archive_after(mut self, age: Age, repository: &str) -> Self {
         let repository = Some(repository.to_owned());
-        self.tiers.push(Tier::Archive(ArchiveTier { after: age, repository, to: None, keep: None, wait: None }));
+        self.tiers.push(Tier::Archive(ArchiveTier {
+            after: age,
+            repository,
+            to: None,
+            keep: None,
+            keep_newest: None,
+            wait: None,
+        }));
+        self
+    }
+
+    /// Removes archives of what ended this long ago.
+    #[must_use]
+    pub fn keep_archives(mut self, keep: impl Into<Keep>) -> Self {
+        let keep = Some(keep.into());
+        match self.tiers.iter_mut().rev().find(|tier| matches!(tier, Tier::Archive(_))) {
+            Some(Tier::Archive(tier)) => tier.keep = keep,
+            _ => self.problems.push("how long archives are kept comes after the tier `archive`".to_owned()),
+        }
         self
     }
 

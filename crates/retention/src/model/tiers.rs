@@ -185,6 +185,9 @@ pub struct ArchiveTier {
     /// How long archives are kept, counted from the end of what is in them; for ever where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
+    /// How many of the newest archives of a table stay, however old they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_newest: Option<std::num::NonZeroU32>,
     /// How long a step waits for a snapshot; 6 hours where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Age>,

@@ -13,6 +13,7 @@ use super::record::{Records, instant};
 /// What a record keeps beside its columns.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
+    columns: Vec<String>,
     repository: String,
     snapshot: String,
     content: String,
@@ -52,6 +53,7 @@ impl Records {
     /// Records a verified copy; the same one again changes nothing but when it was last verified.
     pub(crate) async fn record_archive(&self, source: &TableName, archive: &Archive) -> Result<()> {
         let kept = Kept {
+            columns: archive.columns.clone(),
             repository: archive.repository.clone(),
             snapshot: archive.snapshot.clone(),
             content: archive.content.clone(),
@@ -115,6 +117,7 @@ fn read(row: &Row) -> Result<(String, Archive)> {
     let starts: i64 = row.get("starts")?;
     let archive = Archive {
         partition: row.get("partition")?,
+        columns: kept.columns,
         repository: kept.repository,
         snapshot: kept.snapshot,
         content: kept.content,

@@ -52,6 +52,8 @@ pub struct Source {
     pub standing: BTreeMap<PartitionId, Standing>,
     /// Copies of its partitions that were verified.
     pub archives: Vec<Archive>,
+    /// How many copies of its partitions were removed within the last 24 hours.
+    pub removed_archives: u64,
 }
 
 impl Source {
@@ -69,6 +71,7 @@ impl Source {
             merges_late: false,
             standing: BTreeMap::new(),
             archives: Vec::new(),
+            removed_archives: 0,
         }
     }
 }

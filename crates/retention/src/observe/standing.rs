@@ -82,6 +82,8 @@ pub struct Repository {
 pub struct Archive {
     /// The server's own name of the partition.
     pub partition: String,
+    /// The columns of its key, in the order in which the table names them.
+    pub columns: Vec<String>,
     /// The repository that it is in.
     pub repository: String,
     /// The snapshot's name.

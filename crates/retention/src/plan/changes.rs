@@ -33,6 +33,7 @@ pub(super) fn decide(
     if tiers.is_empty() {
         return Ok(());
     }
+    let expired = super::expiry::cutoff(lifecycle, now)?;
     let archive = lifecycle.policy.archive().and_then(|tier| tier.repository.clone()).map(Arc::new);
     let mut last: Option<Arc<Vec<Due>>> = None;
     for verdict in verdicts {
@@ -51,6 +52,9 @@ pub(super) fn decide(
         }
         let Part::Partition(id) = &verdict.object.part else { continue };
         let reached = tiers.iter().filter(|(_, cutoff)| end <= *cutoff).map(|(change, _)| *change);
+        // What would be removed from the archive at once is not put there.
+        let reached =
+            reached.filter(|change| !matches!(change, Change::Archive(_)) || expired.is_none_or(|cutoff| end > cutoff));
         let due = due(reached, source, places, id, end);
         if let Some(decision) = due.last().map(Due::decision) {
             let changes = last.take().filter(|known| **known == due).unwrap_or_else(|| Arc::new(due));

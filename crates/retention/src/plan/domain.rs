@@ -50,6 +50,8 @@ pub enum Part {
     },
     /// One of the engine's own partitions.
     Partition(PartitionId),
+    /// A copy of one of them: the repository that it is in, and the name of the snapshot.
+    Archive(Arc<(String, String)>),
 }
 
 impl fmt::Display for Object {
@@ -59,13 +61,14 @@ impl fmt::Display for Object {
             Part::Whole => write!(f, "{}", self.table),
             Part::Slice { start, end } => write!(f, "{}[{},{})", self.table, rfc3339(start), rfc3339(end)),
             Part::Partition(name) => write!(f, "{}/{name}", self.table),
+            Part::Archive(place) => write!(f, "{}@{}/{}", self.table, place.0, place.1),
         }
     }
 }
 
 clusterkeep_core::object_as_text!(
     Object,
-    "a table, `table/partition`, or `table[start,end)` for a slice of a table without partitions"
+    "a table, `table/partition`, `table[start,end)` for a slice of a table without partitions, or `table@repository/snapshot` for a copy of a partition"
 );
 
 /// What is decided of an object.
@@ -86,6 +89,8 @@ pub enum Decision {
     Move,
     /// A copy of it is kept elsewhere.
     Archive,
+    /// A copy of it that was kept elsewhere goes.
+    Remove,
     /// Rows that came late are added to what is kept of their bucket, and go.
     Merge,
     /// Buckets of a rollup are made.
@@ -99,7 +104,7 @@ impl Decide for Decision {
         match self {
             Self::Keep => Class::Keep,
             Self::Drop | Self::Detach | Self::Merge | Self::Build => Class::Act,
-            Self::SetReplicas | Self::Compact | Self::Move | Self::Archive => Class::Act,
+            Self::SetReplicas | Self::Compact | Self::Move | Self::Archive | Self::Remove => Class::Act,
             Self::Refuse => Class::Refuse,
         }
     }
@@ -115,6 +120,7 @@ impl fmt::Display for Decision {
             Self::Compact => "compact",
             Self::Move => "move",
             Self::Archive => "archive",
+            Self::Remove => "remove",
             Self::Merge => "merge",
             Self::Build => "build",
             Self::Refuse => "refuse",
@@ -145,6 +151,18 @@ pub enum Reason {
         #[schemars(with = "Vec<Due>")]
         changes: Arc<Vec<Due>>,
     },
+    /// An archive of what ends after the cutoff for archives.
+    ArchiveKept {
+        /// The cutoff.
+        cutoff: DateTime<Utc>,
+    },
+    /// An archive of what ended at or before the cutoff for archives.
+    ArchiveExpired {
+        /// The cutoff.
+        cutoff: DateTime<Utc>,
+    },
+    /// An archive that is among the newest, which stay however old they are.
+    NewestArchive,
     /// It can't be moved or archived where the policy says.
     Unfit {
         /// Why.
@@ -303,6 +321,8 @@ pub enum ShareUnit {
     Rows,
     /// Partitions or slices.
     Partitions,
+    /// Copies of partitions.
+    Archives,
     /// Bytes, as the engine estimates them.
     Bytes,
 }
@@ -329,6 +349,9 @@ impl fmt::Display for Reason {
                     write!(f, "{comma}{due}")
                 })
             }
+            Self::ArchiveKept { .. } => f.write_str("archive, ends after the cutoff of archives"),
+            Self::ArchiveExpired { .. } => f.write_str("archive, ended at or before the cutoff of archives"),
+            Self::NewestArchive => f.write_str("newest archive"),
             Self::Unfit { what } => f.write_str(what),
             Self::EndsAfterCutoff { .. } => f.write_str("ends after the cutoff"),
             Self::Newest => f.write_str("newest slice"),
@@ -406,6 +429,7 @@ impl fmt::Display for ShareUnit {
         f.write_str(match self {
             Self::Rows => "rows",
             Self::Partitions => "partitions",
+            Self::Archives => "archives",
             Self::Bytes => "bytes",
         })
     }
@@ -530,6 +554,15 @@ pub enum Action {
         #[schemars(with = "Due")]
         due: Arc<Due>,
     },
+    /// Removes a copy of a partition.
+    RemoveArchive {
+        /// Of what.
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
+        /// The repository that it is in, and the name of the snapshot.
+        #[schemars(with = "(String, String)")]
+        place: Arc<(String, String)>,
+    },
     /// Adds rows that came late to what is kept of their bucket, and deletes them, in one transaction.
     MergeLate {
         /// Where the rows are.
@@ -559,7 +592,7 @@ impl Action {
     /// The table that it removes something from.
     pub(crate) fn removes_from(&self) -> Option<&TableName> {
         match self {
-            Self::Downsample(_) | Self::Change { .. } => None,
+            Self::Downsample(_) | Self::Change { .. } | Self::RemoveArchive { .. } => None,
             Self::DeleteSlices { table }
             | Self::DropPartition { table, .. }
             | Self::DropPartitions { table }
@@ -577,6 +610,7 @@ impl fmt::Display for Action {
             Self::DropPartition { partition, .. } => write!(f, "drop {partition}"),
             Self::DropPartitions { table } => write!(f, "drop partitions of {table}"),
             Self::DetachPartition { partition, .. } => write!(f, "detach {partition}"),
+            Self::RemoveArchive { place, .. } => write!(f, "remove the archive {}/{}", place.0, place.1),
             Self::Change { table, due } => write!(f, "{table}: {due}"),
             Self::MergeLate { source } => write!(f, "merge late rows of {source}"),
         }

@@ -66,6 +66,25 @@ pub(super) fn apply(lifecycle: &Lifecycle<'_>, source: &Source, checks: &Checks<
     }
 }
 
+/// The same for copies of partitions, which go for themselves.
+pub(super) fn apply_to_archives(
+    lifecycle: &Lifecycle<'_>,
+    source: &Source,
+    checks: &Checks<'_>,
+    verdicts: &mut [Verdict<Domain>],
+) {
+    let reason = checks
+        .clock
+        .clone()
+        .or_else(|| checks.newly_matched(lifecycle).then_some(Reason::NewlyMatched))
+        .or_else(|| super::expiry::share(lifecycle, source, verdicts));
+    let Some(reason) = reason else { return };
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.verdict == Decision::Remove) {
+        verdict.verdict = Decision::Refuse;
+        verdict.reason = reason.clone();
+    }
+}
+
 fn goes(verdict: &Verdict<Domain>) -> bool {
     matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge)
 }

@@ -7,6 +7,7 @@ mod cutoff;
 mod domain;
 mod due;
 mod estimate;
+mod expiry;
 mod guards;
 mod holds;
 mod lifecycle;
@@ -113,6 +114,11 @@ pub fn plan(
         changes::check_places(&lifecycle, source, &mut room, &mut verdicts[first..]);
         steps.changes(&lifecycle, &verdicts[first..]);
         steps.drops(&lifecycle, source, &verdicts[first..]);
+        let first = verdicts.len();
+        expiry::decide(&lifecycle, source, now, &mut verdicts)?;
+        holds::apply(&lifecycle, inventory, now, &mut verdicts[first..]);
+        guards::apply_to_archives(&lifecycle, source, &checks, &mut verdicts[first..]);
+        steps.expire(&lifecycle, &verdicts[first..]);
     }
     let (steps, hash) = steps.finish();
     Ok(Plan { kind: "retention", as_of: now, zone: manifest.shown_zone(), hash, verdicts, steps })

@@ -192,7 +192,7 @@ impl Steps {
             Part::Partition(PartitionId::Key(key)) => {
                 self.hasher.text(&key.ident);
             }
-            Part::Slice { .. } | Part::Whole => {}
+            Part::Slice { .. } | Part::Whole | Part::Archive(_) => {}
         }
         for bound in [verdict.detail.start, verdict.detail.end] {
             self.hasher.optional(bound, |hasher, at| {

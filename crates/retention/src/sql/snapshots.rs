@@ -52,6 +52,27 @@ pub(crate) fn create(repository: &Ident, name: &Ident, table: &TableName, key: &
     sql.build()
 }
 
+/// Restores one partition, where its table was or into the schema `restored`.
+///
+/// The new schema is text of the program: the server numbers values of the options before those of the key.
+pub(crate) fn restore(
+    repository: &Ident,
+    name: &Ident,
+    table: &TableName,
+    key: &PartitionKey,
+    beside: bool,
+) -> Statement {
+    let mut sql = SqlBuilder::new(Engine::Cratedb);
+    sql.push("RESTORE SNAPSHOT ").ident(repository).push(".").ident(name).push(" TABLE ").table(table);
+    push_partition(&mut sql, key);
+    sql.push(" WITH (wait_for_completion = true, ignore_unavailable = false");
+    if beside {
+        sql.push(", schema_rename_pattern = '(.+)', schema_rename_replacement = 'restored'");
+    }
+    sql.push(")");
+    sql.build()
+}
+
 /// Removes a snapshot.
 pub(crate) fn remove(repository: &Ident, name: &Ident) -> Statement {
     let mut sql = SqlBuilder::new(Engine::Cratedb);

@@ -60,8 +60,12 @@ pub(crate) async fn partitions_move_by_age(world: &World) {
 
 pub(crate) async fn what_does_not_move_is_explained_and_put_back(world: &World) {
     world.table("stuck", 1, "hot").await;
-    // Somebody else's filter that no cold node fulfils; the plan can't know what it is for.
-    world.run(sql("ALTER TABLE stuck SET (\"routing.allocation.exclude._name\" = 'n2')")).await;
+    // Somebody else's limit, by which one node can't take all three shards.
+    world
+        .run(sql(
+            "ALTER TABLE stuck PARTITION (day = 1767225600000) SET (\"routing.allocation.total_shards_per_node\" = 1)",
+        ))
+        .await;
     let before = required(world, "stuck").await;
     let policy = impatient(policy("stuck").reallocate_after(days(7), "storage", "cold"));
     let (plan, report) = world.apply(policy.clone()).await;
@@ -69,9 +73,12 @@ pub(crate) async fn what_does_not_move_is_explained_and_put_back(world: &World) 
     let said = messages(&report);
     assert!(said.contains("has not moved to storage=cold within 3 s") && said.contains("shard 0"), "{said}");
     assert_eq!(required(world, "stuck").await, before, "what had no effect is put back");
-    assert_eq!(world.where_is("stuck").await, [("n0".to_owned(), 1)]);
 
-    world.run(sql("ALTER TABLE stuck RESET (\"routing.allocation.exclude._name\")")).await;
+    world
+        .run(sql(
+            "ALTER TABLE stuck PARTITION (day = 1767225600000) RESET (\"routing.allocation.total_shards_per_node\")",
+        ))
+        .await;
     assert_done(&world.apply(policy).await.1);
     assert_eq!(world.where_is("stuck").await, [("n2".to_owned(), 1)]);
 

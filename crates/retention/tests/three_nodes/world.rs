@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::ExitCode;
-use clusterkeep_core::plan::{Approval, Outcome};
+use clusterkeep_core::plan::Approval;
 use clusterkeep_core::sql::{Db, Engine, Ident, SqlBuilder, Statement, TableName, sql};
 use clusterkeep_core::state::State;
 use clusterkeep_retention::model::{Manifest, Policy, percent};
@@ -101,7 +101,6 @@ impl World {
 pub(crate) fn assert_done(report: &Report) {
     let bad = report.outcomes.iter().find(|outcome| !outcome.outcome.is_done());
     assert_eq!(report.exit_code, ExitCode::Done, "{bad:?}");
-    assert_eq!(report.count(Outcome::Done), report.outcomes.len());
 }
 
 pub(crate) fn messages(report: &Report) -> String {

@@ -55,6 +55,7 @@ pub(super) async fn run(one: &mut One<'_>, repository: &str, recorder: &Recorder
     }
     let archive = Archive {
         partition: one.key.ident.clone(),
+        columns: one.key.values.iter().map(|(column, _)| column.as_str().to_owned()).collect(),
         repository: repository.to_owned(),
         snapshot: name.as_str().to_owned(),
         content: before.content.clone(),
@@ -187,4 +188,33 @@ pub(in super::super) async fn still_holds(
         Some(content) if content == archived => Ok(()),
         _ => Err(moved(object, "is not what was archived any more")),
     }
+}
+
+/// Removes a copy, where it is still there, and records that it is gone.
+pub(super) async fn remove(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
+    let records = apply.retention.records();
+    let known = records.archives(Some(table)).await?.into_iter().map(|(_, archive)| archive);
+    let mut known = known.filter(|archive| archive.repository == place.0 && archive.snapshot == place.1);
+    // Only what this program has recorded as its own is ever removed.
+    let Some(archive) = known.next() else { return Ok(Ran::AlreadyDone) };
+    let mut session = apply.retention.db.session().await?;
+    let there = snapshots::find(&mut *session, &place.0, &place.1).await?.is_some();
+    if there {
+        session.execute(&snapshots::remove(&Ident::new(&place.0)?, &Ident::new(&place.1)?)).await?;
+    }
+    drop(session);
+    records.archive_removed(table, &archive, apply.retention.now()).await?;
+    if !there {
+        return Ok(Ran::AlreadyDone);
+    }
+    Ok(Ran::Done(serde_json::json!({
+        "removed_from": crate::observe::archives_of(table), "partitions": 1, "rows": archive.rows,
+        "repository": place.0, "snapshot": place.1,
+    })))
+}
+
+/// Whether a copy is still listed.
+pub(super) async fn is_listed(apply: &Apply<'_>, place: &(String, String)) -> Result<bool> {
+    let mut session = apply.retention.db.session().await?;
+    Ok(snapshots::find(&mut *session, &place.0, &place.1).await?.is_some())
 }

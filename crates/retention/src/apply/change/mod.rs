@@ -101,6 +101,32 @@ pub(super) async fn verify(
     Ok(vec![(object.clone(), if is_so { Outcome::Done } else { Outcome::Failed })])
 }
 
+/// Removes a copy of a partition, and records that.
+#[cfg_attr(not(feature = "cratedb"), expect(unused_variables, reason = "no other engine has such copies"))]
+pub(super) async fn remove_archive(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
+    #[cfg(feature = "cratedb")]
+    return archive::remove(apply, table, place).await;
+    #[cfg(not(feature = "cratedb"))]
+    Err(Error::failed("remove an archive: this program was built without CrateDB"))
+}
+
+/// Looks whether a copy of a partition is still listed.
+#[cfg_attr(not(feature = "cratedb"), expect(unused_variables, reason = "no other engine has such copies"))]
+pub(super) async fn verify_removed(
+    apply: &Apply<'_>,
+    place: &(String, String),
+    objects: &[Object],
+) -> Result<Vec<(Object, Outcome)>> {
+    #[cfg(feature = "cratedb")]
+    {
+        let object = only(objects)?;
+        let outcome = if archive::is_listed(apply, place).await? { Outcome::StillPresent } else { Outcome::Done };
+        Ok(vec![(object.clone(), outcome)])
+    }
+    #[cfg(not(feature = "cratedb"))]
+    Err(Error::failed("look for an archive: this program was built without CrateDB"))
+}
+
 /// A change is of one partition, so that each has an outcome of its own.
 fn only(objects: &[Object]) -> Result<&Object> {
     match objects {

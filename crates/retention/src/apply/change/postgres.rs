@@ -41,13 +41,12 @@ pub(super) async fn merge(apply: &Apply<'_>, table: &TableName, object: &Object,
     with_patience(|patience| {
         let vacuum = vacuum.clone();
         async move {
-            // No transaction may hold a vacuum, so the setting is one of the session, which is put back or closed.
+            // No transaction may hold a vacuum: the setting is one of the session, which is closed for that.
             let mut session = apply.retention.db.session().await?;
-            let set = |timeout: String| sql("SELECT set_config('lock_timeout', ?, false)").bind(timeout);
-            session.query(&set(patience.to_string())).await?;
-            let done = session.execute(&vacuum).await;
-            session.query(&set("0".into())).await?;
-            done.map(drop)
+            let mut set = SqlBuilder::new(Engine::Postgres);
+            set.push("SET lock_timeout = ").number(i64::from(patience));
+            session.execute(&set.build()).await?;
+            session.execute(&vacuum).await.map(drop)
         }
     })
     .await?;
