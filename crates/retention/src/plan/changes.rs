@@ -2,7 +2,7 @@
 //!
 //! What is as the policy wants it already gets no step: a change is due by what the server says, not by what was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -35,6 +35,8 @@ pub(super) fn decide(
     }
     let expired = super::expiry::cutoff(lifecycle, now)?;
     let archive = lifecycle.policy.archive().and_then(|tier| tier.repository.clone()).map(Arc::new);
+    let detached = source.partitions.iter().filter(|partition| partition.detached);
+    let detached: BTreeSet<&PartitionId> = detached.filter_map(|partition| partition.id.as_ref()).collect();
     let mut last: Option<Arc<Vec<Due>>> = None;
     for verdict in verdicts {
         if let (Decision::Drop, Reason::EndedBeforeCutoff { archive: first, .. }) =
@@ -51,6 +53,10 @@ pub(super) fn decide(
             continue;
         }
         let Part::Partition(id) = &verdict.object.part else { continue };
+        // What was taken out of its table has been through all of that.
+        if detached.contains(id) {
+            continue;
+        }
         let reached = tiers.iter().filter(|(_, cutoff)| end <= *cutoff).map(|(change, _)| *change);
         // What would be removed from the archive at once is not put there.
         let reached =

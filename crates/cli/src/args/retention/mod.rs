@@ -19,7 +19,7 @@ pub use policies::{
     ShowPolicyArgs, StoreOf,
 };
 
-pub use restore::{ListArchivesArgs, RestoreArgs, RestoreCommand, ShowArchiveArgs};
+pub use restore::{ArchiveCommand, ListArchivesArgs, RestorePartitionArgs, ShowArchiveArgs};
 
 /// What can be done about retention.
 #[derive(Debug, Subcommand)]
@@ -70,7 +70,7 @@ Examples:
   clusterkeep retention restore run clusterkeep-metrics-6f1d --cluster crate://localhost:4200 \\
       --beside"
     )]
-    Restore(RestoreCommand),
+    Restore(ArchiveCommand),
 }
 
 /// Which manifest.

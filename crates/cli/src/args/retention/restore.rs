@@ -7,13 +7,13 @@ use super::StateArgs;
 
 /// What can be done about copies of partitions.
 #[derive(Debug, Subcommand)]
-pub enum RestoreCommand {
+pub enum ArchiveCommand {
     /// List the copies of partitions, and whether they are whole
     List(ListArchivesArgs),
     /// Show one copy
     Show(ShowArchiveArgs),
     /// Bring one partition back, into its table or beside it, and count it
-    Run(RestoreArgs),
+    Run(RestorePartitionArgs),
 }
 
 /// Which copies.
@@ -61,7 +61,7 @@ Examples:
       --beside
   clusterkeep retention restore run clusterkeep-metrics-6f1d --cluster crate://localhost:4200 \\
       --format json")]
-pub struct RestoreArgs {
+pub struct RestorePartitionArgs {
     /// Its name, as `restore list` shows it
     #[arg(value_name = "SNAPSHOT")]
     pub snapshot: String,

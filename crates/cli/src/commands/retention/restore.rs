@@ -8,15 +8,15 @@ use clusterkeep_retention::restore::{Archived, Destination};
 use clusterkeep_retention::text::{bound, grouped};
 
 use super::source::Opened;
-use crate::args::{ListArchivesArgs, RestoreArgs, RestoreCommand, ShowArchiveArgs};
+use crate::args::{ArchiveCommand, ListArchivesArgs, RestorePartitionArgs, ShowArchiveArgs};
 use crate::context::{Context, actor};
 use crate::output::{Format, Listing};
 
-pub(in crate::commands) async fn restore(command: RestoreCommand, context: &Context) -> Result<ExitCode> {
+pub(in crate::commands) async fn restore(command: ArchiveCommand, context: &Context) -> Result<ExitCode> {
     match command {
-        RestoreCommand::List(args) => list(args, context).await,
-        RestoreCommand::Show(args) => show_one(args, context).await,
-        RestoreCommand::Run(args) => run(args, context).await,
+        ArchiveCommand::List(args) => list(args, context).await,
+        ArchiveCommand::Show(args) => show_one(args, context).await,
+        ArchiveCommand::Run(args) => run(args, context).await,
     }
 }
 
@@ -47,7 +47,7 @@ async fn show_one(args: ShowArchiveArgs, context: &Context) -> Result<ExitCode> 
     Ok(ExitCode::Done)
 }
 
-async fn run(args: RestoreArgs, context: &Context) -> Result<ExitCode> {
+async fn run(args: RestorePartitionArgs, context: &Context) -> Result<ExitCode> {
     let opened = Opened::both(&args.place, ConnectOptions::default(), ConnectOptions::default(), context).await?;
     let to = if args.beside { Destination::Beside } else { Destination::Table };
     let restored = retention(&opened).archives().restore(&args.snapshot, to).await?;

@@ -11,7 +11,7 @@ use clusterkeep_core::{Error, Result};
 
 use super::super::Apply;
 use super::moved;
-use super::one::One;
+use super::one::{One, Patience};
 use crate::model::ArchiveTier;
 use crate::observe::{Archive, PartitionKey};
 use crate::plan::{Domain, Object};
@@ -125,9 +125,10 @@ async fn take(
             false
         }
     };
-    let mut pause = PAUSE;
+    let (mut pause, mut patience) = (PAUSE, Patience::default());
     loop {
-        let found = snapshots::find(&mut *one.session, repository, name.as_str()).await?;
+        let looked = snapshots::find(&mut *one.session, repository, name.as_str()).await;
+        let found = patience.bear(one, looked).await?.flatten();
         match found.as_ref().map(|found| found.state.as_str()) {
             Some("IN_PROGRESS") | None => {}
             Some(_) => return Ok(reused),

@@ -1,5 +1,7 @@
 //! One partition of CrateDB, and a session to ask and change it by.
 
+use std::time::{Duration, Instant};
+
 use clusterkeep_core::sql::{Session, TableName, sql};
 use clusterkeep_core::{Error, Result};
 
@@ -18,6 +20,34 @@ pub(super) struct One<'a> {
     pub(super) key: &'a PartitionKey,
     pub(super) source: SourceSql,
     pub(super) session: Box<dyn Session>,
+}
+
+/// How long looks may fail one after the other while something is waited for: a node that dies takes answers with it.
+const BEARABLE: Duration = Duration::from_secs(60);
+
+/// How long looks have failed.
+#[derive(Debug, Default)]
+pub(super) struct Patience(Option<Instant>);
+
+impl Patience {
+    /// What a look gave; `None` where it failed and is worth another one.
+    pub(super) async fn bear<T>(&mut self, one: &mut One<'_>, looked: Result<T>) -> Result<Option<T>> {
+        match looked {
+            Ok(seen) => {
+                self.0 = None;
+                Ok(Some(seen))
+            }
+            Err(e @ Error::Database { .. }) if self.0.get_or_insert_with(Instant::now).elapsed() < BEARABLE => {
+                tracing::debug!(error = %e, object = %one.object, "looking again");
+                // What broke may have taken the session with it.
+                if let Ok(session) = one.apply.retention.db.session().await {
+                    one.session = session;
+                }
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
 }
 
 impl<'a> One<'a> {

@@ -11,7 +11,7 @@ use clusterkeep_core::sql::{Engine, Row, SqlBuilder, TableName};
 use clusterkeep_core::{Error, Result};
 use serde_json::Value as Json;
 
-use super::one::One;
+use super::one::{One, Patience};
 use crate::model::{Change, OnFailure, ReallocateTier};
 use crate::observe::{Places, Standing};
 use crate::plan::Domain;
@@ -49,12 +49,13 @@ pub(super) async fn run(one: &mut One<'_>, wanted: Wanted<'_>, recorder: &Record
         one.session.execute(&statement).await?;
     }
     let (start, deadline) = (Instant::now(), tier.waits());
-    let mut pause = PAUSE;
+    let (mut pause, mut patience) = (PAUSE, Patience::default());
     loop {
-        let standing = one.standing().await?;
-        let Some(left) = settled(one, &standing, wanted).await? else { break };
-        let copies = standing.copies.len() as u64;
-        recorder.progress(copies.saturating_sub(left), Some(copies));
+        let looked = left(one, wanted).await;
+        if let Some((left, copies)) = patience.bear(one, looked).await? {
+            let Some(left) = left else { break };
+            recorder.progress(copies.saturating_sub(left), Some(copies));
+        }
         let interrupted = one.apply.retention.cancelled();
         if interrupted || start.elapsed() >= deadline {
             return Err(not_moved(one, wanted, &tier, &before, interrupted).await);
@@ -84,6 +85,12 @@ fn tier(one: &One<'_>, wanted: Wanted<'_>) -> Result<ReallocateTier> {
     found.ok_or_else(|| {
         Error::failed(format!("`{}` has no tier for {}={}", one.table(), wanted.attribute, wanted.value))
     })
+}
+
+/// How many are left to move, of how many copies.
+async fn left(one: &mut One<'_>, wanted: Wanted<'_>) -> Result<(Option<u64>, u64)> {
+    let standing = one.standing().await?;
+    Ok((settled(one, &standing, wanted).await?, standing.copies.len() as u64))
 }
 
 /// How many shards or settings are not as they should be; `None` where all are.
