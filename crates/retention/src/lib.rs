@@ -16,6 +16,8 @@ pub mod import;
 pub mod model;
 pub mod observe;
 pub mod plan;
+#[cfg(feature = "cratedb")]
+pub mod restore;
 mod retention;
 mod sql;
 pub mod store;

@@ -14,6 +14,7 @@ mod cluster_power;
 mod cluster_servers;
 mod cluster_shell;
 mod ctk_failures;
+mod deploy;
 mod help;
 mod query;
 mod retention;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cratedb")]
 mod apart;
+mod change;
 #[cfg(feature = "postgres")]
 mod detached;
 mod downsample;
@@ -54,6 +55,8 @@ pub(crate) struct Apply<'a> {
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
     gone: Mutex<BTreeSet<Object>>,
+    /// What was in each partition when its copy was verified, in this run.
+    archived: Mutex<BTreeMap<Object, String>>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +78,7 @@ impl<'a> Apply<'a> {
             turns: turns::Turns::default(),
             policies: OnceLock::new(),
             gone: Mutex::default(),
+            archived: Mutex::default(),
         }
     }
 
@@ -230,8 +234,9 @@ impl Executor<Domain> for Apply<'_> {
         self.retention.records().forget_all_detached(&observed.gone).await?;
         let policies = std::mem::take(&mut observed.policies);
         self.policies.set(policies).map_err(|_| Error::failed("one apply planned again twice"))?;
-        let touched =
-            |verdict: &&Verdict<Domain>| matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge);
+        let touched = |verdict: &&Verdict<Domain>| {
+            matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge | Decision::Archive)
+        };
         let drops = plan.verdicts.iter().filter(touched);
         let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
         *self.seen.write().await = Seen { observed, details };
@@ -253,6 +258,8 @@ impl Executor<Domain> for Apply<'_> {
                 let going = partition::Going::new(self, table, partition, step).await?;
                 going.go(partition::How::Detach, recorder).await
             }
+            Action::RemoveArchive { table, place } => change::remove_archive(self, table, place).await,
+            Action::Change { table, due } => change::run(self, table, due, step, recorder).await,
             Action::DropPartitions { table } => drop_partitions::run(self, table, step, recorder).await,
             #[cfg(not(feature = "postgres"))]
             action @ (Action::DropPartition { .. } | Action::DetachPartition { .. }) => {
@@ -277,6 +284,8 @@ impl Executor<Domain> for Apply<'_> {
             Action::DetachPartition { table, partition } => {
                 detached::verify(self, table, partition, &step.objects).await
             }
+            Action::RemoveArchive { place, .. } => change::verify_removed(self, place, &step.objects).await,
+            Action::Change { table, due } => change::verify(self, table, due, &step.objects).await,
             Action::DropPartitions { table } => drop_partitions::verify(self, table, &step.objects).await,
             #[cfg(not(feature = "postgres"))]
             action @ (Action::DropPartition { .. } | Action::DetachPartition { .. }) => {

@@ -140,7 +140,7 @@ pub(super) async fn verify_slices(
     for object in objects {
         let left = match &object.part {
             Part::Slice { start, end } => source.count(&mut *session, *start, *end).await?,
-            Part::Whole | Part::Partition(_) => 1,
+            Part::Whole | Part::Partition(_) | Part::Archive(_) => 1,
         };
         seen.push((object.clone(), if left == 0 { Outcome::Done } else { Outcome::StillPresent }));
     }

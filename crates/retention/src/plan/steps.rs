@@ -28,20 +28,22 @@ type Spans = Vec<(DateTime<Utc>, DateTime<Utc>)>;
 
 /// Collects steps: first those that make rollups, then those that let go.
 pub(super) struct Steps {
-    hasher: PlanHasher,
+    pub(super) hasher: PlanHasher,
     /// The steps that make each rollup.
     builds: BTreeMap<TableName, Vec<StepId>>,
     /// The buckets that they make.
     spans: BTreeMap<TableName, Spans>,
+    /// The step that archives each partition which goes after it.
+    pub(super) archives: BTreeMap<Object, StepId>,
     steps: Vec<Step<Domain>>,
 }
 
 impl Steps {
     pub(super) const fn new(hasher: PlanHasher) -> Self {
-        Self { hasher, builds: BTreeMap::new(), spans: BTreeMap::new(), steps: Vec::new() }
+        Self { hasher, builds: BTreeMap::new(), spans: BTreeMap::new(), archives: BTreeMap::new(), steps: Vec::new() }
     }
 
-    fn push(&mut self, action: Action, objects: Vec<Object>, needs: Vec<StepId>) -> StepId {
+    pub(super) fn push(&mut self, action: Action, objects: Vec<Object>, needs: Vec<StepId>) -> StepId {
         let id = StepId(u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX));
         self.steps.push(Step { id, action, objects, needs, sql: None });
         id
@@ -119,6 +121,12 @@ impl Steps {
                         let action = of_table(&table, verdict, partition, detached);
                         self.push(action, vec![verdict.object.clone()], needs.clone());
                     }
+                    // One that is archived first waits for nothing but its own copy.
+                    PartitionId::Key(_) if let Some(archive) = self.archives.get(&verdict.object).copied() => {
+                        let action = Action::DropPartitions { table: Arc::clone(&table) };
+                        let needs = needs.iter().copied().chain([archive]).collect();
+                        self.push(action, vec![verdict.object.clone()], needs);
+                    }
                     PartitionId::Name(_) | PartitionId::Key(_) => {
                         // What is of the same time goes at the same time: a rollup was made of all of it.
                         let span = (verdict.detail.start, verdict.detail.end);
@@ -169,7 +177,7 @@ impl Steps {
     }
 
     /// Takes the facts in that a drop rests on: identity, bounds and the number of rows.
-    fn fact(&mut self, verdict: &Verdict<Domain>) {
+    pub(super) fn fact(&mut self, verdict: &Verdict<Domain>) {
         self.hasher.number(u64::from(verdict.verdict == Decision::Detach));
         match &verdict.object.part {
             Part::Partition(PartitionId::Table(name)) => {
@@ -184,7 +192,7 @@ impl Steps {
             Part::Partition(PartitionId::Key(key)) => {
                 self.hasher.text(&key.ident);
             }
-            Part::Slice { .. } | Part::Whole => {}
+            Part::Slice { .. } | Part::Whole | Part::Archive(_) => {}
         }
         for bound in [verdict.detail.start, verdict.detail.end] {
             self.hasher.optional(bound, |hasher, at| {
