@@ -123,6 +123,7 @@ fn what_is_so_already_gets_no_step() {
     };
     let mut inventory = world([7]);
     let archive = Archive {
+        files: false,
         partition: "p7".into(),
         columns: vec!["day".into()],
         repository: "r".into(),
@@ -241,6 +242,7 @@ fn copies_go_by_the_end_of_what_is_in_them() {
     let mut inventory = world([1]);
     inventory.sources[0].archives = (0..6)
         .map(|n| Archive {
+            files: false,
             partition: format!("q{n}"),
             columns: vec!["day".into()],
             repository: "r".into(),

@@ -6,6 +6,8 @@ mod change;
 #[cfg(feature = "postgres")]
 mod detached;
 mod downsample;
+#[cfg(feature = "archive")]
+mod files;
 mod drop_partitions;
 mod fold;
 mod gate;
@@ -57,6 +59,9 @@ pub(crate) struct Apply<'a> {
     gone: Mutex<BTreeSet<Object>>,
     /// What was in each partition when its copy was verified, in this run.
     archived: Mutex<BTreeMap<Object, String>>,
+    /// What was archived in files, in this run.
+    #[cfg(feature = "archive")]
+    filed: Mutex<BTreeMap<Object, files::Filed>>,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +69,8 @@ struct Seen {
     observed: Observed,
     /// What the plan says of each object.
     details: HashMap<Object, Detail>,
+    /// The hash of the plan.
+    hash: String,
 }
 
 impl<'a> Apply<'a> {
@@ -79,6 +86,8 @@ impl<'a> Apply<'a> {
             policies: OnceLock::new(),
             gone: Mutex::default(),
             archived: Mutex::default(),
+            #[cfg(feature = "archive")]
+            filed: Mutex::default(),
         }
     }
 
@@ -146,6 +155,26 @@ impl<'a> Apply<'a> {
             gate::kept(&recorded, &buckets, &stored)?;
         }
         Ok(())
+    }
+
+    /// Sees that the rows of `object` are those of its archive in files, where its policy has them archived there; in the
+    /// transaction or under the lock that removes them.
+    async fn kept_in_files(
+        &self,
+        session: &mut dyn Session,
+        lifecycle: &Lifecycle<'_>,
+        object: &Object,
+    ) -> Result<()> {
+        if lifecycle.files().is_none() {
+            return Ok(());
+        }
+        #[cfg(feature = "archive")]
+        return files::still_holds(self, session, object).await;
+        #[cfg(not(feature = "archive"))]
+        {
+            let _ = session;
+            Err(Error::failed(format!("`{object}` is to be archived in files, and this program was built without that")))
+        }
     }
 
     /// The rollups of a source, each with what overlaps `span` of what its source was when it was verified.
@@ -239,7 +268,7 @@ impl Executor<Domain> for Apply<'_> {
         };
         let drops = plan.verdicts.iter().filter(touched);
         let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
-        *self.seen.write().await = Seen { observed, details };
+        *self.seen.write().await = Seen { observed, details, hash: plan.hash.to_string() };
         Ok(plan)
     }
 

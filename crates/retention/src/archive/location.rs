@@ -21,6 +21,8 @@ use super::store::{Folder, Objects, Scrub, Store};
 const CONNECT: Duration = Duration::from_secs(10);
 /// The most that one request may take, with at most 16 MiB each way.
 const REQUEST: Duration = Duration::from_secs(120);
+/// The most that a look at a place may take.
+const LOOK: Duration = Duration::from_secs(20);
 /// How often a request is tried again, and for how long.
 const RETRIES: usize = 6;
 const RETRYING: Duration = Duration::from_secs(60);
@@ -115,6 +117,26 @@ impl Location {
         let shown = text.to_owned();
         let objects = Objects::new(store, prefix, &shown, Scrub::new(secrets));
         Ok(Self { shown, store: Store::Objects(objects) })
+    }
+
+    /// Looks whether archives can be put there, as far as that can be known without writing: a folder that is there or can
+    /// be made in the one above it, or a store that answers and lets its objects be listed.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, is no folder, can't be listed, or does not answer in time.
+    pub async fn look(&self) -> Result<()> {
+        let looked = async {
+            if let Store::Folder(folder) = &self.store {
+                folder.look().await?;
+            }
+            // Of a folder that no table has: what counts is that there is an answer.
+            self.store.list(Some("-")).await.map(drop)
+        };
+        match tokio::time::timeout(LOOK, looked).await {
+            Ok(looked) => looked,
+            Err(_) => Err(Error::failed(format!("{self} has not answered within {} s", LOOK.as_secs()))),
+        }
     }
 
     pub(super) const fn store(&self) -> &Store {

@@ -16,7 +16,7 @@
 //!
 //! # What it never does
 //!
-//! Remove rows, or an archive that is complete. Run text out of a manifest as SQL that is not a type's name. Show a key.
+//! Remove rows; remove an archive that is complete, but for [`remove`], which is asked to. Run text out of a manifest as SQL that is not a type's name. Show a key.
 //!
 //! Two exports of the same part at the same time may remove each other's unfinished files, and one of them fails; whoever
 //! calls holds the lock of the state.
@@ -45,6 +45,7 @@ mod manifest;
 mod name;
 mod part;
 mod reader;
+mod remove;
 mod restore;
 mod schema;
 mod store;
@@ -59,8 +60,9 @@ pub use list::{Listed, State, list};
 pub use location::Location;
 pub use manifest::{ArchivedColumn, ArchivedFile, ArchivedSource, Manifest, VERSION};
 pub use part::{Bound, Part, Span};
+pub use remove::remove;
 pub use restore::{Restored, Target, restore};
-pub use verify::{manifest, verify};
+pub use verify::{is_there, manifest, verify};
 
 /// What a file and a manifest say they were made by.
 fn made_by() -> String {

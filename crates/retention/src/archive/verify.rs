@@ -30,6 +30,16 @@ impl Manifest {
     }
 }
 
+/// Whether a location has an archive, whole or not.
+///
+/// # Errors
+///
+/// `archive` is no name of an archive; what the store says.
+pub async fn is_there(location: &Location, archive: &str) -> Result<bool> {
+    name::check(archive)?;
+    Ok(location.store().read(&name::manifest_key(archive)).await?.is_some())
+}
+
 /// Reads the manifest of an archive. It is whole and of this name; whether its file is there [`verify`] says.
 ///
 /// # Errors

@@ -39,6 +39,10 @@ pub(super) fn check(policy: &Policy) -> Result<()> {
             "`keep_newest` of archives says nothing where `keep` does not let any go".into(),
         );
     }
+    if policy.archive().is_some_and(|tier| tier.to.is_some()) && policy.late.rows == super::LateRows::Merge {
+        let what = "rows that come late would be merged and deleted (`late: { rows: merge }`), and be in no archive";
+        return fail("archive-late", what.into());
+    }
     policy.changes().try_for_each(|change| match change {
         Change::Reallocate(tier) => target(tier).or_else(|what| fail("reallocate-target", what)),
         Change::Archive(tier) => archive(tier).or_else(|(rule, what)| fail(rule, what)),
@@ -93,15 +97,39 @@ fn target(tier: &ReallocateTier) -> Result<(), String> {
 
 fn archive(tier: &ArchiveTier) -> Result<(), (&'static str, String)> {
     match (&tier.repository, &tier.to) {
-        (_, Some(_)) => {
-            Err(("archive-target", "archives in files (`to`) are not there yet; name a `repository`".into()))
+        (Some(_), Some(_)) => {
+            Err(("archive-target", "`archive` names a `repository` and a place for files (`to`): one of them".into()))
         }
-        (None, None) => Err(("archive-target", "`archive` names no `repository`".into())),
+        (None, None) => Err(("archive-target", "`archive` names neither a `repository` nor a place `to`".into())),
+        (None, Some(_)) if tier.wait.is_some() => {
+            Err(("archive-target", "`wait` is for snapshots: files are there when the step ends".into()))
+        }
+        (None, Some(to)) => files(to).map_err(|what| ("archive-target", what)),
         (Some(name), None) if name.trim().is_empty() || name.contains('\0') => {
             Err(("archive-target", format!("`{name}` can't be the name of a repository")))
         }
         (Some(_), None) => Ok(()),
     }
+}
+
+/// Reads where files are to go. A folder that is not named from the root would be another one for each who runs this.
+#[cfg(feature = "archive")]
+fn files(to: &str) -> Result<(), String> {
+    if !to.contains("://") && !std::path::Path::new(to).is_absolute() {
+        return Err(format!("the folder `{}` of archives is not named from the root", to.escape_debug()));
+    }
+    match to.parse::<crate::archive::Location>() {
+        Ok(_) => Ok(()),
+        Err(e) => Err(match e.hint() {
+            Some(hint) => format!("{e}; {hint}"),
+            None => e.to_string(),
+        }),
+    }
+}
+
+#[cfg(not(feature = "archive"))]
+fn files(_: &str) -> Result<(), String> {
+    Err("this program was built without archives in files (`to`)".into())
 }
 
 #[cfg(test)]
@@ -178,7 +206,19 @@ mod tests {
             }))
         };
         assert_eq!(archive(Some("r"), None), None);
-        for (repository, to) in [(None, None), (None, Some("s3://b")), (Some("r"), Some("s3://b")), (Some(" "), None)] {
+        #[cfg(feature = "archive")]
+        for to in ["/srv/cold", "file:///srv/cold", "s3://b/x?region=eu"] {
+            assert_eq!(archive(None, Some(to)), None, "{to}");
+        }
+        for (repository, to) in [
+            (None, None),
+            (Some("r"), Some("s3://b")),
+            (Some(" "), None),
+            (None, Some("")),
+            (None, Some("cold")),
+            (None, Some("ftp://host/x")),
+            (None, Some("s3://key:secret@b")),
+        ] {
             assert_eq!(archive(repository, to).as_deref(), Some("archive-target"));
         }
         assert_eq!(rule(policy().set_replicas_after(days(1), "many")).as_deref(), Some("builder"));

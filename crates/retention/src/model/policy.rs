@@ -247,6 +247,23 @@ impl Policy {
         self
     }
 
+    /// Archives partitions and slices at this age in files (PostgreSQL, MariaDB/MySQL, SQLite); before they are dropped,
+    /// where they are. `to` is a folder, named from the root, or the URL of an object store; keys are taken from the
+    /// environment.
+    #[must_use]
+    pub fn archive_to_after(mut self, age: Age, to: &str) -> Self {
+        let to = Some(to.to_owned());
+        self.tiers.push(Tier::Archive(ArchiveTier {
+            after: age,
+            repository: None,
+            to,
+            keep: None,
+            keep_newest: None,
+            wait: None,
+        }));
+        self
+    }
+
     /// Removes archives of what ended this long ago.
     #[must_use]
     pub fn keep_archives(mut self, keep: impl Into<Keep>) -> Self {

@@ -179,7 +179,9 @@ pub struct ArchiveTier {
     /// The repository for snapshots (CrateDB).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// The place for files. There is no such archive yet: a manifest with it is refused.
+    /// The folder or the URL of an object store for files (PostgreSQL, MariaDB/MySQL, SQLite).
+    ///
+    /// A folder is named from the root; what holds it must be there. Keys of a store come from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// How long archives are kept, counted from the end of what is in them; for ever where nothing is said.
@@ -212,6 +214,12 @@ impl ReallocateTier {
 }
 
 impl ArchiveTier {
+    /// Where it is archived: a repository, or a place for files.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.repository.as_deref().or(self.to.as_deref())
+    }
+
     /// How long a step waits for a snapshot.
     #[must_use]
     pub fn waits(&self) -> std::time::Duration {

@@ -13,6 +13,8 @@ use super::record::{Records, instant};
 /// What a record keeps beside its columns.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
+    #[serde(default)]
+    files: bool,
     columns: Vec<String>,
     repository: String,
     snapshot: String,
@@ -24,8 +26,9 @@ struct Kept {
 const NO_START: i64 = i64::MIN;
 
 /// What stands for where a copy is.
-fn place(repository: &str, snapshot: &str) -> String {
-    format!("snapshot:{repository}/{snapshot}")
+fn place(archive: &Archive) -> String {
+    let kind = if archive.files { "files" } else { "snapshot" };
+    format!("{kind}:{}/{}", archive.repository, archive.snapshot)
 }
 
 impl Records {
@@ -53,6 +56,7 @@ impl Records {
     /// Records a verified copy; the same one again changes nothing but when it was last verified.
     pub(crate) async fn record_archive(&self, source: &TableName, archive: &Archive) -> Result<()> {
         let kept = Kept {
+            files: archive.files,
             columns: archive.columns.clone(),
             repository: archive.repository.clone(),
             snapshot: archive.snapshot.clone(),
@@ -78,7 +82,7 @@ impl Records {
             },
         );
         insert.push(") VALUES (").bind(source.to_string()).push(", ").bind(archive.partition.as_str());
-        insert.push(", ").bind(place(&archive.repository, &archive.snapshot));
+        insert.push(", ").bind(place(archive));
         insert.push(", ").bind(archive.start.map_or(NO_START, |at| at.timestamp_micros()));
         insert.push(", ").bind(archive.end.timestamp_micros()).push(", ").bind(archive.rows);
         insert.push(", ").bind(facts).push(", ").bind(archive.archived_at.timestamp_micros()).push(", 0)");
@@ -106,7 +110,7 @@ impl Records {
     fn push_is(&self, sql: &mut clusterkeep_core::sql::SqlBuilder, source: &TableName, archive: &Archive) {
         sql.push(" WHERE ").name("source").push(" = ").bind(source.to_string());
         sql.push(" AND ").name("partition").push(" = ").bind(archive.partition.as_str());
-        sql.push(" AND ").name("place").push(" = ").bind(place(&archive.repository, &archive.snapshot));
+        sql.push(" AND ").name("place").push(" = ").bind(place(archive));
     }
 }
 
@@ -116,6 +120,7 @@ fn read(row: &Row) -> Result<(String, Archive)> {
         .map_err(|e| Error::caused(format!("read where a partition of `{source}` is archived"), e))?;
     let starts: i64 = row.get("starts")?;
     let archive = Archive {
+        files: kept.files,
         partition: row.get("partition")?,
         columns: kept.columns,
         repository: kept.repository,

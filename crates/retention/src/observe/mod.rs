@@ -28,7 +28,7 @@ pub use standing::{Archive, Node, Places, Repository, Standing};
 pub(crate) use detached::Detached;
 pub(crate) use going::Going;
 pub(crate) use history::History;
-#[cfg(feature = "cratedb")]
+#[cfg(any(feature = "archive", feature = "cratedb"))]
 pub(crate) use history::archives_of;
 pub(crate) use read::{Observed, observe, piece_bounds};
 pub(crate) use record::{Recorded, Records};

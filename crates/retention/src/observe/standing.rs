@@ -44,6 +44,8 @@ pub struct Places {
     pub repositories: Option<Vec<Repository>>,
     /// The tablespaces.
     pub tablespaces: Option<BTreeSet<String>>,
+    /// The places for files, each with why nothing can be put there, where that is known.
+    pub locations: BTreeMap<String, Option<String>>,
 }
 
 /// A node of a cluster.
@@ -80,15 +82,17 @@ pub struct Repository {
 /// A copy of a partition that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// The server's own name of the partition.
+    /// Whether it is in files, and no snapshot.
+    pub files: bool,
+    /// The server's own name of the partition; of a slice its bounds.
     pub partition: String,
-    /// The columns of its key, in the order in which the table names them.
+    /// The columns of its key, in the order in which the table names them; none of files.
     pub columns: Vec<String>,
-    /// The repository that it is in.
+    /// The repository, or the place for files, that it is in.
     pub repository: String,
-    /// The snapshot's name.
+    /// The name of the snapshot or archive.
     pub snapshot: String,
-    /// What was in it, as [`Standing::content`] tells.
+    /// What was in it, as [`Standing::content`] tells; of files the checksum over all rows.
     pub content: String,
     /// The first instant that can be in it, where that was known.
     pub start: Option<DateTime<Utc>>,
@@ -96,7 +100,7 @@ pub struct Archive {
     pub end: DateTime<Utc>,
     /// How many rows it has.
     pub rows: u64,
-    /// How many shards.
+    /// How many shards; none of files.
     pub shards: u64,
     /// When it was verified.
     pub archived_at: DateTime<Utc>,

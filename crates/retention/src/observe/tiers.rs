@@ -8,7 +8,7 @@ use clusterkeep_core::{Error, ErrorClass, Result};
 
 use super::record::{Records, instant};
 use super::{Archive, PartitionId, Places, Source, Standing};
-use crate::model::Change;
+use crate::model::{ArchiveTier, Change};
 use crate::plan::Lifecycle;
 
 /// Refuses tiers that the engine, or a table like this, has nothing for.
@@ -17,7 +17,9 @@ pub(super) fn check(lifecycle: &Lifecycle<'_>, engine: Engine, native: bool) -> 
     for change in lifecycle.changes() {
         let name = change.name();
         let works = match (change, engine) {
-            (Change::SetReplicas(_) | Change::Archive(_), Engine::Cratedb) => true,
+            (Change::SetReplicas(_), Engine::Cratedb) => true,
+            (Change::Archive(tier), Engine::Cratedb) => tier.to.is_none(),
+            (Change::Archive(tier), _) => tier.repository.is_none(),
             (Change::Merge(tier), Engine::Cratedb | Engine::Mysql) => {
                 if tier.full {
                     return Err(Error::input(format!("the tier `merge` of `{table}` can't be `full` on {engine}"))
@@ -33,14 +35,16 @@ pub(super) fn check(lifecycle: &Lifecycle<'_>, engine: Engine, native: bool) -> 
         if !works {
             let hint = match change {
                 Change::SetReplicas(_) => "it is for CrateDB",
-                Change::Archive(_) => "archives are snapshots of CrateDB by now",
+                Change::Archive(_) if engine == Engine::Cratedb => "name a `repository`: archives of CrateDB are snapshots",
+                Change::Archive(_) => "name a place for files, `to`: a `repository` is for snapshots of CrateDB",
                 Change::Merge(_) => "it is for CrateDB, PostgreSQL and MariaDB/MySQL",
                 Change::Reallocate(_) => "name an `attribute` and its `value` on CrateDB, a `tablespace` on PostgreSQL",
             };
             return Err(Error::input(format!("the tier `{name}` of `{table}` does not work on {engine} like this"))
                 .with_hint(hint));
         }
-        if !native {
+        // Files take the rows of slices as well as those of partitions.
+        if !native && !matches!(change, Change::Archive(_)) {
             return Err(Error::input(format!("`{table}` has no partitions, which the tier `{name}` is for"))
                 .with_hint("partition the table by its column of time, or leave the tier out"));
         }
@@ -103,11 +107,11 @@ pub(super) async fn read(
 async fn listed(session: &mut dyn Session, repository: Option<&str>, archives: &mut [Archive]) -> Result<()> {
     #[cfg(feature = "cratedb")]
     if let Some(repository) = repository
-        && archives.iter().any(|archive| archive.repository == repository)
+        && archives.iter().any(|archive| !archive.files && archive.repository == repository)
         && session.engine() == Engine::Cratedb
     {
         let states = crate::sql::snapshots::states(session, repository).await?;
-        for archive in archives.iter_mut().filter(|archive| archive.repository == repository) {
+        for archive in archives.iter_mut().filter(|archive| !archive.files && archive.repository == repository) {
             archive.listed = Some(states.get(&archive.snapshot).is_some_and(|state| state == "SUCCESS"));
         }
     }
@@ -128,6 +132,11 @@ pub(super) async fn places<'a>(
             match change {
                 Change::Reallocate(tier) if tier.tablespace.is_some() => tablespaces = true,
                 Change::Reallocate(_) => nodes = true,
+                Change::Archive(ArchiveTier { to: Some(to), .. }) => {
+                    if !places.locations.contains_key(to) {
+                        places.locations.insert(to.clone(), unreachable(to).await);
+                    }
+                }
                 Change::Archive(_) => repositories = true,
                 Change::SetReplicas(_) | Change::Merge(_) => {}
             }
@@ -149,6 +158,25 @@ pub(super) async fn places<'a>(
     #[cfg(not(all(feature = "cratedb", feature = "postgres")))]
     let _ = (&mut places, session, nodes, repositories, tablespaces);
     Ok(places)
+}
+
+/// Why nothing can be put at a place for files, as far as a look at it tells.
+#[cfg(feature = "archive")]
+async fn unreachable(to: &str) -> Option<String> {
+    let looked = match to.parse::<crate::archive::Location>() {
+        Ok(location) => location.look().await,
+        Err(e) => Err(e),
+    };
+    let error = looked.err()?;
+    Some(match error.hint() {
+        Some(hint) => format!("it can't be archived at {to}: {error}; {hint}"),
+        None => format!("it can't be archived at {to}: {error}"),
+    })
+}
+
+#[cfg(not(feature = "archive"))]
+async fn unreachable(_: &str) -> Option<String> {
+    Some("this program was built without archives in files".to_owned())
 }
 
 impl Records {

@@ -34,7 +34,7 @@ pub(super) fn decide(
         return Ok(());
     }
     let expired = super::expiry::cutoff(lifecycle, now)?;
-    let archive = lifecycle.policy.archive().and_then(|tier| tier.repository.clone()).map(Arc::new);
+    let archive = lifecycle.policy.archive().and_then(ArchiveTier::place).map(|place| Arc::new(place.to_owned()));
     let detached = source.partitions.iter().filter(|partition| partition.detached);
     let detached: BTreeSet<&PartitionId> = detached.filter_map(|partition| partition.id.as_ref()).collect();
     let mut last: Option<Arc<Vec<Due>>> = None;
@@ -52,16 +52,17 @@ pub(super) fn decide(
         if selection.from.is_some_and(starts_before) || selection.until.is_some_and(|until| end > until) {
             continue;
         }
-        let Part::Partition(id) = &verdict.object.part else { continue };
-        // What was taken out of its table has been through all of that.
-        if detached.contains(id) {
-            continue;
+        match &verdict.object.part {
+            // What was taken out of its table has been through all of that.
+            Part::Partition(id) if !detached.contains(id) => {}
+            Part::Slice { .. } => {}
+            _ => continue,
         }
         let reached = tiers.iter().filter(|(_, cutoff)| end <= *cutoff).map(|(change, _)| *change);
         // What would be removed from the archive at once is not put there.
         let reached =
             reached.filter(|change| !matches!(change, Change::Archive(_)) || expired.is_none_or(|cutoff| end > cutoff));
-        let due = due(reached, source, places, id, end);
+        let due = due(reached, source, places, verdict, end);
         if let Some(decision) = due.last().map(Due::decision) {
             let changes = last.take().filter(|known| **known == due).unwrap_or_else(|| Arc::new(due));
             last = Some(Arc::clone(&changes));
@@ -77,11 +78,14 @@ fn due<'a>(
     reached: impl Iterator<Item = Change<'a>>,
     source: &Source,
     there: &Places,
-    id: &PartitionId,
+    verdict: &Verdict<Domain>,
     end: DateTime<Utc>,
 ) -> Vec<Due> {
     let default = Standing::default();
-    let standing = source.standing(id).unwrap_or(&default);
+    let standing = match &verdict.object.part {
+        Part::Partition(id) => source.standing(id).unwrap_or(&default),
+        _ => &default,
+    };
     let (mut replicas, mut compact, mut place, mut archive) = (None, None, None, None);
     let mut places: Vec<&ReallocateTier> = Vec::new();
     // Of several tiers of one kind the last one says how it is to be.
@@ -105,7 +109,7 @@ fn due<'a>(
     };
     let compact = compact.filter(|_| !is_compact).map(|tier| (tier.after, Due::Merge { full: tier.full }));
     let place = place.and_then(|tier| Some((tier.after, move_due(tier, &places, standing, there)?)));
-    let archive = archive.and_then(|tier| Some((tier.after, archive_due(tier, source, id, standing)?)));
+    let archive = archive.and_then(|tier| Some((tier.after, archive_due(tier, source, verdict, standing)?)));
     let mut all: Vec<_> = [replicas, compact, place, archive].into_iter().flatten().collect();
     all.sort_by_key(|(after, _)| after.approximate());
     all.into_iter().map(|(_, due)| due).collect()
@@ -130,11 +134,26 @@ fn move_due(tier: &ReallocateTier, all: &[&ReallocateTier], standing: &Standing,
     (!settled).then(|| Due::Reallocate { attribute: attribute.to_owned(), value: value.to_owned(), release })
 }
 
-fn archive_due(tier: &ArchiveTier, source: &Source, id: &PartitionId, standing: &Standing) -> Option<Due> {
+fn archive_due(tier: &ArchiveTier, source: &Source, verdict: &Verdict<Domain>, standing: &Standing) -> Option<Due> {
+    if let Some(to) = &tier.to {
+        let (name, detail) = (verdict.object.part.to_string(), &verdict.detail);
+        let rows = detail.rows().filter(|rows| *rows > 0)?;
+        // The start of a partition moves back by itself where those before it went (MariaDB/MySQL).
+        let starts = |start: Option<DateTime<Utc>>| start.zip(detail.start).is_none_or(|(then, now)| then == now);
+        let is_archived = source.archives.iter().any(|archive| {
+            archive.files
+                && archive.repository == *to
+                && archive.partition == name
+                && (archive.rows, Some(archive.end)) == (rows, detail.end)
+                && starts(archive.start)
+        });
+        return (!is_archived).then(|| Due::ArchiveFiles { to: to.clone() });
+    }
     let repository = tier.repository.as_deref()?;
-    let PartitionId::Key(key) = id else { return None };
+    let Part::Partition(PartitionId::Key(key)) = &verdict.object.part else { return None };
     let is_archived = source.archives.iter().any(|archive| {
-        archive.partition == key.ident
+        !archive.files
+            && archive.partition == key.ident
             && archive.repository == repository
             && standing.content.as_ref() == Some(&archive.content)
             && archive.listed == Some(true)
@@ -186,6 +205,10 @@ impl<'a> Room<'a> {
         }
     }
 
+    fn location(&self, to: &str) -> Option<String> {
+        self.places.locations.get(to).cloned().flatten()
+    }
+
     fn tablespace(&self, name: &str) -> Option<String> {
         let is_there = self.places.tablespaces.as_ref().is_some_and(|there| there.contains(name));
         (!is_there).then(|| format!("there is no tablespace {name}"))
@@ -204,9 +227,10 @@ pub(super) fn check_places(
     }
     for verdict in verdicts {
         let obstacle = match (&verdict.reason, verdict.verdict) {
-            (Reason::EndedBeforeCutoff { archive: Some(repository), .. }, Decision::Drop) => {
-                room.repository(repository)
-            }
+            (Reason::EndedBeforeCutoff { archive: Some(place), .. }, Decision::Drop) => match lifecycle.files() {
+                Some(to) => room.location(to),
+                None => room.repository(place),
+            },
             (Reason::Due { changes }, decision) if decision != Decision::Refuse => {
                 let standing = match &verdict.object.part {
                     Part::Partition(id) => source.standing(id),
@@ -237,6 +261,7 @@ fn of_change(due: &Due, all: &[Due], standing: Option<&Standing>, room: &mut Roo
         }
         Due::Tablespace { tablespace } => room.tablespace(tablespace),
         Due::Archive { repository } => room.repository(repository),
+        Due::ArchiveFiles { to } => room.location(to),
         Due::SetReplicas { .. } | Due::Merge { .. } => None,
     }
 }
@@ -254,7 +279,10 @@ impl Steps {
             let changes: &[Due] = match &verdict.reason {
                 Reason::Due { changes } if verdict.verdict != Decision::Refuse => changes,
                 Reason::EndedBeforeCutoff { archive: Some(repository), .. } if verdict.verdict == Decision::Drop => {
-                    archive = [Due::Archive { repository: repository.to_string() }];
+                    archive = [match lifecycle.files() {
+                        Some(to) => Due::ArchiveFiles { to: to.to_owned() },
+                        None => Due::Archive { repository: repository.to_string() },
+                    }];
                     &archive
                 }
                 _ => continue,

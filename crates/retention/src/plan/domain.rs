@@ -50,19 +50,31 @@ pub enum Part {
     },
     /// One of the engine's own partitions.
     Partition(PartitionId),
-    /// A copy of one of them: the repository that it is in, and the name of the snapshot.
+    /// A copy of one of them: the repository or place that it is in, and the name of the snapshot or archive.
     Archive(Arc<(String, String)>),
+}
+
+/// What it is called within its table; nothing for all of it.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rfc3339 = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        match self {
+            Self::Whole => Ok(()),
+            Self::Slice { start, end } => write!(f, "[{},{})", rfc3339(start), rfc3339(end)),
+            Self::Partition(name) => write!(f, "{name}"),
+            Self::Archive(place) => write!(f, "{}/{}", place.0, place.1),
+        }
+    }
 }
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rfc3339 = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        match &self.part {
-            Part::Whole => write!(f, "{}", self.table),
-            Part::Slice { start, end } => write!(f, "{}[{},{})", self.table, rfc3339(start), rfc3339(end)),
-            Part::Partition(name) => write!(f, "{}/{name}", self.table),
-            Part::Archive(place) => write!(f, "{}@{}/{}", self.table, place.0, place.1),
-        }
+        let between = match &self.part {
+            Part::Whole | Part::Slice { .. } => "",
+            Part::Partition(_) => "/",
+            Part::Archive(_) => "@",
+        };
+        write!(f, "{}{between}{}", self.table, self.part)
     }
 }
 
@@ -140,7 +152,7 @@ pub enum Reason {
         /// The rollups that must be verified first.
         #[schemars(with = "Vec<String>")]
         after: Arc<[TableName]>,
-        /// The repository that it is archived in first.
+        /// The repository, or the place for files, that it is archived in first.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<String>")]
         archive: Option<Arc<String>>,
@@ -559,7 +571,7 @@ pub enum Action {
         /// Of what.
         #[schemars(with = "TableName")]
         table: Arc<TableName>,
-        /// The repository that it is in, and the name of the snapshot.
+        /// The repository or place that it is in, and the name of the snapshot or archive.
         #[schemars(with = "(String, String)")]
         place: Arc<(String, String)>,
     },

@@ -37,6 +37,11 @@ pub enum Due {
         /// Which.
         tablespace: String,
     },
+    /// Its rows are kept in files, too.
+    ArchiveFiles {
+        /// In which folder, or at which URL of an object store.
+        to: String,
+    },
     /// A copy of it is kept in a repository.
     Archive {
         /// Which.
@@ -52,7 +57,7 @@ impl Due {
             Self::SetReplicas { .. } => Decision::SetReplicas,
             Self::Merge { .. } => Decision::Compact,
             Self::Reallocate { .. } | Self::Tablespace { .. } => Decision::Move,
-            Self::Archive { .. } => Decision::Archive,
+            Self::Archive { .. } | Self::ArchiveFiles { .. } => Decision::Archive,
         }
     }
 }
@@ -66,6 +71,7 @@ impl fmt::Display for Due {
             Self::Reallocate { attribute, value, .. } => write!(f, "move to nodes with {attribute}={value}"),
             Self::Tablespace { tablespace } => write!(f, "move into tablespace {tablespace}"),
             Self::Archive { repository } => write!(f, "archive in {repository}"),
+            Self::ArchiveFiles { to } => write!(f, "archive in files at {to}"),
         }
     }
 }

@@ -34,6 +34,12 @@ impl<'a> Lifecycle<'a> {
         policy.changes().filter(move |_| is_raw)
     }
 
+    /// The place for files that whatever goes is archived at first.
+    pub(crate) fn files(&self) -> Option<&'a str> {
+        let tier = self.policy.archive().filter(|_| self.rolled.is_none());
+        tier.and_then(|tier| tier.to.as_deref())
+    }
+
     /// The width of the slices of a table without partitions of its own.
     pub(crate) fn slice(&self) -> Every {
         self.rolled.map_or_else(|| self.policy.slice.unwrap_or(Every::Day), |rollup| rollup.every)

@@ -119,10 +119,13 @@ impl Steps {
                     PartitionId::Table(partition) => {
                         let detached = gone.contains(id);
                         let action = of_table(&table, verdict, partition, detached);
-                        self.push(action, vec![verdict.object.clone()], needs.clone());
+                        let own = self.archives.get(&verdict.object).copied();
+                        let needs = needs.iter().copied().chain(own).collect();
+                        self.push(action, vec![verdict.object.clone()], needs);
                     }
                     // One that is archived first waits for nothing but its own copy.
-                    PartitionId::Key(_) if let Some(archive) = self.archives.get(&verdict.object).copied() => {
+                    PartitionId::Key(_) | PartitionId::Name(_)
+                        if let Some(archive) = self.archives.get(&verdict.object).copied() => {
                         let action = Action::DropPartitions { table: Arc::clone(&table) };
                         let needs = needs.iter().copied().chain([archive]).collect();
                         self.push(action, vec![verdict.object.clone()], needs);
@@ -149,17 +152,24 @@ impl Steps {
                 continue;
             }
             if let Some((objects, _)) = open.replace((vec![verdict.object.clone()], rows)) {
-                self.push(Action::DeleteSlices { table: Arc::clone(&table) }, objects, needs.clone());
+                self.slices(&table, objects, &needs);
             }
         }
         if let Some((objects, _)) = open {
-            self.push(Action::DeleteSlices { table: Arc::clone(&table) }, objects, needs.clone());
+            self.slices(&table, objects, &needs);
         }
         for objects in together {
             let action = Action::DropPartitions { table: Arc::clone(&table) };
             self.push(action, objects, needs.clone());
         }
         self.hasher.number(count);
+    }
+
+    /// Adds a step that deletes slices: after what makes rollups of them, and after the copy of each that is archived first.
+    fn slices(&mut self, table: &Arc<TableName>, objects: Vec<Object>, needs: &[StepId]) {
+        let own = objects.iter().filter_map(|object| self.archives.get(object));
+        let needs = needs.iter().chain(own).copied().collect();
+        self.push(Action::DeleteSlices { table: Arc::clone(table) }, objects, needs);
     }
 
     /// Adds the steps that merge late rows: after all rollups of the policy were made, which they change.

@@ -88,6 +88,7 @@ fn changed(plan: &Plan<Domain>) -> impl Iterator<Item = String> {
             Due::Reallocate { attribute, value, .. } => format!("move to {attribute}={value}"),
             Due::Tablespace { tablespace } => format!("move into {tablespace}"),
             Due::Archive { repository } => format!("archive in {repository}"),
+            Due::ArchiveFiles { to } => format!("archive in files at {to}"),
         };
         match counts.iter_mut().find(|(known, _)| *known == what) {
             Some((_, count)) => *count += step.objects.len(),

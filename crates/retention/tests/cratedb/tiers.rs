@@ -8,8 +8,8 @@ use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{HoldScope, Manifest, Policy, percent};
 use clusterkeep_retention::plan::{Decision, Reason};
 use clusterkeep_retention::store::NewHold;
+use clusterkeep_testkit::fault::{Trap, faulty};
 
-use super::meddler::{Meddling, meddled};
 use super::world::{World, assert_done, at, dropped, verdicts};
 
 const NOW: &str = "2026-02-01T00:00:00Z";
@@ -164,14 +164,14 @@ async fn case_18_what_is_written_while_it_is_archived_stays() {
         ("CREATE SNAPSHOT", sql("INSERT INTO readings (id, ts) VALUES (99, '2026-01-01T01:00:00Z')")),
         (super::applying::LISTED, sql("UPDATE readings SET id = 98 WHERE id = 99")),
     ] {
-        let (db, met) = meddled(&world.db, Meddling::First(statement, written));
-        let retention = Retention::new(db)
+        let trap = Trap::overtaken(statement, written);
+        let retention = Retention::new(faulty(world.db.clone(), std::sync::Arc::clone(&trap)))
             .state(world.state.clone())
             .manifest(Manifest::named("test").policy(policy.clone()))
             .parallel(1);
         let plan = retention.plan(at(NOW)).await.unwrap();
         let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
-        assert!(met.load(std::sync::atomic::Ordering::SeqCst), "it came to that statement");
+        assert!(trap.sprung(), "it came to that statement");
         let refused: Vec<_> = report.outcomes.iter().filter(|one| one.outcome == Outcome::Refused).collect();
         assert_eq!((refused.len(), report.exit_code), (1, ExitCode::Partial), "{report:?}");
         let message = refused[0].message.clone().unwrap();

@@ -152,9 +152,9 @@ fn changed(policy: &Policy, change: Change<'_>) -> String {
             (None, None) => format!("{ago} move"),
         },
         Change::Archive(tier) => {
-            let repository = tier.repository.as_deref().unwrap_or("a repository");
+            let place = tier.place().unwrap_or("a repository");
             let first = if policy.dropped_after().is_some() { "; none goes before that was verified" } else { "" };
-            format!("{ago} are archived in {repository}{first}")
+            format!("{ago} are archived in {place}{first}")
         }
     }
 }

@@ -54,6 +54,7 @@ pub(super) async fn run(one: &mut One<'_>, repository: &str, recorder: &Recorder
         return Err(moved(one.object, &how));
     }
     let archive = Archive {
+        files: false,
         partition: one.key.ident.clone(),
         columns: one.key.values.iter().map(|(column, _)| column.as_str().to_owned()).collect(),
         repository: repository.to_owned(),
@@ -195,7 +196,7 @@ pub(in super::super) async fn still_holds(
 pub(super) async fn remove(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
     let records = apply.retention.records();
     let known = records.archives(Some(table)).await?.into_iter().map(|(_, archive)| archive);
-    let mut known = known.filter(|archive| archive.repository == place.0 && archive.snapshot == place.1);
+    let mut known = known.filter(|archive| !archive.files && archive.repository == place.0 && archive.snapshot == place.1);
     // Only what this program has recorded as its own is ever removed.
     let Some(archive) = known.next() else { return Ok(Ran::AlreadyDone) };
     let mut session = apply.retention.db.session().await?;

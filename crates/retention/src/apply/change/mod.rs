@@ -38,6 +38,10 @@ pub(super) async fn run(
     recorder: &Recorder<'_, Domain>,
 ) -> Result<Ran> {
     let object = only(&step.objects)?;
+    #[cfg(feature = "archive")]
+    if let Due::ArchiveFiles { to } = due {
+        return super::files::run(apply, table, object, to).await;
+    }
     match (apply.retention.db.engine(), due) {
         #[cfg(feature = "cratedb")]
         (Engine::Cratedb, Due::SetReplicas { replicas }) => {
@@ -77,6 +81,8 @@ pub(super) async fn verify(
 ) -> Result<Vec<(Object, Outcome)>> {
     let object = only(objects)?;
     let is_so = match (apply.retention.db.engine(), due) {
+        #[cfg(feature = "archive")]
+        (_, Due::ArchiveFiles { to }) => super::files::is_so(apply, object, to).await?,
         #[cfg(feature = "cratedb")]
         (Engine::Cratedb, due) => {
             let mut one = one::One::of(apply, table, object).await?;
@@ -87,7 +93,7 @@ pub(super) async fn verify(
                     reallocate::is_so(&mut one, reallocate::Wanted { attribute, value, release }).await?
                 }
                 Due::Archive { repository } => archive::is_so(&mut one, repository).await?,
-                Due::Tablespace { .. } => return Err(unsupported(Engine::Cratedb, due)),
+                Due::Tablespace { .. } | Due::ArchiveFiles { .. } => return Err(unsupported(Engine::Cratedb, due)),
             }
         }
         #[cfg(feature = "postgres")]
@@ -102,29 +108,43 @@ pub(super) async fn verify(
 }
 
 /// Removes a copy of a partition, and records that.
-#[cfg_attr(not(feature = "cratedb"), expect(unused_variables, reason = "no other engine has such copies"))]
+#[cfg_attr(
+    not(any(feature = "archive", feature = "cratedb")),
+    expect(unused_variables, reason = "nothing that is compiled in has such copies")
+)]
 pub(super) async fn remove_archive(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
-    #[cfg(feature = "cratedb")]
-    return archive::remove(apply, table, place).await;
-    #[cfg(not(feature = "cratedb"))]
-    Err(Error::failed("remove an archive: this program was built without CrateDB"))
+    match apply.retention.db.engine() {
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => archive::remove(apply, table, place).await,
+        #[cfg(feature = "archive")]
+        Engine::Postgres | Engine::Mysql | Engine::Sqlite => super::files::remove(apply, table, place).await,
+        #[allow(unreachable_patterns, reason = "all engines are there where all features are")]
+        engine => Err(Error::failed(format!("remove an archive: this program was built without that of {engine}"))),
+    }
 }
 
 /// Looks whether a copy of a partition is still listed.
-#[cfg_attr(not(feature = "cratedb"), expect(unused_variables, reason = "no other engine has such copies"))]
+#[cfg_attr(
+    not(any(feature = "archive", feature = "cratedb")),
+    expect(unused_variables, reason = "nothing that is compiled in has such copies")
+)]
 pub(super) async fn verify_removed(
     apply: &Apply<'_>,
     place: &(String, String),
     objects: &[Object],
 ) -> Result<Vec<(Object, Outcome)>> {
-    #[cfg(feature = "cratedb")]
-    {
-        let object = only(objects)?;
-        let outcome = if archive::is_listed(apply, place).await? { Outcome::StillPresent } else { Outcome::Done };
-        Ok(vec![(object.clone(), outcome)])
+    let object = only(objects)?;
+    match apply.retention.db.engine() {
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => {
+            let outcome = if archive::is_listed(apply, place).await? { Outcome::StillPresent } else { Outcome::Done };
+            Ok(vec![(object.clone(), outcome)])
+        }
+        #[cfg(feature = "archive")]
+        Engine::Postgres | Engine::Mysql | Engine::Sqlite => super::files::verify_removed(place, object).await,
+        #[allow(unreachable_patterns, reason = "all engines are there where all features are")]
+        engine => Err(Error::failed(format!("look for an archive: this program was built without that of {engine}"))),
     }
-    #[cfg(not(feature = "cratedb"))]
-    Err(Error::failed("look for an archive: this program was built without CrateDB"))
 }
 
 /// A change is of one partition, so that each has an outcome of its own.

@@ -28,6 +28,24 @@ impl Folder {
         Self { root }
     }
 
+    /// Looks whether it is a folder, or whether there is one that it can be made in.
+    pub(in super::super) async fn look(&self) -> Result<()> {
+        let root = self.root.clone();
+        blocking(move || {
+            if root.is_dir() {
+                return Ok(());
+            }
+            if root.exists() {
+                return Err(Error::input(format!("`{}` is no folder", root.display())));
+            }
+            match root.parent() {
+                Some(parent) if parent.is_dir() => Ok(()),
+                _ => Err(Error::input(format!("there is no folder that `{}` could be made in", root.display()))),
+            }
+        })
+        .await
+    }
+
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
     }

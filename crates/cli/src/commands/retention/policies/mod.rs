@@ -77,7 +77,7 @@ fn tiers(subject: &Subject) -> String {
                 }
             },
             Some(Change::Archive(tier)) => {
-                format!("archive in {} after {}", tier.repository.as_deref().unwrap_or_default(), tier.after)
+                format!("archive in {} after {}", tier.place().unwrap_or_default(), tier.after)
             }
             None => "a tier that this version has no words for".to_owned(),
         },
