@@ -16,7 +16,7 @@ pub mod import;
 pub mod model;
 pub mod observe;
 pub mod plan;
-#[cfg(feature = "cratedb")]
+#[cfg(any(feature = "archive", feature = "cratedb"))]
 pub mod restore;
 mod retention;
 mod sql;

@@ -364,7 +364,7 @@ impl Retention {
     }
 
     /// Who is recorded to do it.
-    #[cfg(feature = "cratedb")]
+    #[cfg(any(feature = "archive", feature = "cratedb"))]
     pub(crate) fn actor_name(&self) -> &str {
         &self.actor
     }

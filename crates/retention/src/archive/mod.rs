@@ -61,7 +61,7 @@ pub use location::Location;
 pub use manifest::{ArchivedColumn, ArchivedFile, ArchivedSource, Manifest, VERSION};
 pub use part::{Bound, Part, Span};
 pub use remove::remove;
-pub use restore::{Restored, Target, restore};
+pub use restore::{Restored, Target, is_in_table, restore};
 pub use verify::{is_there, manifest, verify};
 
 /// What a file and a manifest say they were made by.

@@ -56,14 +56,7 @@ pub async fn restore(location: &Location, archive: &str, db: &Db, target: &Targe
         return Err(Error::input(format!("`{archive}` comes from {from} and can't be restored into {into}")));
     }
     let (table, rows) = match target {
-        Target::Own => {
-            let table = manifest.table.clone();
-            let rows = match &manifest.span {
-                Some(span) => Part::slice(table.clone(), span.clone()),
-                None => Part::whole(table.clone()),
-            };
-            (table, rows)
-        }
+        Target::Own => (manifest.table.clone(), own(&manifest)),
         Target::Table(table) => (table.clone(), Part::whole(table.clone())),
     };
     // Before anything is changed every byte of it was looked at.
@@ -92,6 +85,30 @@ pub async fn restore(location: &Location, archive: &str, db: &Db, target: &Targe
         }
     }
     restored.map(|()| Restored { table, rows: manifest.rows, created: !there })
+}
+
+/// Whether the table that an archive is of has rows where those of the archive would be.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn is_in_table(session: &mut dyn Session, manifest: &Manifest) -> Result<bool> {
+    if !schema::exists(session, &manifest.table).await? {
+        return Ok(false);
+    }
+    let mut query = SqlBuilder::new(session.engine());
+    query.push("SELECT 1 AS n");
+    own(manifest).from(&mut query)?;
+    query.push(" LIMIT 1");
+    Ok(session.query(&query.build()).await?.rows().next().is_some())
+}
+
+/// The rows of its own table that an archive stands for.
+fn own(manifest: &Manifest) -> Part {
+    match &manifest.span {
+        Some(span) => Part::slice(manifest.table.clone(), span.clone()),
+        None => Part::whole(manifest.table.clone()),
+    }
 }
 
 struct Work<'a> {

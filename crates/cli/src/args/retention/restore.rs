@@ -8,11 +8,11 @@ use super::StateArgs;
 /// What can be done about copies of partitions.
 #[derive(Debug, Subcommand)]
 pub enum ArchiveCommand {
-    /// List the copies of partitions, and whether they are whole
+    /// List what is archived, in snapshots or files, and whether it is whole
     List(ListArchivesArgs),
     /// Show one copy
     Show(ShowArchiveArgs),
-    /// Bring one partition back, into its table or beside it, and count it
+    /// Bring one partition or slice back, into its table or beside it, verified
     Run(RestorePartitionArgs),
 }
 
@@ -68,7 +68,8 @@ pub struct RestorePartitionArgs {
     /// Where.
     #[command(flatten)]
     pub place: StateArgs,
-    /// Into a table of the same name in the schema `restored`, instead of back into its table
+    /// Beside its table instead of back into it: in the schema `restored` on CrateDB, else in a table whose name ends with
+    /// `_restored`
     #[arg(long)]
     pub beside: bool,
 }

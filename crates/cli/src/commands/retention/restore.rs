@@ -1,7 +1,7 @@
 //! `retention restore`: where copies of partitions are, and back.
 
 use chrono_tz::Tz;
-use clusterkeep_core::sql::ConnectOptions;
+use clusterkeep_core::sql::{ConnectOptions, Engine};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::restore::{Archived, Destination};
@@ -51,15 +51,23 @@ async fn run(args: RestorePartitionArgs, context: &Context) -> Result<ExitCode> 
     let opened = Opened::both(&args.place, ConnectOptions::default(), ConnectOptions::default(), context).await?;
     let to = if args.beside { Destination::Beside } else { Destination::Table };
     let restored = retention(&opened).archives().restore(&args.snapshot, to).await?;
+    let is_postgres = opened.db().engine() == Engine::Postgres;
     opened.close().await;
     match context.printer.format() {
         Format::Table => {
             let (from, until) = (bound(restored.start, Tz::UTC), bound(Some(restored.end), Tz::UTC));
             let rows = grouped(restored.rows);
             context.printer.note(&format!(
-                "restored {rows} rows from {from} until {until} UTC into {} and counted them",
+                "restored {rows} rows from {from} until {until} UTC into {} and verified them",
                 restored.into
             ));
+            if args.beside && is_postgres {
+                context.printer.note(&format!(
+                    "where the partition is gone: ALTER TABLE ... ATTACH PARTITION {} FOR VALUES FROM ... TO ..., with \
+                     the bounds that it had, makes it one again",
+                    restored.into
+                ));
+            }
             if !args.beside {
                 context.printer.note(&format!(
                     "the next apply may drop them again; to keep them: clusterkeep retention hold add --table {} \
@@ -79,8 +87,8 @@ fn show(archives: &[Archived], context: &Context) -> Result<()> {
         .column("from", |archive| bound(archive.start, Tz::UTC).into())
         .column("until", |archive| bound(Some(archive.end), Tz::UTC).into())
         .column("rows", |archive| grouped(archive.rows).into())
-        .column("repository", |archive| archive.repository.as_str().into())
-        .column("snapshot", |archive| archive.snapshot.as_str().into())
+        .column("in", |archive| archive.repository.as_str().into())
+        .column("name", |archive| archive.snapshot.as_str().into())
         .column("state", |archive| archive.state.as_deref().unwrap_or("not listed").into())
         .column("in table", |archive| if archive.in_table { "yes" } else { "no" }.into());
     context.printer.data(&listing.render(context.printer.format(), &archives)?)

@@ -1,25 +1,14 @@
-//! Copies of partitions: where they are, and back into their table or beside it.
-//!
-//! What is restored is only that partition, and it is counted afterwards. Nothing is replaced: where the partition is
-//! there already, or where the server would put it into a table that has become another one, it is refused.
+//! Snapshots of CrateDB, and back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use clusterkeep_core::audit::{Entry, Event};
-use clusterkeep_core::plan::Lock;
-use clusterkeep_core::sql::{Engine, Ident, Session, TableName, Value, sql};
+use clusterkeep_core::sql::{Ident, Session, TableName, Value, sql};
 use clusterkeep_core::{Error, Result};
-use schemars::JsonSchema;
-use serde::Serialize;
 
-use crate::Retention;
+use super::{Archived, Archives, BESIDE, Destination, Restored};
 use crate::observe::{Archive, PartitionId, PartitionKey};
 use crate::sql::{catalogue, cratedb, snapshots};
-
-/// The schema that partitions are restored into where they are not put back.
-pub const BESIDE: &str = "restored";
 
 /// How long a restore may take.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -27,84 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Servers before this one put a partition into a table of another shape without a word.
 const CHECKS_SHAPES_SINCE: (u32, u32, u32) = (6, 3, 3);
 
-/// A copy of a partition, as `retention restore list` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Archived {
-    /// The table, as the policy names it.
-    pub table: String,
-    /// The server's own name of the partition.
-    pub partition: String,
-    /// The columns of its key.
-    pub columns: Vec<String>,
-    /// The repository that it is in.
-    pub repository: String,
-    /// The name of the snapshot.
-    pub snapshot: String,
-    /// The first instant that can be in it, where that was known.
-    pub start: Option<DateTime<Utc>>,
-    /// The first instant after it.
-    pub end: DateTime<Utc>,
-    /// How many rows it has.
-    pub rows: u64,
-    /// How many shards.
-    pub shards: u64,
-    /// When it was verified.
-    pub archived_at: DateTime<Utc>,
-    /// What the server says of the snapshot now, such as `SUCCESS`; nothing where it lists none.
-    pub state: Option<String>,
-    /// Whether the partition is in its table now.
-    pub in_table: bool,
-}
-
-/// Where a partition is restored to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Destination {
-    /// Back into its table.
-    Table,
-    /// Into a table of the same name in the schema [`BESIDE`].
-    Beside,
-}
-
-/// What became of a restore.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Restored {
-    /// Where the partition is now.
-    pub into: String,
-    /// The repository that it came from.
-    pub repository: String,
-    /// The snapshot.
-    pub snapshot: String,
-    /// The first instant that can be in it, where that was known.
-    pub start: Option<DateTime<Utc>>,
-    /// The first instant after it.
-    pub end: DateTime<Utc>,
-    /// How many rows it has, counted after it was restored.
-    pub rows: u64,
-}
-
-/// The copies of one database.
-#[derive(Debug, Clone)]
-pub struct Archives(Retention);
-
-impl Retention {
-    /// The copies of partitions that applies have made.
-    #[must_use]
-    pub fn archives(&self) -> Archives {
-        Archives(self.clone())
-    }
-}
-
 impl Archives {
-    /// What is archived, of `table` or of all tables, by table and time.
-    ///
-    /// # Errors
-    ///
-    /// A database that does not answer, or a record that can't be read.
-    pub async fn list(&self, table: Option<&TableName>) -> Result<Vec<Archived>> {
-        if self.0.db.engine() != Engine::Cratedb {
-            return Err(not_here(self.0.db.engine()));
-        }
-        let recorded = self.0.records().archives(table).await?;
+    pub(super) async fn list_snapshots(&self, recorded: Vec<(String, Archive)>) -> Result<Vec<Archived>> {
         let mut session = self.0.db.session().await?;
         let mut all = Vec::with_capacity(recorded.len());
         for (table, archive) in recorded {
@@ -129,61 +42,21 @@ impl Archives {
         Ok(all)
     }
 
-    /// Restores the partition of a snapshot, and counts it.
-    ///
-    /// # Errors
-    ///
-    /// There is no record of the snapshot; it is not whole any more; the partition is there already; the server would put
-    /// it into a table of another shape; or what was restored is not what was archived.
-    pub async fn restore(&self, snapshot: &str, to: Destination) -> Result<Restored> {
-        if self.0.db.engine() != Engine::Cratedb {
-            return Err(not_here(self.0.db.engine()));
-        }
-        self.0.state.ensure(self.0.now()).await?;
-        let lock = self.0.state.lock("retention").await?;
-        let restored = self.restore_locked(snapshot, to).await;
-        if let Err(e) = Box::new(lock).release().await {
-            tracing::warn!(error = %e, "the lock could not be given back");
-        }
-        restored
-    }
-
-    async fn restore_locked(&self, snapshot: &str, to: Destination) -> Result<Restored> {
-        let recorded = self.0.records().archives(None).await?;
-        let found = recorded.into_iter().find(|(_, archive)| archive.snapshot == snapshot);
-        let (table, archive) = found.ok_or_else(|| {
-            Error::input(format!("no archive `{}` is on record", snapshot.escape_debug()))
-                .with_hint("`clusterkeep retention restore list` shows those that there are")
-        })?;
-        let table: TableName = table.parse()?;
+    pub(super) async fn restore_snapshot(
+        &self,
+        table: &TableName,
+        archive: &Archive,
+        to: Destination,
+    ) -> Result<Restored> {
         let mut session = self.0.db.session().await?;
-        let source = self.whole(&mut *session, &table, &archive).await?;
+        let source = self.whole(&mut *session, table, archive).await?;
         let target = match to {
             Destination::Table => table.clone(),
             Destination::Beside => TableName::within(Ident::new(BESIDE)?, table.name.clone()),
         };
-        self.may_go_to(&mut *session, &target, &archive).await?;
-        let data = |outcome: serde_json::Value| {
-            serde_json::json!({
-                "repository": archive.repository, "snapshot": archive.snapshot, "partition": archive.partition,
-                "into": target.to_string(), "outcome": outcome,
-            })
-        };
-        self.record(&table, Event::Intent, data(serde_json::Value::Null)).await?;
-        let restored = self.bring_back(&mut *session, &source, &target, &archive, to).await;
-        let outcome = match &restored {
-            Ok(rows) => serde_json::json!({ "rows": rows }),
-            Err(e) => serde_json::json!({ "failed": e.to_string() }),
-        };
-        self.record(&table, Event::Outcome, data(outcome)).await?;
-        Ok(Restored {
-            into: target.to_string(),
-            rows: restored?,
-            repository: archive.repository,
-            snapshot: archive.snapshot,
-            start: archive.start,
-            end: archive.end,
-        })
+        self.may_go_to(&mut *session, &target, archive).await?;
+        let restoring = self.bring_back(&mut *session, &source, &target, archive, to);
+        self.audited(table, archive, &target, restoring).await
     }
 
     /// The partition in the snapshot, which must be whole: the table with its schema, and the key as the server lists it.
@@ -262,24 +135,6 @@ impl Archives {
         }
         Ok(rows)
     }
-
-    async fn record(&self, table: &TableName, event: Event, data: serde_json::Value) -> Result<()> {
-        let entry = Entry {
-            at: self.0.now(),
-            actor: self.0.actor_name().to_owned(),
-            event,
-            subject: format!("restore:{table}"),
-            plan: String::new(),
-            as_of: self.0.now(),
-            step: None,
-            data,
-        };
-        self.0.audit_sink().append(vec![entry]).await.map(drop)
-    }
-}
-
-fn not_here(engine: Engine) -> Error {
-    Error::input(format!("there are no archives on {engine}")).with_hint("by now archives are snapshots of CrateDB")
 }
 
 fn checks_shapes(version: &str) -> bool {
