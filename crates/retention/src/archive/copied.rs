@@ -187,8 +187,8 @@ mod tests {
         assert_eq!(DateTime::<chrono::Utc>::MIN_UTC.timestamp_micros(), FIRST_MICROS);
         assert_eq!(DateTime::<chrono::Utc>::MAX_UTC.timestamp_micros(), LAST_MICROS);
         let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
-        assert_eq!(NaiveDate::MIN.signed_duration_since(epoch).num_days(), FIRST_DAY.into());
-        assert_eq!(NaiveDate::MAX.signed_duration_since(epoch).num_days(), LAST_DAY.into());
+        assert_eq!(NaiveDate::MIN.signed_duration_since(epoch).num_days(), i64::from(FIRST_DAY));
+        assert_eq!(NaiveDate::MAX.signed_duration_since(epoch).num_days(), i64::from(LAST_DAY));
     }
 
     fn stream() -> Vec<u8> {
