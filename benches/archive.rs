@@ -85,9 +85,13 @@ async fn fill(db: &Db, rows: u64) -> Result<()> {
             PARTITION BY RANGE (at);
         CREATE TABLE raw_october PARTITION OF raw FOR VALUES FROM ('2026-10-01') TO ('2026-11-01')"))
         .await?;
-    let fill = sql("INSERT INTO raw SELECT timestamptz '2026-10-01' + n * interval '0.2 seconds', n % 1000, \
-                    (ARRAY['EWR', 'JFK', 'LGA'])[1 + n % 3], n % 1009 / 7.0::float8, CASE WHEN n % 10 > 0 THEN n % 101 END \
-                    FROM generate_series(0, ?::bigint - 1) AS s (n)");
+    // Measured values repeat little: two digits after the point of the one, a whole number of percents of the other.
+    let fill = sql(
+        "INSERT INTO raw SELECT timestamptz '2026-10-01' + n * interval '0.2 seconds', (random() * 1000)::bigint, \
+                    (ARRAY['EWR', 'JFK', 'LGA'])[1 + n % 3], round((random() * 60 - 20)::numeric, 2)::float8, \
+                    CASE WHEN n % 10 > 0 THEN round(random() * 100) END \
+                    FROM generate_series(0, ?::bigint - 1) AS s (n)",
+    );
     session.execute(&fill.bind(rows)).await?;
     session.execute(&sql("VACUUM ANALYZE raw")).await.map(drop)
 }

@@ -10,7 +10,7 @@
 
 pub mod aggregate;
 mod apply;
-#[cfg(feature = "archive")]
+#[cfg(all(feature = "archive", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 pub mod archive;
 pub mod import;
 pub mod model;

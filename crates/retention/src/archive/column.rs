@@ -320,7 +320,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn integers_and_instants(n in any::<i64>(), micros in -60_000_000_000_000_000_i64..200_000_000_000_000_000) {
+        fn integers_and_instants(n in proptest::arbitrary::any::<i64>(), micros in -60_000_000_000_000_000_i64..200_000_000_000_000_000) {
             prop_assert_eq!(there_and_back(Kind::Integer, &n.into()), Value::Int(n));
             prop_assert_eq!(there_and_back(Kind::Unsigned, &n.cast_unsigned().into()), Value::from(n.cast_unsigned()));
             let at = Value::Timestamp(DateTime::from_timestamp_micros(micros).unwrap());
@@ -331,15 +331,15 @@ mod tests {
         fn decimals_both_ways_are_the_same(digits in -10_i128.pow(30)..10_i128.pow(30), scale in 0_u8..12) {
             let decimal = BigDecimal::new(digits.into(), scale.into());
             let kind = Kind::Decimal { precision: 38, scale };
-            let Value::Decimal(back) = there_and_back(kind, &Value::Decimal(decimal.clone())) else { panic!() };
+            let Value::Decimal(back) = there_and_back(kind, &Value::Decimal(decimal.clone())) else { unreachable!() };
             prop_assert_eq!(back.to_plain_string(), decimal.to_plain_string());
             prop_assert_eq!(unscaled_text(&decimal.to_plain_string(), 38, scale), unscaled(&decimal, 38, scale));
         }
 
         #[test]
-        fn values_of_any_class(bytes in any::<Vec<u8>>(), bits in any::<u64>()) {
+        fn values_of_any_class(bytes in proptest::arbitrary::any::<Vec<u8>>(), bits in proptest::arbitrary::any::<u64>()) {
             prop_assert_eq!(there_and_back(Kind::Any, &Value::Bytes(bytes.clone())), Value::Bytes(bytes));
-            let Value::Float(x) = there_and_back(Kind::Any, &Value::Float(f64::from_bits(bits))) else { panic!() };
+            let Value::Float(x) = there_and_back(Kind::Any, &Value::Float(f64::from_bits(bits))) else { unreachable!() };
             prop_assert_eq!(x.to_bits(), bits);
         }
     }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::error::parquet_error;
 
 /// The most digits that Parquet's own decimals have here; others are kept as text.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(super) const MOST_DIGITS: u8 = 38;
 
-/// How many bytes hold a decimal of [`MOST_DIGITS`] and a UUID.
+/// How many bytes hold a decimal of 38 digits, and a UUID.
 pub(super) const WIDE: i32 = 16;
 
 /// The type of a column in an archive: each value of it comes back as it was, to the last bit and digit.

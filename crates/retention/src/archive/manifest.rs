@@ -1,7 +1,5 @@
 //! What is known of an archive, beside its file.
 
-use std::fmt::Write as _;
-
 use chrono::{DateTime, Utc};
 use clusterkeep_core::sql::{Engine, TableName};
 use clusterkeep_core::{Error, Result};
@@ -149,9 +147,5 @@ impl Manifest {
 
 /// Bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

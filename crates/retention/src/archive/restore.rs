@@ -37,10 +37,15 @@ pub struct Restored {
     pub rows: u64,
     /// Whether the table was made for them.
     pub created: bool,
+    /// They were there before, every one of them and no other; nothing was written.
+    pub already: bool,
 }
 
 /// Brings the rows of an archive back, in batches, and reads them from the table again: their number and all checksums
 /// must be those of the archive.
+///
+/// Where these very rows are there already, from a run whose answer was lost, that is all that is said. Rows that are others
+/// refuse it.
 ///
 /// It is one transaction, so that what fails leaves nothing. On MariaDB and MySQL, whose tables are made outside of
 /// transactions, a table that was made is removed again.
@@ -84,7 +89,7 @@ pub async fn restore(location: &Location, archive: &str, db: &Db, target: &Targe
             db.execute(drop.build()).await?;
         }
     }
-    restored.map(|()| Restored { table, rows: manifest.rows, created: !there })
+    restored.map(|already| Restored { table, rows: manifest.rows, created: !there, already })
 }
 
 /// Whether the table that an archive is of has rows where those of the archive would be.
@@ -119,7 +124,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn restore(&self, session: &mut dyn Session, file: File, create: bool) -> Result<()> {
+    /// Whether the rows were there already.
+    async fn restore(&self, session: &mut dyn Session, file: File, create: bool) -> Result<bool> {
         session.begin().await?;
         schema::prepare(session).await?;
         if create {
@@ -127,6 +133,13 @@ impl Work<'_> {
         }
         let fields = gather::fields_of(session, self.table, &self.manifest.columns).await?;
         let there: i64 = session.query(&self.rows.count(session.engine())?).await?.scalar()?;
+        if u64::try_from(there).is_ok_and(|there| there == self.manifest.rows && there > 0) {
+            let contents = gather::sum_up(session, self.rows, fields.clone()).await?;
+            if self.manifest.difference(&contents).is_none() {
+                session.rollback().await?;
+                return Ok(true);
+            }
+        }
         if there > 0 {
             let what = format!("`{}` has {there} rows where those of the archive would be", self.table);
             return Err(Error::refused(what).with_hint("restore into a table beside it"));
@@ -138,7 +151,7 @@ impl Work<'_> {
             return Err(Error::failed(what)
                 .with_hint("rows may lie outside of the archive's span, or triggers change them: restore beside it"));
         }
-        session.commit().await
+        session.commit().await.map(|()| false)
     }
 
     /// Writes all rows, batch by batch.

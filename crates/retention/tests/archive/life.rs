@@ -24,9 +24,14 @@ async fn a_slice_goes_and_comes_back() {
     assert_eq!(manifest, archived.manifest);
     assert_eq!(manifest.plan.as_deref(), Some("5f1c0ffee"));
 
-    let again = restore(&folder.location, &manifest.name, &db, &Target::Own).await.unwrap_err();
-    assert!(matches!(again, Error::Refused { .. }), "{}", shown(&again));
-    assert_eq!(rows(&db, &table, "at").await, before);
+    // The very rows are there; then one of them is missing, and one is another.
+    assert!(restore(&folder.location, &manifest.name, &db, &Target::Own).await.unwrap().already);
+    for meddle in ["DELETE FROM t WHERE at = 1500", "INSERT INTO t VALUES (1500, 'another')"] {
+        db.execute(sql(meddle)).await.unwrap();
+        let again = restore(&folder.location, &manifest.name, &db, &Target::Own).await.unwrap_err();
+        assert!(matches!(again, Error::Refused { .. }), "{}", shown(&again));
+    }
+    assert_eq!(rows(&db, &table, "at").await.len(), before.len());
 
     clear(&db, &table, 1_000..4_000).await;
     let restored = restore(&folder.location, &manifest.name, &db, &Target::Own).await.unwrap();
@@ -143,6 +148,7 @@ async fn a_table_that_does_not_fit_stays_as_it_is() {
     assert!(rows(&db, &name("other"), "at").await.is_empty());
     db.execute(sql("DROP TRIGGER meddle")).await.unwrap();
     restore(&folder.location, &archive, &db, &Target::Table(name("other"))).await.unwrap();
+    add(&db, &name("other"), 0..1).await;
     let error = restore(&folder.location, &archive, &db, &Target::Table(name("other"))).await.unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{}", shown(&error));
 }

@@ -10,6 +10,7 @@
 
 mod damage;
 mod engines;
+mod faults;
 mod killed;
 mod kit;
 mod life;

@@ -37,6 +37,10 @@ pub(super) enum Form {
     /// As it is.
     Plain,
     /// By a cast to this type.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql")),
+        expect(dead_code, reason = "SQLite's columns are kept as they are")
+    )]
     Cast(&'static str),
 }
 
@@ -59,6 +63,10 @@ impl Field {
 }
 
 /// The error of a column that can't be kept.
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    expect(dead_code, reason = "SQLite's columns are kept as they are")
+)]
 fn refused(table: &TableName, column: &str, type_name: &str) -> Error {
     Error::refused(format!("column `{column}` of `{table}` has type {type_name}, which an archive can't keep exactly"))
         .with_hint("leave this table to the server's own backup, or change the type of the column")
@@ -66,7 +74,7 @@ fn refused(table: &TableName, column: &str, type_name: &str) -> Error {
 
 /// The columns of a table, in its order. On SQLite each is of [`Kind::Any`]: see [`settle`].
 pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Result<Vec<Field>> {
-    let fields = match session.engine() {
+    let fields: Vec<Field> = match session.engine() {
         #[cfg(feature = "sqlite")]
         Engine::Sqlite => sqlite::describe(session, table).await?,
         #[cfg(feature = "postgres")]
@@ -99,6 +107,7 @@ pub(super) async fn exists(session: &mut dyn Session, table: &TableName) -> Resu
 }
 
 /// Gives columns of [`Kind::Any`] the type that all values of these rows have, where they have one in common.
+#[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "the catalogue tells all"))]
 pub(super) async fn settle(session: &mut dyn Session, part: &Part, fields: &mut [Field]) -> Result<()> {
     match session.engine() {
         #[cfg(feature = "sqlite")]
