@@ -49,6 +49,9 @@ pub(crate) struct Apply<'a> {
     creating: Mutex<()>,
     #[cfg(feature = "postgres")]
     turns: turns::Turns,
+    /// Held while a partition is rebuilt.
+    #[cfg(feature = "mysql")]
+    rebuilding: Mutex<()>,
     /// The policies that are applied, one for each table; settled once, under the lock.
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
@@ -74,6 +77,8 @@ impl<'a> Apply<'a> {
             creating: Mutex::default(),
             #[cfg(feature = "postgres")]
             turns: turns::Turns::default(),
+            #[cfg(feature = "mysql")]
+            rebuilding: Mutex::default(),
             policies: OnceLock::new(),
             gone: Mutex::default(),
             archived: Mutex::default(),

@@ -8,7 +8,7 @@ use clusterkeep_core::plan::Ran;
 use clusterkeep_core::sql::{Engine, SqlBuilder, TableName};
 use clusterkeep_core::{Error, Result};
 
-use super::super::Apply;
+use super::super::{Apply, again};
 use crate::observe::PartitionId;
 use crate::plan::{Object, Part};
 
@@ -30,9 +30,11 @@ pub(super) async fn merge(apply: &Apply<'_>, table: &TableName, object: &Object)
     };
     let mut rebuild = SqlBuilder::new(Engine::Mysql);
     rebuild.push("ALTER TABLE ").table(table).push(" REBUILD PARTITION ").ident(name);
-    let mut session = apply.retention.db.session().await?;
-    session.execute(&rebuild.build().timeout(REWRITE)).await?;
-    drop(session);
+    let rebuild = rebuild.build().timeout(REWRITE);
+    // Two of one table would wait for each other's lock on it until one of them gives up.
+    let turn = apply.rebuilding.lock().await;
+    again(|| async { apply.retention.db.session().await?.execute(&rebuild).await }).await?;
+    drop(turn);
     apply.retention.records().record_compacted(table, id, apply.retention.now()).await?;
     Ok(Ran::Done(serde_json::json!({ "rebuilt": name.as_str() })))
 }
