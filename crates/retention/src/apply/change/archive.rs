@@ -9,7 +9,7 @@ use clusterkeep_core::plan::{Ran, Recorder};
 use clusterkeep_core::sql::{Ident, TableName};
 use clusterkeep_core::{Error, Result};
 
-use super::super::Apply;
+use super::super::{Apply, again};
 use super::moved;
 use super::one::{One, Patience};
 use crate::model::ArchiveTier;
@@ -66,7 +66,9 @@ pub(super) async fn run(one: &mut One<'_>, repository: &str, recorder: &Recorder
         archived_at: one.apply.retention.now(),
         listed: Some(true),
     };
-    one.apply.retention.records().record_archive(one.table(), &archive).await?;
+    let records = one.apply.retention.records();
+    let table = one.table().clone();
+    again(|| records.record_archive(&table, &archive)).await?;
     one.apply.archived.lock().await.insert(one.object.clone(), before.content);
     Ok(Ran::Done(serde_json::json!({
         "archived_in": repository, "snapshot": name.as_str(), "rows": archive.rows, "shards": archive.shards,

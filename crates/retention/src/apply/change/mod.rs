@@ -91,7 +91,7 @@ pub(super) async fn verify(
             }
         }
         #[cfg(feature = "postgres")]
-        (Engine::Postgres, Due::Merge { .. }) => postgres::is_merged(apply, table, object).await?,
+        (Engine::Postgres, Due::Merge { full }) => postgres::is_merged(apply, table, object, *full).await?,
         #[cfg(feature = "postgres")]
         (Engine::Postgres, Due::Tablespace { tablespace }) => postgres::is_in(apply, object, tablespace).await?,
         #[cfg(feature = "mysql")]

@@ -35,10 +35,11 @@ pub(super) async fn merge(apply: &Apply<'_>, table: &TableName, object: &Object)
     let turn = apply.rebuilding.lock().await;
     again(|| async { apply.retention.db.session().await?.execute(&rebuild).await }).await?;
     drop(turn);
-    apply.retention.records().record_compacted(table, id, apply.retention.now()).await?;
+    let records = apply.retention.records();
+    again(|| records.record_compacted(table, id, false, apply.retention.now())).await?;
     Ok(Ran::Done(serde_json::json!({ "rebuilt": name.as_str() })))
 }
 
 pub(super) async fn is_merged(apply: &Apply<'_>, table: &TableName, object: &Object) -> Result<bool> {
-    Ok(apply.retention.records().compacted(table).await?.contains_key(&id_of(object)?.to_string()))
+    Ok(apply.retention.records().compacted(table, false).await?.contains_key(&id_of(object)?.to_string()))
 }
