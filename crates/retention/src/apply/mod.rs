@@ -57,6 +57,7 @@ pub(crate) struct Apply<'a> {
     /// What was gone before the step that was to remove it.
     gone: Mutex<BTreeSet<Object>>,
     /// What was in each partition when its copy was verified, in this run.
+    #[cfg(feature = "cratedb")]
     archived: Mutex<BTreeMap<Object, String>>,
 }
 
@@ -81,6 +82,7 @@ impl<'a> Apply<'a> {
             rebuilding: Mutex::default(),
             policies: OnceLock::new(),
             gone: Mutex::default(),
+            #[cfg(feature = "cratedb")]
             archived: Mutex::default(),
         }
     }

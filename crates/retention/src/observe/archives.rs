@@ -2,6 +2,7 @@
 //!
 //! A record is made after the copy was verified, never before. That the repository still has it is looked up each time.
 
+#[cfg(feature = "cratedb")]
 use chrono::{DateTime, Utc};
 use clusterkeep_core::sql::{Row, TableName};
 use clusterkeep_core::{Error, ErrorClass, Result};
@@ -24,6 +25,7 @@ struct Kept {
 const NO_START: i64 = i64::MIN;
 
 /// What stands for where a copy is.
+#[cfg(feature = "cratedb")]
 fn place(repository: &str, snapshot: &str) -> String {
     format!("snapshot:{repository}/{snapshot}")
 }
@@ -51,6 +53,7 @@ impl Records {
     }
 
     /// Records a verified copy; the same one again changes nothing but when it was last verified.
+    #[cfg(feature = "cratedb")]
     pub(crate) async fn record_archive(&self, source: &TableName, archive: &Archive) -> Result<()> {
         let kept = Kept {
             columns: archive.columns.clone(),
@@ -87,6 +90,7 @@ impl Records {
     }
 
     /// Records that a copy was removed.
+    #[cfg(feature = "cratedb")]
     pub(crate) async fn archive_removed(
         &self,
         source: &TableName,
@@ -103,6 +107,7 @@ impl Records {
         self.commit(session).await
     }
 
+    #[cfg(feature = "cratedb")]
     fn push_is(&self, sql: &mut clusterkeep_core::sql::SqlBuilder, source: &TableName, archive: &Archive) {
         sql.push(" WHERE ").name("source").push(" = ").bind(source.to_string());
         sql.push(" AND ").name("partition").push(" = ").bind(archive.partition.as_str());

@@ -175,6 +175,7 @@ impl Records {
     }
 
     /// Records that a partition was made compact.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) async fn record_compacted(
         &self,
         source: &TableName,

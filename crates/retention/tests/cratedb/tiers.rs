@@ -216,27 +216,6 @@ async fn what_can_be_known_beforehand_is_refused_in_the_plan() {
 }
 
 #[tokio::test]
-async fn a_repository_whose_store_has_gone_away_leaves_all_as_it_was() {
-    let Some(world) = World::new().await else { return };
-    prepare(&world).await;
-    let repository = repository(&world).await;
-    let place = world.server_directory().join("repo").join(format!("{}_repo", world.schema()));
-    std::fs::remove_dir_all(&place).unwrap();
-    std::fs::write(&place, "a file is no place for snapshots").unwrap();
-    let before = world.keys("readings").await;
-    let (plan, report) = world.apply(policy().archive_after(days(20), &repository).drop_after(days(25)), NOW).await;
-    assert!(!plan.steps.is_empty(), "the catalogue can't know: {plan}");
-    assert_eq!((report.exit_code, report.count(Outcome::Done)), (ExitCode::Failed, 0), "{report:?}");
-    assert_eq!(report.count(Outcome::Skipped), 9, "nothing goes: {report:?}");
-    assert_eq!(world.keys("readings").await, before);
-    std::fs::remove_file(&place).unwrap();
-    // It answers for all repositories together, so that others would fail by it.
-    let mut drop = SqlBuilder::new(Engine::Cratedb);
-    drop.push("DROP REPOSITORY ").ident(&Ident::new(&repository).unwrap());
-    world.run(drop.build()).await;
-}
-
-#[tokio::test]
 async fn what_is_held_is_not_touched() {
     let Some(world) = World::new().await else { return };
     prepare(&world).await;

@@ -40,11 +40,6 @@ impl World {
         self.database.name()
     }
 
-    /// The directory of the server, with its repositories.
-    pub(crate) fn server_directory(&self) -> &std::path::Path {
-        self.database.server().directory()
-    }
-
     /// The address of the server, without a schema.
     pub(crate) fn server_url(&self) -> &str {
         self.database.url().rsplit_once('/').map_or("", |(server, _)| server)
