@@ -370,6 +370,7 @@ impl Retention {
     }
 
     /// Whether somebody has asked for an end.
+    #[cfg(feature = "cratedb")]
     pub(crate) fn cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }

@@ -24,6 +24,7 @@ async fn from_hot_to_cold_to_gone() {
     moves::partitions_move_by_age(&world).await;
     moves::what_does_not_move_is_explained_and_put_back(&world).await;
     archives::a_partition_comes_back(&world).await;
+    archives::a_store_that_has_gone_away(&world).await;
     moves::a_node_that_dies_during_a_move(&mut world).await;
     let runs = if std::env::var_os("CLUSTERKEEP_ALL_FAULTS").is_some() { 20 } else { 1 };
     for run in 0..runs {

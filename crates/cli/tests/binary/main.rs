@@ -21,6 +21,7 @@ mod retention;
 mod retention_html;
 mod retention_import;
 mod retention_kept;
+mod retention_restore;
 mod retention_servers;
 mod retention_tags;
 mod schedule;

@@ -71,7 +71,9 @@ async fn part(
     let source = apply.source(table).await?;
     let span = |from, until| Span::new(source.time.clone(), source.kind.value(from), source.kind.value(until));
     match &object.part {
-        Part::Slice { start, end } => Ok(archive::Part::slice(table.clone(), span(*start, *end)?).between(*start, *end)),
+        Part::Slice { start, end } => {
+            Ok(archive::Part::slice(table.clone(), span(*start, *end)?).between(*start, *end))
+        }
         Part::Partition(id) => {
             // Without a lower bound it begins with its first row: by that they are found again in their table.
             let start = match start {
@@ -122,7 +124,8 @@ pub(super) async fn still_holds(apply: &Apply<'_>, session: &mut dyn Session, ob
 pub(super) async fn remove(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
     let records = apply.retention.records();
     let known = records.archives(Some(table)).await?.into_iter().map(|(_, archive)| archive);
-    let mut known = known.filter(|archive| archive.files && archive.repository == place.0 && archive.snapshot == place.1);
+    let mut known =
+        known.filter(|archive| archive.files && archive.repository == place.0 && archive.snapshot == place.1);
     // Only what this program has recorded as its own is ever removed.
     let Some(archive) = known.next() else { return Ok(Ran::AlreadyDone) };
     let there = archive::remove(&place.0.parse()?, &place.1).await?;

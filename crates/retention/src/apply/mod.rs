@@ -6,9 +6,9 @@ mod change;
 #[cfg(feature = "postgres")]
 mod detached;
 mod downsample;
+mod drop_partitions;
 #[cfg(feature = "archive")]
 mod files;
-mod drop_partitions;
 mod fold;
 mod gate;
 mod late;
@@ -53,11 +53,15 @@ pub(crate) struct Apply<'a> {
     creating: Mutex<()>,
     #[cfg(feature = "postgres")]
     turns: turns::Turns,
+    /// Held while a partition is rebuilt.
+    #[cfg(feature = "mysql")]
+    rebuilding: Mutex<()>,
     /// The policies that are applied, one for each table; settled once, under the lock.
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
     gone: Mutex<BTreeSet<Object>>,
     /// What was in each partition when its copy was verified, in this run.
+    #[cfg(feature = "cratedb")]
     archived: Mutex<BTreeMap<Object, String>>,
     /// What was archived in files, in this run.
     #[cfg(feature = "archive")]
@@ -83,8 +87,11 @@ impl<'a> Apply<'a> {
             creating: Mutex::default(),
             #[cfg(feature = "postgres")]
             turns: turns::Turns::default(),
+            #[cfg(feature = "mysql")]
+            rebuilding: Mutex::default(),
             policies: OnceLock::new(),
             gone: Mutex::default(),
+            #[cfg(feature = "cratedb")]
             archived: Mutex::default(),
             #[cfg(feature = "archive")]
             filed: Mutex::default(),
@@ -159,12 +166,7 @@ impl<'a> Apply<'a> {
 
     /// Sees that the rows of `object` are those of its archive in files, where its policy has them archived there; in the
     /// transaction or under the lock that removes them.
-    async fn kept_in_files(
-        &self,
-        session: &mut dyn Session,
-        lifecycle: &Lifecycle<'_>,
-        object: &Object,
-    ) -> Result<()> {
+    async fn kept_in_files(&self, session: &mut dyn Session, lifecycle: &Lifecycle<'_>, object: &Object) -> Result<()> {
         if lifecycle.files().is_none() {
             return Ok(());
         }
@@ -173,7 +175,9 @@ impl<'a> Apply<'a> {
         #[cfg(not(feature = "archive"))]
         {
             let _ = session;
-            Err(Error::failed(format!("`{object}` is to be archived in files, and this program was built without that")))
+            Err(Error::failed(format!(
+                "`{object}` is to be archived in files, and this program was built without that"
+            )))
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A record is made after the copy was verified, never before. That the repository still has it is looked up each time.
 
+#[cfg(any(feature = "archive", feature = "cratedb"))]
 use chrono::{DateTime, Utc};
 use clusterkeep_core::sql::{Row, TableName};
 use clusterkeep_core::{Error, ErrorClass, Result};
@@ -26,6 +27,7 @@ struct Kept {
 const NO_START: i64 = i64::MIN;
 
 /// What stands for where a copy is.
+#[cfg(any(feature = "archive", feature = "cratedb"))]
 fn place(archive: &Archive) -> String {
     let kind = if archive.files { "files" } else { "snapshot" };
     format!("{kind}:{}/{}", archive.repository, archive.snapshot)
@@ -54,6 +56,7 @@ impl Records {
     }
 
     /// Records a verified copy; the same one again changes nothing but when it was last verified.
+    #[cfg(any(feature = "archive", feature = "cratedb"))]
     pub(crate) async fn record_archive(&self, source: &TableName, archive: &Archive) -> Result<()> {
         let kept = Kept {
             files: archive.files,
@@ -91,6 +94,7 @@ impl Records {
     }
 
     /// Records that a copy was removed.
+    #[cfg(any(feature = "archive", feature = "cratedb"))]
     pub(crate) async fn archive_removed(
         &self,
         source: &TableName,
@@ -107,6 +111,7 @@ impl Records {
         self.commit(session).await
     }
 
+    #[cfg(any(feature = "archive", feature = "cratedb"))]
     fn push_is(&self, sql: &mut clusterkeep_core::sql::SqlBuilder, source: &TableName, archive: &Archive) {
         sql.push(" WHERE ").name("source").push(" = ").bind(source.to_string());
         sql.push(" AND ").name("partition").push(" = ").bind(archive.partition.as_str());

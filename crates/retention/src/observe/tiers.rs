@@ -35,7 +35,9 @@ pub(super) fn check(lifecycle: &Lifecycle<'_>, engine: Engine, native: bool) -> 
         if !works {
             let hint = match change {
                 Change::SetReplicas(_) => "it is for CrateDB",
-                Change::Archive(_) if engine == Engine::Cratedb => "name a `repository`: archives of CrateDB are snapshots",
+                Change::Archive(_) if engine == Engine::Cratedb => {
+                    "name a `repository`: archives of CrateDB are snapshots"
+                }
                 Change::Archive(_) => "name a place for files, `to`: a `repository` is for snapshots of CrateDB",
                 Change::Merge(_) => "it is for CrateDB, PostgreSQL and MariaDB/MySQL",
                 Change::Reallocate(_) => "name an `attribute` and its `value` on CrateDB, a `tablespace` on PostgreSQL",
@@ -87,12 +89,17 @@ pub(super) async fn read(
         }
         _ => {}
     }
-    if session.engine() != Engine::Cratedb && lifecycle.changes().any(|change| matches!(change, Change::Merge(_))) {
-        let compacted = records.compacted(lifecycle.table).await?;
+    let merge = lifecycle.changes().find_map(|change| match change {
+        Change::Merge(tier) => Some(tier),
+        _ => None,
+    });
+    if let Some(tier) = merge.filter(|_| session.engine() != Engine::Cratedb) {
+        let compacted = records.compacted(lifecycle.table, tier.full).await?;
         for id in source.partitions.iter().filter_map(|partition| partition.id.as_ref()) {
             let at = compacted.get(&id.to_string()).copied();
             let standing = source.standing.entry(id.clone()).or_default();
-            standing.compacted = standing.compacted.max(at);
+            // What the server remembers is the other kind of vacuum.
+            standing.compacted = if tier.full { at } else { standing.compacted.max(at) };
         }
     }
     if let Some(tier) = lifecycle.policy.archive().filter(|_| lifecycle.rolled.is_none()) {
@@ -180,8 +187,8 @@ async fn unreachable(_: &str) -> Option<String> {
 }
 
 impl Records {
-    /// When each partition of `source` was made compact.
-    pub(crate) async fn compacted(&self, source: &TableName) -> Result<BTreeMap<String, DateTime<Utc>>> {
+    /// When each partition of `source` was made compact, by being written anew where `full`.
+    pub(crate) async fn compacted(&self, source: &TableName, full: bool) -> Result<BTreeMap<String, DateTime<Utc>>> {
         let mut query = self.sql();
         query.push("SELECT ").name("partition").push(", ").name("at").push(" FROM ");
         query
@@ -189,7 +196,7 @@ impl Records {
             .push(" WHERE ")
             .name("source")
             .push(" = ")
-            .bind(source.to_string());
+            .bind(recorded_as(source, full));
         match self.state().db().query(query.build()).await {
             Ok(found) => found.rows().map(|row| Ok((row.get("partition")?, instant(row.get("at")?)?))).collect(),
             Err(e) if e.class() == Some(ErrorClass::MissingRelation) => Ok(BTreeMap::new()),
@@ -198,14 +205,16 @@ impl Records {
     }
 
     /// Records that a partition was made compact.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) async fn record_compacted(
         &self,
         source: &TableName,
         partition: &PartitionId,
+        full: bool,
         now: DateTime<Utc>,
     ) -> Result<()> {
         let mut session = self.begin().await?;
-        let (source, partition) = (source.to_string(), partition.to_string());
+        let (source, partition) = (recorded_as(source, full), partition.to_string());
         let mut delete = self.sql();
         delete.push("DELETE FROM ").table(&self.state().table("compacted")).push(" WHERE ").name("source").push(" = ");
         delete.bind(source.as_str()).push(" AND ").name("partition").push(" = ").bind(partition.as_str());
@@ -217,6 +226,11 @@ impl Records {
         session.execute(&insert.build()).await?;
         self.commit(session).await
     }
+}
+
+/// Under what it is recorded that partitions of a table were made compact.
+fn recorded_as(source: &TableName, full: bool) -> String {
+    if full { format!("{source} (full)") } else { source.to_string() }
 }
 
 impl Source {

@@ -24,6 +24,9 @@ const PARTITIONS: usize = 200;
 /// The most buckets that one step makes.
 const BUCKETS: usize = 1024;
 
+/// The first instant of a partition and the first one after it, where they are known.
+type Bounds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
 type Spans = Vec<(DateTime<Utc>, DateTime<Utc>)>;
 
 /// Collects steps: first those that make rollups, then those that let go.
@@ -105,6 +108,7 @@ impl Steps {
         let drops = verdicts.iter().filter(|verdict| matches!(verdict.verdict, Decision::Drop | Decision::Detach));
         let table = Arc::new(lifecycle.table.clone());
         let mut together: Vec<Vec<Object>> = Vec::new();
+        let mut archived: Vec<(Bounds, Vec<Object>, Vec<StepId>)> = Vec::new();
         let mut bounds = None;
         let detached = source.partitions.iter().filter(|partition| partition.detached);
         let gone: BTreeSet<_> = detached.filter_map(|partition| partition.id.as_ref()).collect();
@@ -123,12 +127,18 @@ impl Steps {
                         let needs = needs.iter().copied().chain(own).collect();
                         self.push(action, vec![verdict.object.clone()], needs);
                     }
-                    // One that is archived first waits for nothing but its own copy.
+                    // One that is archived first waits for its own copy, and for those of what goes with it.
                     PartitionId::Key(_) | PartitionId::Name(_)
-                        if let Some(archive) = self.archives.get(&verdict.object).copied() => {
-                        let action = Action::DropPartitions { table: Arc::clone(&table) };
-                        let needs = needs.iter().copied().chain([archive]).collect();
-                        self.push(action, vec![verdict.object.clone()], needs);
+                        if let Some(archive) = self.archives.get(&verdict.object).copied() =>
+                    {
+                        let span = (verdict.detail.start, verdict.detail.end);
+                        match archived.last_mut() {
+                            Some((known, objects, needs)) if *known == span && !lifecycle.rollups.is_empty() => {
+                                objects.push(verdict.object.clone());
+                                needs.push(archive);
+                            }
+                            _ => archived.push((span, vec![verdict.object.clone()], vec![archive])),
+                        }
                     }
                     PartitionId::Name(_) | PartitionId::Key(_) => {
                         // What is of the same time goes at the same time: a rollup was made of all of it.
@@ -157,6 +167,11 @@ impl Steps {
         }
         if let Some((objects, _)) = open {
             self.slices(&table, objects, &needs);
+        }
+        for (_, objects, copies) in archived {
+            let action = Action::DropPartitions { table: Arc::clone(&table) };
+            let needs = needs.iter().copied().chain(copies).collect();
+            self.push(action, objects, needs);
         }
         for objects in together {
             let action = Action::DropPartitions { table: Arc::clone(&table) };

@@ -79,23 +79,25 @@ pub(super) fn is_data(verdict: &Verdict<Domain>) -> bool {
 
 /// What is changed of how partitions are kept: each kind of change with the number of partitions.
 fn changed(plan: &Plan<Domain>) -> impl Iterator<Item = String> {
-    let mut counts: Vec<(String, usize)> = Vec::new();
+    let mut counts: Vec<((&str, String), usize)> = Vec::new();
     for step in &plan.steps {
         let Action::Change { due, .. } = &step.action else { continue };
         let what = match &**due {
-            Due::SetReplicas { replicas } => format!("set {replicas} replicas for"),
-            Due::Merge { .. } => "compact".to_owned(),
-            Due::Reallocate { attribute, value, .. } => format!("move to {attribute}={value}"),
-            Due::Tablespace { tablespace } => format!("move into {tablespace}"),
-            Due::Archive { repository } => format!("archive in {repository}"),
-            Due::ArchiveFiles { to } => format!("archive in files at {to}"),
+            Due::SetReplicas { replicas } => ("give", format!(" {replicas} replicas")),
+            Due::Merge { .. } => ("compact", String::new()),
+            Due::Reallocate { attribute, value, .. } => ("move", format!(" to {attribute}={value}")),
+            Due::Tablespace { tablespace } => ("move", format!(" into {tablespace}")),
+            Due::Archive { repository } => ("archive", format!(" in {repository}")),
+            Due::ArchiveFiles { to } => ("archive", format!(" in files at {to}")),
         };
         match counts.iter_mut().find(|(known, _)| *known == what) {
             Some((_, count)) => *count += step.objects.len(),
             None => counts.push((what, step.objects.len())),
         }
     }
-    counts.into_iter().map(|(what, count)| format!("{what} {} partition{}", grouped(count as u64), plural(count)))
+    counts
+        .into_iter()
+        .map(|((verb, how), count)| format!("{verb} {} partition{}{how}", grouped(count as u64), plural(count)))
 }
 
 /// How many of what.

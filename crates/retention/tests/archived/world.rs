@@ -52,7 +52,8 @@ pub(crate) fn scripts(kind: Kind) -> String {
                         d + 1
                     )
                 };
-                let newest = "CREATE TABLE raw_now PARTITION OF raw FOR VALUES FROM ('2026-01-20Z') TO ('2026-02-01Z');";
+                let newest =
+                    "CREATE TABLE raw_now PARTITION OF raw FOR VALUES FROM ('2026-01-20Z') TO ('2026-02-01Z');";
                 (" PARTITION BY RANGE (ts)", (1..=6).map(day).collect::<String>() + newest)
             };
             format!(

@@ -5,7 +5,7 @@ use clusterkeep_core::age::days;
 use clusterkeep_core::plan::{Approval, Outcome};
 use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, TableName, Value, sql};
 use clusterkeep_retention::Retention;
-use clusterkeep_retention::model::{HoldScope, Manifest, Policy, percent};
+use clusterkeep_retention::model::{HoldScope, Keep, Manifest, Policy, Rollup, percent};
 use clusterkeep_retention::plan::{Decision, Reason};
 use clusterkeep_retention::store::NewHold;
 use clusterkeep_testkit::fault::{Trap, faulty};
@@ -149,6 +149,25 @@ async fn what_goes_is_archived_first() {
     assert!(plan.to_string().contains("first archived in"), "{plan}");
     let (plan, _) = world.apply(policy(), NOW).await;
     assert!(plan.steps.is_empty(), "{plan}");
+}
+
+/// A rollup is held against all of a time, which therefore goes as one, once each part of it was archived.
+#[tokio::test]
+async fn what_is_rolled_up_is_archived_part_by_part_and_goes_as_one() {
+    let Some(world) = World::new().await else { return };
+    prepare(&world).await;
+    let repository = repository(&world).await;
+    let rollup = Rollup::daily().of(["id"]).into("daily").keep(Keep::Forever);
+    let policy = || policy().downsample(rollup.clone()).archive_after(days(25), &repository).drop_after(days(25));
+    let before = world.keys("readings").await.len();
+    let (plan, report) = world.apply(policy(), NOW).await;
+    assert_done(&report);
+    assert_eq!(world.keys("readings").await.len(), before - 9, "{plan}");
+    assert_eq!(count(&world, SNAPSHOTS, &repository).await, 9);
+    world.refresh("daily").await;
+    let rolled: i64 = world.db.query(sql("SELECT sum(id_count) FROM daily")).await.unwrap().scalar().unwrap();
+    assert_eq!(rolled, 20);
+    assert!(world.retention(policy()).plan(at(NOW)).await.unwrap().steps.is_empty());
 }
 
 #[tokio::test]

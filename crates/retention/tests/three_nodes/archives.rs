@@ -97,6 +97,22 @@ pub(crate) async fn a_partition_comes_back(world: &World) {
     assert_eq!(ExitCode::from(&refused), ExitCode::BadInput, "{refused}");
 }
 
+/// The catalogue can't know that the store of a repository has gone away: a failed step leaves all as it was.
+pub(crate) async fn a_store_that_has_gone_away(world: &World) {
+    world.table("homeless", 3, "").await;
+    world.repository("gone", "").await;
+    let place = world.nodes.repositories().join("gone");
+    std::fs::remove_dir_all(&place).unwrap();
+    std::fs::write(&place, "a file is no place for snapshots").unwrap();
+    let (plan, report) = world.apply(policy("homeless", "gone")).await;
+    assert!(!plan.steps.is_empty(), "{plan}");
+    assert_eq!((report.exit_code, report.count(Outcome::Done)), (ExitCode::Failed, 0), "{report:?}");
+    assert_eq!((report.count(Outcome::Skipped), world.rows("homeless").await), (2, 1_800), "nothing goes: {report:?}");
+    std::fs::remove_file(&place).unwrap();
+    // The server answers for all repositories together: others would fail by it.
+    world.run(sql("DROP REPOSITORY gone")).await;
+}
+
 /// Waits until every shard of the table has its first copy.
 async fn until_whole(world: &World, table: &str) {
     let missing = sql(

@@ -48,7 +48,7 @@ pub(crate) async fn partitions_move_by_age(world: &World) {
     assert_done(&report);
     let shown = plan.to_string();
     assert!(
-        shown.contains("move to storage=cold 2 partitions") && shown.contains("move to storage=warm 1 partition"),
+        shown.contains("move 2 partitions to storage=cold") && shown.contains("move 1 partition to storage=warm"),
         "{shown}"
     );
     let there = world.where_is("moving").await;

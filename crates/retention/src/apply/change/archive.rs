@@ -9,7 +9,7 @@ use clusterkeep_core::plan::{Ran, Recorder};
 use clusterkeep_core::sql::{Ident, TableName};
 use clusterkeep_core::{Error, Result};
 
-use super::super::Apply;
+use super::super::{Apply, again};
 use super::moved;
 use super::one::{One, Patience};
 use crate::model::ArchiveTier;
@@ -67,7 +67,9 @@ pub(super) async fn run(one: &mut One<'_>, repository: &str, recorder: &Recorder
         archived_at: one.apply.retention.now(),
         listed: Some(true),
     };
-    one.apply.retention.records().record_archive(one.table(), &archive).await?;
+    let records = one.apply.retention.records();
+    let table = one.table().clone();
+    again(|| records.record_archive(&table, &archive)).await?;
     one.apply.archived.lock().await.insert(one.object.clone(), before.content);
     Ok(Ran::Done(serde_json::json!({
         "archived_in": repository, "snapshot": name.as_str(), "rows": archive.rows, "shards": archive.shards,
@@ -196,7 +198,8 @@ pub(in super::super) async fn still_holds(
 pub(super) async fn remove(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
     let records = apply.retention.records();
     let known = records.archives(Some(table)).await?.into_iter().map(|(_, archive)| archive);
-    let mut known = known.filter(|archive| !archive.files && archive.repository == place.0 && archive.snapshot == place.1);
+    let mut known =
+        known.filter(|archive| !archive.files && archive.repository == place.0 && archive.snapshot == place.1);
     // Only what this program has recorded as its own is ever removed.
     let Some(archive) = known.next() else { return Ok(Ran::AlreadyDone) };
     let mut session = apply.retention.db.session().await?;

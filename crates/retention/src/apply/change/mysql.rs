@@ -8,7 +8,7 @@ use clusterkeep_core::plan::Ran;
 use clusterkeep_core::sql::{Engine, SqlBuilder, TableName};
 use clusterkeep_core::{Error, Result};
 
-use super::super::Apply;
+use super::super::{Apply, again};
 use crate::observe::PartitionId;
 use crate::plan::{Object, Part};
 
@@ -30,13 +30,16 @@ pub(super) async fn merge(apply: &Apply<'_>, table: &TableName, object: &Object)
     };
     let mut rebuild = SqlBuilder::new(Engine::Mysql);
     rebuild.push("ALTER TABLE ").table(table).push(" REBUILD PARTITION ").ident(name);
-    let mut session = apply.retention.db.session().await?;
-    session.execute(&rebuild.build().timeout(REWRITE)).await?;
-    drop(session);
-    apply.retention.records().record_compacted(table, id, apply.retention.now()).await?;
+    let rebuild = rebuild.build().timeout(REWRITE);
+    // Two of one table would wait for each other's lock on it until one of them gives up.
+    let turn = apply.rebuilding.lock().await;
+    again(|| async { apply.retention.db.session().await?.execute(&rebuild).await }).await?;
+    drop(turn);
+    let records = apply.retention.records();
+    again(|| records.record_compacted(table, id, false, apply.retention.now())).await?;
     Ok(Ran::Done(serde_json::json!({ "rebuilt": name.as_str() })))
 }
 
 pub(super) async fn is_merged(apply: &Apply<'_>, table: &TableName, object: &Object) -> Result<bool> {
-    Ok(apply.retention.records().compacted(table).await?.contains_key(&id_of(object)?.to_string()))
+    Ok(apply.retention.records().compacted(table, false).await?.contains_key(&id_of(object)?.to_string()))
 }

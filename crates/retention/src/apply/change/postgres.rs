@@ -6,7 +6,7 @@ use clusterkeep_core::plan::Ran;
 use clusterkeep_core::sql::{Engine, Ident, Session, SqlBuilder, TableName, sql};
 use clusterkeep_core::{Error, ErrorClass, Result};
 
-use super::super::Apply;
+use super::super::{Apply, again};
 use super::moved;
 use crate::observe::{PartitionId, Standing};
 use crate::plan::{Object, Part};
@@ -51,12 +51,13 @@ pub(super) async fn merge(apply: &Apply<'_>, table: &TableName, object: &Object,
     })
     .await?;
     let Part::Partition(id) = &object.part else { return Err(moved(object, "is no partition")) };
-    apply.retention.records().record_compacted(table, id, apply.retention.now()).await?;
+    let records = apply.retention.records();
+    again(|| records.record_compacted(table, id, full, apply.retention.now())).await?;
     Ok(Ran::Done(serde_json::json!({ "vacuumed": partition.to_string(), "full": full })))
 }
 
-pub(super) async fn is_merged(apply: &Apply<'_>, table: &TableName, object: &Object) -> Result<bool> {
-    let compacted = apply.retention.records().compacted(table).await?;
+pub(super) async fn is_merged(apply: &Apply<'_>, table: &TableName, object: &Object, full: bool) -> Result<bool> {
+    let compacted = apply.retention.records().compacted(table, full).await?;
     Ok(matches!(&object.part, Part::Partition(id) if compacted.contains_key(&id.to_string())))
 }
 
