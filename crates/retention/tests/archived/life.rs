@@ -139,7 +139,7 @@ async fn archives_are_removed_when_their_time_is_over_and_nobody_holds_them() {
     let id = retention(&policy).store().holds().add(hold, at(NOW)).await.unwrap().id;
     let held = retention(&policy).plan(at(later)).await.unwrap();
     assert!(held.is_empty(), "{held}");
-    retention(&policy).store().holds().release(&id, at(NOW)).await.unwrap();
+    retention(&policy).store().holds().release(&id, "the study is over", at(NOW)).await.unwrap();
     for tier in &mut policy.tiers {
         if let Tier::Archive(tier) = tier {
             tier.keep_newest = NonZeroU32::new(4);

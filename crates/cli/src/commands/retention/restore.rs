@@ -51,17 +51,19 @@ async fn run(args: RestorePartitionArgs, context: &Context) -> Result<ExitCode> 
     let opened = Opened::both(&args.place, ConnectOptions::default(), ConnectOptions::default(), context).await?;
     let to = if args.beside { Destination::Beside } else { Destination::Table };
     let restored = retention(&opened).archives().restore(&args.snapshot, to).await?;
-    let is_postgres = opened.db().engine() == Engine::Postgres;
+    let engine = opened.db().engine();
     opened.close().await;
     match context.printer.format() {
         Format::Table => {
             let (from, until) = (bound(restored.start, Tz::UTC), bound(Some(restored.end), Tz::UTC));
             let rows = grouped(restored.rows);
+            // Of a snapshot the rows are counted, of files every value is held against its checksum.
+            let how = if engine == Engine::Cratedb { "counted" } else { "verified" };
             context.printer.note(&format!(
-                "restored {rows} rows from {from} until {until} UTC into {} and verified them",
+                "restored {rows} rows from {from} until {until} UTC into {} and {how} them",
                 restored.into
             ));
-            if args.beside && is_postgres {
+            if args.beside && engine == Engine::Postgres {
                 context.printer.note(&format!(
                     "where the partition is gone: ALTER TABLE ... ATTACH PARTITION {} FOR VALUES FROM ... TO ..., with \
                      the bounds that it had, makes it one again",
