@@ -47,7 +47,8 @@ pub(super) async fn run(apply: &Apply<'_>, table: &TableName, object: &Object, t
         archived_at: apply.retention.now(),
         listed: None,
     };
-    apply.retention.records().record_archive(table, &record).await?;
+    let records = apply.retention.records();
+    super::again(|| records.record_archive(table, &record)).await?;
     // It stays an archive of what was there, and what is planned rests on something else.
     if manifest.rows != planned {
         let what = format!("`{object}` has {} rows, the plan saw {planned}", manifest.rows);

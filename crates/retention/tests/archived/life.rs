@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use clusterkeep_core::age::days;
 use clusterkeep_core::plan::{Approval, Outcome};
+use clusterkeep_core::sql::sql;
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::archive::verify;
 use clusterkeep_retention::model::{HoldScope, Manifest, Policy, Tier};
@@ -36,8 +37,13 @@ async fn there_and_back(kind: Kind) {
     let listed = retention.archives().list(None).await.unwrap();
     assert!(listed.iter().all(|one| one.state.as_deref() == Some("complete") && one.rows == 24), "{listed:?}");
     assert_eq!(listed.iter().filter(|one| one.in_table).count(), 2);
-    let held = retention.archives().restore(&archives[4].name, Destination::Table).await.unwrap_err();
-    assert!(held.to_string().contains("has 24 rows where those of the archive would be"), "{held}");
+    // What is there as it was is not put there again, and nothing is replaced.
+    let there = retention.archives().restore(&archives[4].name, Destination::Table).await.unwrap();
+    assert_eq!((there.rows, world.rows().await.lines().count()), (24, 1 + 145 - 72));
+    world.db.execute(sql("UPDATE raw SET note = 'other' WHERE n = 100")).await.unwrap();
+    let other = retention.archives().restore(&archives[4].name, Destination::Table).await.unwrap_err();
+    assert!(other.to_string().contains("has 24 rows where those of the archive would be"), "{other}");
+    world.db.execute(sql("UPDATE raw SET note = 'naïve 100' WHERE n = 100")).await.unwrap();
     for (nth, one) in archives[..3].iter().enumerate() {
         if kind != Kind::Partitions {
             let restored = retention.archives().restore(&one.name, Destination::Table).await.unwrap();

@@ -33,7 +33,7 @@ async fn a_folder_that_can_not_be_made() {
 #[tokio::test]
 async fn a_store_that_does_not_know_the_keys() {
     let Some(server) = objects::s3().await else { return };
-    server.bucket("cold");
+    assert!(server.bucket("cold").is_dir());
     let world = World::new(Kind::Sqlite).await.unwrap();
     // Variables that every process has, and whose values are no keys of this server.
     let to = format!(
