@@ -66,6 +66,7 @@ fn world(ages: impl IntoIterator<Item = i64>) -> Inventory {
             nodes: Some(vec![node("n0", "hot", 1_000), node("n1", "warm", 1_000), node("n2", "cold", 1_000)]),
             repositories: Some(vec![repository("r", false), repository("ro", true)]),
             tablespaces: Some(BTreeSet::from(["slow".to_owned()])),
+            ..Places::default()
         },
         ..Inventory::default()
     }
@@ -273,4 +274,59 @@ fn copies_go_by_the_end_of_what_is_in_them() {
     assert_eq!(plan.steps.len(), 2, "it goes, and is archived before that: {:?}", steps(&plan));
     let alone = self::policy().archive_after(days(5), "r").keep_archives(days(50));
     assert!(planned(alone, &late).steps.is_empty());
+}
+
+#[cfg(feature = "archive")]
+#[test]
+fn slices_go_after_the_files_of_all_of_them() {
+    let policy = || policy().archive_to_after(days(10), "/srv/cold").drop_after(days(30));
+    let mut inventory = world([1, 35, 40, 12]);
+    inventory.sources[0].native = false;
+    inventory.sources[0].partitions.iter_mut().for_each(|partition| partition.id = None);
+    let plan = planned(policy(), &inventory);
+    let what: Vec<_> = plan.steps.iter().map(|step| step.action.to_string()).collect();
+    let archiving = "t: archive in files at /srv/cold";
+    assert_eq!(what, [archiving, archiving, archiving, "delete slices of t"]);
+    let ids = |steps: &[usize]| steps.iter().map(|at| plan.steps[*at].id).collect::<Vec<_>>();
+    assert_eq!(plan.steps[3].needs, ids(&[0, 1]), "not after that of what stays");
+
+    // What is on record with the same rows and bounds at the same place is archived.
+    let stays = plan.verdicts.iter().find(|verdict| verdict.verdict == Decision::Archive).unwrap();
+    let archive = Archive {
+        files: true,
+        partition: stays.object.part.to_string(),
+        columns: Vec::new(),
+        repository: "/srv/cold".into(),
+        snapshot: "s".into(),
+        content: "c".into(),
+        start: stays.detail.start,
+        end: stays.detail.end.unwrap(),
+        rows: 10,
+        shards: 0,
+        archived_at: at(NOW),
+        listed: None,
+    };
+    let with = |archive: Archive| {
+        let mut inventory = inventory.clone();
+        inventory.sources[0].archives = vec![archive];
+        planned(policy(), &inventory).steps.len()
+    };
+    assert_eq!(with(archive.clone()), 3, "what goes is archived anew, which uses the files that there are");
+    for other in [
+        Archive { rows: 9, ..archive.clone() },
+        Archive { files: false, ..archive.clone() },
+        Archive { repository: "/srv/other".into(), ..archive.clone() },
+        Archive { end: archive.end + TimeDelta::days(1), ..archive.clone() },
+    ] {
+        assert_eq!(with(other), 4);
+    }
+
+    let why = "it can't be archived at /srv/cold: nobody knows why".to_owned();
+    inventory.places.locations.insert("/srv/cold".into(), Some(why.clone()));
+    let plan = planned(policy(), &inventory);
+    assert!(plan.steps.is_empty());
+    assert_eq!(
+        plan.refused().map(|verdict| verdict.reason.to_string()).collect::<Vec<_>>(),
+        [why.clone(), why.clone(), why]
+    );
 }

@@ -232,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn late_rows_are_not_merged_where_all_is_archived_in_files() {
+        let mut late = policy().archive_to_after(days(9), "/srv/cold").drop_after(days(30));
+        late.late.rows = crate::model::LateRows::Merge;
+        assert_eq!(rule(late).as_deref(), Some("archive-late"));
+    }
+
+    #[test]
     fn archives_outlive_what_is_in_them() {
         let keep = |keep| rule(policy().archive_after(days(9), "r").keep_archives(keep).drop_after(days(30)));
         assert_eq!((keep(days(31)), keep(days(30)).as_deref()), (None, Some("archive-outlives")));
@@ -264,11 +271,23 @@ mod tests {
 - drop: { after: 90 days }
 table: raw
 time: { column: ts }";
-        let text = format!("kind: Retention\nname: n\ntables:\n  - {}", yaml.replace('\n', "\n    "));
-        let manifest: Manifest = clusterkeep_core::manifest::read_str(&text, "n.yaml").unwrap().remove(0).value;
-        manifest.check().unwrap();
-        let json = serde_json::to_string(&manifest).unwrap();
-        assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
+        let read = |yaml: &str| {
+            let text = format!("kind: Retention\nname: n\ntables:\n  - {}", yaml.replace('\n', "\n    "));
+            let manifest: Manifest = clusterkeep_core::manifest::read_str(&text, "n.yaml").unwrap().remove(0).value;
+            manifest.check().unwrap();
+            let json = serde_json::to_string(&manifest).unwrap();
+            assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
+            (manifest, json)
+        };
+        let (_, json) = read(yaml);
         assert!(json.contains(r#""replicas":"0""#), "{json}");
+        #[cfg(feature = "archive")]
+        {
+            let (manifest, json) = read(&yaml.replace("repository: archive", "to: /srv/cold"));
+            assert!(json.contains(r#""to":"/srv/cold""#), "{json}");
+            let built = Policy::for_table("raw").time("ts").archive_to_after(days(90), "/srv/cold");
+            let built = built.keep_archives("2 years".parse::<Age>().unwrap()).drop_after(days(90));
+            assert_eq!(manifest.tables[0].archive(), built.archive());
+        }
     }
 }

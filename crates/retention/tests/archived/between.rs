@@ -56,3 +56,8 @@ async fn case_18_in_a_slice_of_postgresql() {
 async fn case_18_in_a_partition_of_mariadb() {
     changed(Kind::Mariadb, "LOCK TABLES").await;
 }
+
+#[tokio::test]
+async fn case_18_in_a_slice_of_mariadb() {
+    changed(Kind::MariadbPlain, "SET TRANSACTION").await;
+}

@@ -97,6 +97,11 @@ async fn slices_of_postgresql() {
 }
 
 #[tokio::test]
+async fn slices_of_mariadb() {
+    there_and_back(Kind::MariadbPlain).await;
+}
+
+#[tokio::test]
 async fn partitions_of_mariadb() {
     there_and_back(Kind::Mariadb).await;
 }

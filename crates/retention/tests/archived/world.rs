@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     Partitions,
     Plain,
     Mariadb,
+    MariadbPlain,
 }
 
 pub(crate) struct World {
@@ -63,6 +64,11 @@ pub(crate) fn scripts(kind: Kind) -> String {
                  INSERT INTO raw VALUES ('2026-01-20Z', 1000, NULL);"
             )
         }
+        Kind::MariadbPlain => format!(
+            "CREATE TABLE raw (ts TIMESTAMP NOT NULL, n BIGINT, note TEXT CHARACTER SET utf8mb4, KEY (ts));
+             INSERT INTO raw {hours} SELECT '2026-01-01' + INTERVAL n HOUR, n, concat('naïve ', n) FROM s;
+             INSERT INTO raw VALUES ('2026-01-20', 1000, NULL);"
+        ),
         Kind::Mariadb => {
             let day = |d: u32| format!("PARTITION p{d} VALUES LESS THAN (unix_timestamp('2026-01-0{}')), ", d + 1);
             format!(
@@ -100,7 +106,7 @@ impl World {
                 let db = server.connect().await;
                 (Some(server), db)
             }
-            Kind::Mariadb => {
+            Kind::Mariadb | Kind::MariadbPlain => {
                 let server = servers::mariadb().await?;
                 let db = server.connect().await;
                 (Some(server), db)
