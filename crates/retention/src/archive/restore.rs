@@ -79,10 +79,11 @@ pub async fn restore(location: &Location, archive: &str, db: &Db, target: &Targe
     }
     let restored = work.restore(&mut *session, file, !there && transactional_ddl).await;
     if restored.is_err() {
-        // Dropping the session would do it, too, only later.
         if let Err(error) = session.rollback().await {
             tracing::debug!(%error, "a transaction that failed is rolled back by the server");
         }
+        // Where that was lost, too, only the end of the session lets go of the table.
+        drop(session);
         if !there && !transactional_ddl {
             let mut drop = SqlBuilder::new(db.engine());
             drop.push("DROP TABLE IF EXISTS ").table(&table);
