@@ -116,8 +116,8 @@ impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rfc = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         match self {
-            Self::Cron { text, dialect: Dialect::Quartz } => write!(f, "{text} (quartz)"),
-            Self::Cron { text, .. } => f.write_str(text),
+            Self::Cron { text, dialect: Dialect::Crontab } => f.write_str(text),
+            Self::Cron { text, dialect } => write!(f, "{text} ({dialect})"),
             Self::Every { interval, from: None } => write!(f, "@every {interval}"),
             Self::Every { interval, from: Some(from) } => write!(f, "@every {interval} from {}", rfc(from)),
             Self::After(delay) => write!(f, "@after {delay}"),

@@ -109,7 +109,8 @@ const fn nearest_weekday(day: u32, length: u32, first: u32) -> u32 {
     }
 }
 
-fn bits(mut mask: u32) -> impl Iterator<Item = u32> {
+/// The bits that are set, from the lowest on.
+pub(super) fn bits(mut mask: u32) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
         let lowest = (mask != 0).then(|| mask.trailing_zeros())?;
         mask &= mask - 1;

@@ -6,9 +6,12 @@
 mod days;
 mod dialect;
 mod field;
+mod lint;
 mod parse;
+mod restrict;
 mod search;
 mod warning;
+mod words;
 
 use clusterkeep_core::Result;
 
@@ -79,6 +82,25 @@ impl Cron {
     /// As [`parse`](Self::parse).
     pub fn warnings(text: &str, dialect: Dialect) -> Result<Vec<Warning>> {
         parse::expression(text, dialect, "").map(|(_, warnings)| warnings)
+    }
+
+    /// The same, and what other programs would make of the text: what differs between dialects.
+    ///
+    /// ```
+    /// use clusterkeep_scheduler::{Cron, Dialect};
+    /// let lint = Cron::lint("0 0 * * 1", Dialect::Crontab)?;
+    /// assert_eq!(
+    ///     lint[0].to_string(),
+    ///     "in quartz it means: at 00:00 on every Sunday (it wants seconds in front; 1 is Sunday there)"
+    /// );
+    /// # Ok::<(), clusterkeep_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn lint(text: &str, dialect: Dialect) -> Result<Vec<Warning>> {
+        lint::lint(text, dialect)
     }
 
     /// Whether it is an interval expression (seconds, minutes or hours have a `*`, a step or a range) and not one for

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Dialect;
+
 /// A remark on an expression that is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "warning")]
@@ -22,6 +24,39 @@ pub enum Warning {
     },
     /// Both day fields are restricted, and either of them is enough.
     EitherDay,
+    /// Quartz itself refuses it, since none of the two day fields is `?`; the crate `cron` does not.
+    NoQuestionMark,
+    /// Cron daemons take five fields.
+    FieldsBeyondCrontab {
+        /// How many there are.
+        count: usize,
+    },
+    /// Cron daemons don't take it.
+    BeyondCrontab {
+        /// The item as written, such as `LW`.
+        item: String,
+    },
+    /// It means the same in another dialect, once seconds are in front of it.
+    NeedsSeconds {
+        /// The other dialect.
+        dialect: Dialect,
+    },
+    /// Another dialect refuses it.
+    RefusedBy {
+        /// The other dialect.
+        dialect: Dialect,
+        /// What is wrong there.
+        why: String,
+    },
+    /// It means something else in another dialect.
+    MeansElsewhere {
+        /// The other dialect.
+        dialect: Dialect,
+        /// What it means there, in plain words.
+        means: String,
+        /// Which rules differ.
+        because: Vec<&'static str>,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -35,6 +70,17 @@ impl fmt::Display for Warning {
                     write!(f, "{before}{value}")?;
                 }
                 write!(f, " in {unit}, not every {step} {unit}; `@every` counts on")
+            }
+            Self::NoQuestionMark => f.write_str("Quartz itself wants `?` in one of the two day fields"),
+            Self::FieldsBeyondCrontab { count } => {
+                write!(f, "cron daemons take 5 fields, not {count}: most read the first as the minute")
+            }
+            Self::BeyondCrontab { item } => write!(f, "cron daemons do not take `{item}`"),
+            Self::NeedsSeconds { dialect } => write!(f, "{dialect} wants seconds in front: `0 ...`"),
+            Self::RefusedBy { dialect, why } => write!(f, "{dialect} refuses it: {why}"),
+            Self::MeansElsewhere { dialect, means, because } => {
+                write!(f, "in {dialect} it means: {means}")?;
+                if because.is_empty() { Ok(()) } else { write!(f, " ({})", because.join("; ")) }
             }
             Self::EitherDay => f.write_str(
                 "a day matches that either the day of the month or the day of the week names; `+` before the day of the week asks for both",
