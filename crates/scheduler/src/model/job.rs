@@ -1,11 +1,11 @@
 //! The fluent way to say a job.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
-use super::{Action, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, When};
+use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, When};
 use crate::civil::{IntoZone, Zone};
 use crate::trigger::{Fold, Gap};
 
@@ -30,6 +30,11 @@ pub struct Job {
     zone: Zone,
     gap: Option<Gap>,
     fold: Option<Fold>,
+    starts: Option<DateTime<Utc>>,
+    ends: Option<DateTime<Utc>>,
+    count: Option<u32>,
+    jitter: Option<Age>,
+    except: Vec<Exclusion>,
     action: Option<String>,
     args: serde_json::Map<String, serde_json::Value>,
     overlap: Overlap,
@@ -48,6 +53,11 @@ impl Job {
             zone: Zone::utc(),
             gap: None,
             fold: None,
+            starts: None,
+            ends: None,
+            count: None,
+            jitter: None,
+            except: Vec::new(),
             action: None,
             args: serde_json::Map::new(),
             overlap: Overlap::default(),
@@ -101,6 +111,26 @@ impl Job {
         self.cron(When::After(delay))
     }
 
+    /// Runs at the times of a calendar expression of systemd's timers, such as `Mon..Fri *-*-* 09:00`.
+    pub fn calendar(self, expression: impl Into<String>) -> Self {
+        self.cron(When::Calendar(expression.into()))
+    }
+
+    /// Runs by a recurrence rule of iCalendar, such as `FREQ=MONTHLY;BYDAY=-1FR`, from a civil time on.
+    pub fn rrule(self, rule: impl Into<String>, from: NaiveDateTime) -> Self {
+        self.cron(When::Rrule { rule: rule.into(), from })
+    }
+
+    /// Runs whenever any of these says.
+    pub fn any_of(self, parts: impl IntoIterator<Item = When>) -> Self {
+        self.cron(When::Any(parts.into_iter().collect()))
+    }
+
+    /// Runs whenever all of these say so at once.
+    pub fn all_of(self, parts: impl IntoIterator<Item = When>) -> Self {
+        self.cron(When::All(parts.into_iter().collect()))
+    }
+
     /// Runs once.
     pub fn at(self, instant: DateTime<Utc>) -> Self {
         self.cron(When::At(instant))
@@ -129,6 +159,41 @@ impl Job {
     /// Says what happens to civil times that come twice.
     pub const fn fold(mut self, fold: Fold) -> Self {
         self.fold = Some(fold);
+        self
+    }
+
+    /// Fires from this instant on.
+    pub const fn starts(mut self, at: DateTime<Utc>) -> Self {
+        self.starts = Some(at);
+        self
+    }
+
+    /// Fires before this instant only.
+    pub const fn ends(mut self, at: DateTime<Utc>) -> Self {
+        self.ends = Some(at);
+        self
+    }
+
+    /// Fires so often at most, counted from its start.
+    pub const fn count(mut self, fires: u32) -> Self {
+        self.count = Some(fires);
+        self
+    }
+
+    /// Moves each fire later, by less than this and to before the next one: by how much depends on the job's name and the
+    /// fire alone.
+    pub const fn jitter(mut self, most: Age) -> Self {
+        self.jitter = Some(most);
+        self
+    }
+
+    /// Does not fire at this time of its zone: a day (`2026-12-25`, `12-25`, `SAT`), days (`2026-12-24..2027-01-02`) or a
+    /// window (`22:00..06:00`).
+    pub fn except(mut self, exclusion: &str) -> Self {
+        match exclusion.parse() {
+            Ok(exclusion) => self.except.push(exclusion),
+            Err(error) => self.wrong.push(error),
+        }
         self
     }
 
@@ -168,18 +233,24 @@ impl Job {
             wrong.push(Error::input("it has nothing to run").with_hint("add `.run(\"the handler's name\")`"));
         }
         match (name, self.when, self.action) {
-            (Some(name), Some(when), Some(action)) if wrong.is_empty() => Ok(JobSpec {
+            (Some(name), Some(when), Some(action)) if wrong.is_empty() => JobSpec {
                 name,
                 description: self.description,
                 when,
                 zone: self.zone,
                 gap: self.gap,
                 fold: self.fold,
+                starts: self.starts,
+                ends: self.ends,
+                count: self.count,
+                jitter: self.jitter,
+                except: self.except,
                 run: Action { action, args: self.args },
                 overlap: self.overlap,
                 misfire: self.misfire,
                 on_crash: self.on_crash,
-            }),
+            }
+            .checked(),
             _ => Err(all_of(&format!("job `{}`", self.name), wrong)),
         }
     }
@@ -202,6 +273,11 @@ impl From<JobSpec> for Job {
             zone: spec.zone,
             gap: spec.gap,
             fold: spec.fold,
+            starts: spec.starts,
+            ends: spec.ends,
+            count: spec.count,
+            jitter: spec.jitter,
+            except: spec.except,
             action: Some(spec.run.action),
             args: spec.run.args,
             overlap: spec.overlap,

@@ -182,7 +182,7 @@ impl Field {
         Ok(number - min + if quartz { 0 } else { min })
     }
 
-    fn step(&self, item: &str, step: &str) -> Checked<u32> {
+    pub(super) fn step(&self, item: &str, step: &str) -> Checked<u32> {
         let digits = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
         let largest = self.max - self.min;
         match step.parse::<u32>().ok().filter(|_| digits) {

@@ -7,6 +7,7 @@ mod days;
 mod dialect;
 mod field;
 mod lint;
+mod on_calendar;
 mod parse;
 mod restrict;
 mod search;
@@ -66,6 +67,23 @@ impl Cron {
     /// As [`parse`](Self::parse).
     pub fn parse_as(text: &str, dialect: Dialect, name: &str) -> Result<Self> {
         parse::expression(text, dialect, name).map(|(cron, _)| cron)
+    }
+
+    /// Reads a calendar expression of systemd's timers, such as `Mon..Fri *-*-* 09:00` or `*-*~01 18:00`; the zone stands
+    /// beside it and not in it.
+    ///
+    /// ```
+    /// use clusterkeep_scheduler::Cron;
+    /// let payday = Cron::on_calendar("Mon..Fri *-*-10..12 09:00")?;
+    /// assert_eq!(payday.explain(), "at 09:00 on the 10th to 12th of the month, if that is Monday to Friday");
+    /// # Ok::<(), clusterkeep_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn on_calendar(text: &str) -> Result<Self> {
+        on_calendar::on_calendar(text)
     }
 
     /// What an expression says that its writer may not have meant; empty for most.

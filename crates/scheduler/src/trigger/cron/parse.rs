@@ -77,7 +77,7 @@ fn read(text: &str, dialect: Dialect, name: &str) -> Checked<(Cron, Vec<Warning>
         follows_the_clock: second.interval || minute.interval || hour.interval,
         years: years(year, &context, warn)?,
     };
-    if cron.next_civil(-1).is_none() {
+    if cron.search(-1).is_none() {
         return Err(Wrong {
             what: "it never fires".to_owned(),
             hint: Some("no month that it names has such a day".to_owned()),
