@@ -58,7 +58,7 @@ pub use store::SqliteStore;
 pub use store::{Advance, Claim, MemoryStore, RunEnd, RunQuery, ScheduleRecord, Store};
 #[cfg(feature = "rrule")]
 pub use trigger::Recurrence;
-pub use trigger::{Cron, Dialect, DstNote, Fire, Fold, Gap, Months, Pass, Rate, Trigger, Warning};
+pub use trigger::{Cron, Dialect, DstNote, Fire, Fold, Gap, Level, Months, Pass, Rate, Trigger, Warning};
 
 /// The namespace of jobs that name none.
 pub const DEFAULT_NAMESPACE: &str = "default";

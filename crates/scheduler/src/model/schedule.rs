@@ -74,6 +74,13 @@ impl Schedule {
         &self.zone
     }
 
+    /// What happens where the clock changes: what was set, or what goes without saying. `None` of what has no civil times,
+    /// and of combinations, whose parts have rules of their own.
+    #[must_use]
+    pub fn policies(&self) -> Option<(Gap, Fold)> {
+        self.trigger.policies(self.clock())
+    }
+
     /// Fires from this instant on.
     #[must_use]
     pub fn starts(mut self, at: DateTime<Utc>) -> Self {

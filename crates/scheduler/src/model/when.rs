@@ -103,10 +103,23 @@ impl When {
     ///
     /// An expression that can't be read.
     pub fn warnings(&self) -> Result<Vec<Warning>> {
+        self.remarks(Cron::warnings)
+    }
+
+    /// The same, and what other programs would make of them.
+    ///
+    /// # Errors
+    ///
+    /// An expression that can't be read.
+    pub fn lint(&self) -> Result<Vec<Warning>> {
+        self.remarks(Cron::lint)
+    }
+
+    fn remarks(&self, of: fn(&str, Dialect) -> Result<Vec<Warning>>) -> Result<Vec<Warning>> {
         match self {
-            Self::Cron { text, dialect } => Cron::warnings(text, *dialect),
+            Self::Cron { text, dialect } => of(text, *dialect),
             Self::Any(parts) | Self::All(parts) => {
-                let all = parts.iter().map(Self::warnings).collect::<Result<Vec<_>>>()?;
+                let all = parts.iter().map(|part| part.remarks(of)).collect::<Result<Vec<_>>>()?;
                 Ok(all.into_iter().flatten().collect())
             }
             _ => Ok(Vec::new()),

@@ -102,7 +102,7 @@ impl Keys {
         let from = self.from;
         let needs_from = || from.as_deref().ok_or_else(|| Error::input("it needs `from`, the time that it begins at"));
         let takes_from = self.rrule.is_some() || self.every.is_some();
-        let found = [
+        let found: [Option<Result<When>>; 7] = [
             self.quartz.map(|text| Ok(cron(text, Dialect::Quartz))),
             self.kubernetes.map(|text| Ok(cron(text, Dialect::Kubernetes))),
             self.calendar.map(|text| Ok(When::Calendar(text))),

@@ -57,6 +57,18 @@ impl Trigger {
         }
     }
 
+    /// The rules for the clock's changes that it goes by, where it names civil times.
+    pub(crate) fn policies(&self, clock: WallClock<'_>) -> Option<(Gap, Fold)> {
+        let rules = match self {
+            Self::Cron(cron) => Rules::of(cron, clock.gap, clock.fold),
+            Self::Months(months) => Rules::of(&months.within(clock.spans), clock.gap, clock.fold),
+            #[cfg(feature = "rrule")]
+            Self::Recurrence(rule) => Rules::of(rule, clock.gap, clock.fold),
+            _ => return None,
+        };
+        Some((rules.gap, rules.fold))
+    }
+
     /// Whether its fires are known beforehand: those of a delay and at startup are not.
     #[must_use]
     pub fn is_nominal(&self) -> bool {

@@ -15,7 +15,7 @@ mod zoned;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-pub use cron::{Cron, Dialect, Warning};
+pub use cron::{Cron, Dialect, Level, Warning};
 pub use dst::{DstNote, Fold, Gap, Pass};
 pub(crate) use evaluate::{Found, WallClock};
 pub use months::Months;

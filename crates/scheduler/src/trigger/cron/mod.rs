@@ -18,7 +18,7 @@ use clusterkeep_core::Result;
 
 use days::Days;
 pub use dialect::Dialect;
-pub use warning::Warning;
+pub use warning::{Level, Warning};
 
 /// A compiled cron expression, 64 bytes at most.
 ///

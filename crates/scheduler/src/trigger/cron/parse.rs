@@ -162,7 +162,7 @@ fn days(day: &str, weekday: &str, context: &Context<'_>, warn: &mut Vec<Warning>
     // To crontab `*/2` counts as a star, though it restricts.
     days.either = context.dialect != Dialect::Quartz && !by_month.star && !by_week.star && !both;
     if days.either {
-        warn.push(Warning::EitherDay);
+        warn.push(Warning::EitherDay { plus: context.dialect == Dialect::Crontab });
     }
     Ok(days)
 }

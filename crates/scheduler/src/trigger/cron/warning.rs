@@ -23,7 +23,10 @@ pub enum Warning {
         values: Vec<u32>,
     },
     /// Both day fields are restricted, and either of them is enough.
-    EitherDay,
+    EitherDay {
+        /// Whether the dialect knows `+`, which asks for both.
+        plus: bool,
+    },
     /// Quartz itself refuses it, since none of the two day fields is `?`; the crate `cron` does not.
     NoQuestionMark,
     /// Cron daemons take five fields.
@@ -59,6 +62,38 @@ pub enum Warning {
     },
 }
 
+/// How much a remark matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// It is about the expression itself, which may not mean what its writer meant.
+    Warning,
+    /// It says what other programs would make of it.
+    Note,
+}
+
+impl Level {
+    /// The name in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+impl Warning {
+    /// How much it matters.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        match self {
+            Self::UnevenStep { .. } | Self::EitherDay { .. } => Level::Warning,
+            _ => Level::Note,
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,7 +117,10 @@ impl fmt::Display for Warning {
                 write!(f, "in {dialect} it means: {means}")?;
                 if because.is_empty() { Ok(()) } else { write!(f, " ({})", because.join("; ")) }
             }
-            Self::EitherDay => f.write_str(
+            Self::EitherDay { plus: false } => {
+                f.write_str("a day matches that either the day of the month or the day of the week names")
+            }
+            Self::EitherDay { plus: true } => f.write_str(
                 "a day matches that either the day of the month or the day of the week names; `+` before the day of the week asks for both",
             ),
         }
