@@ -14,6 +14,7 @@
 )]
 
 use std::hint::black_box;
+use std::process::Command;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -35,6 +36,13 @@ const STARTS: usize = 5_000;
 const KEPT: usize = 50_000;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, engine, text] = arguments.as_slice()
+        && flag == "--grown"
+    {
+        println!("{}", grown_here(engine, text));
+        return;
+    }
     println!(
         "peers: cron 0.17.0 (chrono-tz), croner 4.0.3 (chrono-tz), cronexpr 1.7.0 (jiff, its own zones); defaults"
     );
@@ -91,16 +99,23 @@ fn parse(what: &str, text: &str) {
 }
 
 fn size(what: &str, text: &str) {
-    line(
-        what,
-        "B",
-        grown(|| Cron::parse(text).unwrap()),
-        [
-            grown(|| cron::Schedule::from_str(&for_cron(text)).unwrap()),
-            grown(|| croner::Cron::from_str(text).unwrap()),
-            grown(|| cronexpr::parse_crontab(&format!("{text} UTC")).unwrap()),
-        ],
-    );
+    line(what, "B", grown("clusterkeep", text), ["cron", "croner", "cronexpr"].map(|engine| grown(engine, text)));
+}
+
+/// What one expression costs, in a process of its own: memory that was freed before would be used again.
+fn grown(engine: &str, text: &str) -> f64 {
+    let program = std::env::current_exe().expect("the path of this program");
+    let output = Command::new(program).args(["--grown", engine, text]).output().expect("this program starts");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+}
+
+fn grown_here(engine: &str, text: &str) -> f64 {
+    match engine {
+        "clusterkeep" => growth(|| Cron::parse(text).unwrap()),
+        "cron" => growth(|| cron::Schedule::from_str(&for_cron(text)).unwrap()),
+        "croner" => growth(|| croner::Cron::from_str(text).unwrap()),
+        _ => growth(|| cronexpr::parse_crontab(&format!("{text} UTC")).unwrap()),
+    }
 }
 
 /// `cron` wants seconds in front; days of the week are named in all of these, so that their numbers don't matter.
@@ -135,7 +150,7 @@ fn time<T, R>(inputs: &[T], mut call: impl FnMut(&T) -> R) -> f64 {
 }
 
 /// Bytes by which the process grows for each of many.
-fn grown<T>(make: impl Fn() -> T) -> f64 {
+fn growth<T>(make: impl Fn() -> T) -> f64 {
     let mut kept = Vec::with_capacity(KEPT);
     // The vector's own pages are part of what one costs, and are not there before they are written.
     let before = resident();

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use clusterkeep_scheduler::{Cron, Schedule, Trigger};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -132,7 +132,8 @@ fn component(min: u32, max: u32) -> impl Strategy<Value = String> {
         2 => Just("*".to_owned()),
         2 => proptest::collection::vec(min..=max, 1..4)
             .prop_map(|values| values.iter().map(u32::to_string).collect::<Vec<_>>().join(",")),
-        1 => (min..=max, min..=max).prop_map(|(a, b)| format!("{}..{}", a.min(b), a.max(b))),
+        // A range of one value is refused there.
+        1 => (min..max, min..=max).prop_map(|(a, b)| if a == b { a.to_string() } else { format!("{}..{}", a.min(b), a.max(b)) }),
         1 => (min..=max / 2, 1..=(max - min) / 3).prop_map(|(first, step)| format!("{first}/{step}")),
     ]
 }
@@ -167,8 +168,11 @@ fn random_expressions_agree_with_systemd() {
     TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() })
         .run(&expressions(), |text| {
             let theirs = theirs(&text).unwrap();
-            // Around its last years systemd stops at other bounds than we do.
-            prop_assert_eq!(ours(&text).unwrap_or_default(), theirs, "{}", text);
+            let ours = ours(&text).unwrap_or_default();
+            let (same, rest) = ours.split_at(theirs.len().min(ours.len()));
+            prop_assert_eq!(same, theirs.as_slice(), "{}", text);
+            // systemd gives up after so many steps, with times that come once in a decade.
+            prop_assert!(rest.first().is_none_or(|next| next.year() > 2036), "{} {:?}", text, rest);
             Ok(())
         })
         .unwrap();

@@ -3,27 +3,31 @@
 use crate::cloud::all;
 use crate::support::{Place, snapshot};
 
-const TIMETABLE: &str = "\
-kind: Timetable
+const TIMETABLE: &str = r#"kind: Timetable
 jobs:
   - name: late
-    when: { calendar: \"Thu..Sun *-*-* 02:30\" }
+    when: { calendar: "Thu..Sun *-*-* 02:30" }
     zone: Europe/Berlin
-    except: [2026-03-27, \"12-25\"]
+    except: [2026-03-27, "12-25"]
     run: { action: ping }
   - name: quarter
     when: { every: 3 months, from: 2026-01-31T11:00:00Z }
     zone: Europe/Berlin
     run: { action: ping }
   - name: both
-    when: { any: [\"0 6 1 * *\", { kubernetes: \"0 18 * * 0\" }] }
+    when: { any: ["0 6 1 * *", { kubernetes: "0 18 * * 0" }] }
     starts: 2026-03-26T00:00:00Z
     count: 3
     run: { action: ping }
-  - name: beat
-    when: \"@after 5min\"
+  - name: payday
+    when: { rrule: "FREQ=MONTHLY;BYDAY=-1TU", from: 2026-01-01T18:00 }
+    zone: Europe/Berlin
+    jitter: 90 min
     run: { action: ping }
-";
+  - name: beat
+    when: "@after 5min"
+    run: { action: ping }
+"#;
 
 const PERIOD: [&str; 4] = ["--from", "2026-03-26", "--until", "2026-04-02"];
 
@@ -112,9 +116,9 @@ fn a_period_and_what_is_expected_of_it() {
     snapshot!("simulate", simulate(&[]));
     let json = simulate(&["--format", "json"]);
     place.write("expected.json", &json.stdout);
-    assert_eq!(simulate(&["--expect", "expected.json", "--expect-fires", "5"]).code, Some(0));
+    assert_eq!(simulate(&["--expect", "expected.json", "--expect-fires", "6"]).code, Some(0));
     place.write("jobs.yaml", &TIMETABLE.replace("2026-03-27", "2026-03-28"));
-    let changed = simulate(&["--expect", "expected.json", "--expect-fires", "6", "--quiet"]);
+    let changed = simulate(&["--expect", "expected.json", "--expect-fires", "7", "--quiet"]);
     assert_eq!(changed.code, Some(1), "{changed}");
     snapshot!("simulate_changed", changed);
 }

@@ -41,6 +41,10 @@ impl Days {
     /// The matching days of a month.
     pub(super) fn of_month(&self, year: i32, month: u32) -> u32 {
         let length = days_in_month(year, month);
+        // Most expressions restrict no day by its weekday: then it need not be known which one the month begins with.
+        if self.of_week == 0x7f && !self.either && self.from_last | self.nearest == 0 && !self.last_weekday {
+            return self.of_month & (u32::MAX >> (31 - length)) & !1;
+        }
         let first = weekday_of(Date { year, month, day: 1 }.days());
         let valid = (u32::MAX >> (31 - length)) & !1;
         let by_month = self.by_month(length, first);

@@ -65,7 +65,7 @@ fn read(text: &str) -> Checked<Cron> {
         seconds: 1,
         minutes: 1,
         hours: 1,
-        days: Days { of_month: u32::MAX & !1, of_week: 0x7f, ..Days::EMPTY },
+        days: Days { of_month: !1, of_week: 0x7f, ..Days::EMPTY },
         months: 0x1ffe,
         follows_the_clock: false,
         years: None,

@@ -117,7 +117,7 @@ impl Days {
 
     /// `None` is any day.
     fn month_words(&self) -> Option<String> {
-        if self.of_month == u32::MAX & !1 {
+        if self.of_month == !1 {
             return None;
         }
         let mut parts = Vec::new();
