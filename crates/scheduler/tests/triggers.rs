@@ -206,6 +206,11 @@ fn start_end_and_count() {
         (job("@after 5min").jitter("1min".parse().unwrap()), "has no fires that could be limited"),
         (job("30 3 * * *").jitter("1 month".parse().unwrap()), "has no fixed length"),
         (job("30 3 * * *").except("someday"), "`someday` is no time that could be left out"),
+        (
+            Job::named("a").run("x").all_of(["30 3 * * *", "31 3 * * *"].map(|text| text.parse().unwrap())),
+            "never fires",
+        ),
+        (job("30 3 25 12 *").except("12-25"), "never fires"),
         (Job::named("a").run("x").any_of([]), "a combination has no parts"),
         (Job::named("a").run("x").all_of(["@reboot".parse().unwrap()]), "can't be part of a combination"),
     ] {

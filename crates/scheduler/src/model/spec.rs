@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::age::Age;
 use clusterkeep_core::error::custom;
 use clusterkeep_core::{Error, Result};
@@ -112,10 +112,16 @@ impl JobSpec {
         if let Some(jitter) = self.jitter {
             schedule = schedule.jitter(fixed(jitter)?, self.name.as_str());
         }
-        match self.count {
-            Some(count) => schedule.count(count),
-            None => Ok(schedule),
+        if let Some(count) = self.count {
+            schedule = schedule.count(count)?;
         }
+        // Each part may fire, and still nothing where they must come together or between limits.
+        let before_all = DateTime::UNIX_EPOCH - TimeDelta::nanoseconds(1);
+        if schedule.trigger().is_nominal() && schedule.next_after(before_all).is_none() {
+            return Err(Error::input(format!("job `{}` never fires", self.name))
+                .with_hint("look at what must fire together, and at `starts`, `ends` and `except`"));
+        }
+        Ok(schedule)
     }
 }
 
