@@ -37,6 +37,7 @@ pub struct Job {
     except: Vec<Exclusion>,
     action: Option<String>,
     args: serde_json::Map<String, serde_json::Value>,
+    timeout: Option<Age>,
     overlap: Overlap,
     misfire: Misfire,
     on_crash: Option<OnCrash>,
@@ -60,6 +61,7 @@ impl Job {
             except: Vec::new(),
             action: None,
             args: serde_json::Map::new(),
+            timeout: None,
             overlap: Overlap::default(),
             misfire: Misfire::default(),
             on_crash: None,
@@ -197,6 +199,12 @@ impl Job {
         self
     }
 
+    /// Cuts off an attempt that takes longer, which has failed then. The handler's future is dropped: what it spawned goes on.
+    pub const fn timeout(mut self, most: Age) -> Self {
+        self.timeout = Some(most);
+        self
+    }
+
     /// Says what a fire does while an earlier run is still going.
     pub const fn overlap(mut self, overlap: Overlap) -> Self {
         self.overlap = overlap;
@@ -246,6 +254,7 @@ impl Job {
                 jitter: self.jitter,
                 except: self.except,
                 run: Action { action, args: self.args },
+                timeout: self.timeout,
                 overlap: self.overlap,
                 misfire: self.misfire,
                 on_crash: self.on_crash,
@@ -280,6 +289,7 @@ impl From<JobSpec> for Job {
             except: spec.except,
             action: Some(spec.run.action),
             args: spec.run.args,
+            timeout: spec.timeout,
             overlap: spec.overlap,
             misfire: spec.misfire,
             on_crash: spec.on_crash,

@@ -52,6 +52,9 @@ pub struct JobSpec {
     pub except: Vec<Exclusion>,
     /// What it does.
     pub run: Action,
+    /// How long an attempt may take; one that takes longer is cut off, and has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Age>,
     /// What a fire does while an earlier run is still going.
     #[serde(default)]
     pub overlap: Overlap,
@@ -67,6 +70,7 @@ pub struct JobSpec {
 impl JobSpec {
     /// The same, if it can be scheduled.
     pub(crate) fn checked(self) -> Result<Self> {
+        self.timeout.map(fixed).transpose()?;
         self.schedule().map(|_| self)
     }
 
