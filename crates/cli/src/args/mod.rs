@@ -4,6 +4,7 @@ mod audit;
 mod cluster;
 mod demo;
 mod dev;
+mod fires;
 mod query;
 mod retention;
 mod schedule;
@@ -20,13 +21,14 @@ pub use cluster::{
 };
 pub use demo::DemoArgs;
 pub use dev::{DevCloudArgs, DevCommand};
+pub use fires::{ExplainScheduleArgs, ExpressionArgs, Grammar, LintArgs, NextArgs, ReadingArgs, SimulateArgs};
 pub use query::QueryArgs;
 pub use retention::{
     AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, CheckArgs, DiffPoliciesArgs, ExplainArgs, HoldCommand,
     ImportPoliciesArgs, ListHoldsArgs, ListPoliciesArgs, ManifestArgs, ModelArgs, PlanArgs, PoliciesCommand,
     ReleaseHoldArgs, RemovePolicyArgs, RetentionCommand, ShowPolicyArgs, StateArgs, StoreOf,
 };
-pub use schedule::{HistoryArgs, ListSchedulesArgs, NextArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
+pub use schedule::{HistoryArgs, ListSchedulesArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
 pub use values::{Moment, Timeout};
 
 use crate::output::Format;

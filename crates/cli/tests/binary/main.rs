@@ -23,6 +23,7 @@ mod retention_kept;
 mod retention_servers;
 mod retention_tags;
 mod schedule;
+mod schedule_fires;
 mod schemas;
 mod servers;
 mod signals;
