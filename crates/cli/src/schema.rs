@@ -13,6 +13,7 @@ use clusterkeep_core::{Error, Result, cloud, copy, manifest};
 use clusterkeep_retention::import::Judged;
 use clusterkeep_retention::model::{Hold, Manifest};
 use clusterkeep_retention::plan::Domain;
+use clusterkeep_retention::restore::Archived;
 use clusterkeep_retention::store::{Difference, Stored};
 use clusterkeep_scheduler::{Overview, RunRecord, Timetable};
 use schemars::{Schema, schema_for};
@@ -39,6 +40,10 @@ pub enum Kind {
     PolicyDifference,
     /// What became of a policy of CrateDB Toolkit, as `retention policies import --format json` prints them
     ImportedPolicy,
+    /// A copy of a partition, as `retention restore list --format json` prints them
+    Archive,
+    /// What `retention restore run --format json` prints
+    Restored,
     /// A record of the audit
     AuditRecord,
     /// A schedule, as `schedule list --format json` prints them
@@ -102,6 +107,8 @@ impl Kind {
             Self::KeptPolicy => schema_for!(Stored),
             Self::PolicyDifference => schema_for!(Difference),
             Self::ImportedPolicy => schema_for!(Judged),
+            Self::Archive => schema_for!(Archived),
+            Self::Restored => schema_for!(clusterkeep_retention::restore::Restored),
             Self::AuditRecord => schema_for!(Record),
             Self::Schedule => schema_for!(Overview),
             Self::Run => schema_for!(RunRecord),

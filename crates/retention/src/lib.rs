@@ -5,14 +5,19 @@
 //!
 //! # Features
 //!
-//! `sqlite`, `postgres` and `cratedb`: one engine each.
+//! `sqlite`, `postgres`, `mysql` and `cratedb`: one engine each. `archive`: exports of partitions to files, local or in an
+//! object store, and back.
 
 pub mod aggregate;
 mod apply;
+#[cfg(all(feature = "archive", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+pub mod archive;
 pub mod import;
 pub mod model;
 pub mod observe;
 pub mod plan;
+#[cfg(any(feature = "archive", feature = "cratedb"))]
+pub mod restore;
 mod retention;
 mod sql;
 pub mod store;

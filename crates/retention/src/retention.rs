@@ -323,6 +323,7 @@ impl Retention {
         inventory.last_applied = history.last_applied;
         for source in &mut inventory.sources {
             source.removed = history.removed(&source.table);
+            source.removed_archives = history.removed_archives(&source.table);
         }
         inventory.clock_ahead = ahead;
         inventory.holds = holds;
@@ -360,6 +361,18 @@ impl Retention {
     /// Whether state and data lie in one database, so that one transaction can hold both.
     pub(crate) fn state_is_here(&self) -> bool {
         self.state.db().same_as(&self.db)
+    }
+
+    /// Who is recorded to do it.
+    #[cfg(any(feature = "archive", feature = "cratedb"))]
+    pub(crate) fn actor_name(&self) -> &str {
+        &self.actor
+    }
+
+    /// Whether somebody has asked for an end.
+    #[cfg(feature = "cratedb")]
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

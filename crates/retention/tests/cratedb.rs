@@ -10,6 +10,8 @@
 
 #[path = "cratedb/applying.rs"]
 mod applying;
+#[path = "cratedb/archive_kills.rs"]
+mod archive_kills;
 #[path = "cratedb/faults.rs"]
 mod faults;
 #[path = "cratedb/keys.rs"]
@@ -18,5 +20,7 @@ mod keys;
 mod names;
 #[path = "cratedb/rollups.rs"]
 mod rollups;
+#[path = "cratedb/tiers.rs"]
+mod tiers;
 #[path = "cratedb/world.rs"]
 mod world;

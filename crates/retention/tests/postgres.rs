@@ -16,5 +16,7 @@ mod detaching;
 mod drops;
 #[path = "postgres/oracle.rs"]
 mod oracle;
+#[path = "postgres/tiers.rs"]
+mod tiers;
 #[path = "postgres/world.rs"]
 mod world;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use clusterkeep_core::error::ErrorClass;
 use clusterkeep_core::sql::{
-    Capabilities, Database, Db, Engine, Records, RowStream, Server, Session, Statement, Value,
+    ByteStream, Capabilities, Database, Db, Engine, Records, RowStream, Server, Session, Statement, Value,
 };
 use clusterkeep_core::{Error, Result};
 
@@ -239,6 +239,17 @@ impl Session for FaultySession {
             return Err(connection_lost());
         }
         self.inner.stream(statement).await
+    }
+
+    async fn copy_out<'a>(&'a mut self, query: &'a Statement) -> Result<ByteStream<'a>> {
+        if self.broken || self.trap.steps_in(query.text()) {
+            if !self.broken && matches!(self.trap.fault, Fault::KillBefore | Fault::KillAfter) {
+                kill();
+            }
+            self.broken = true;
+            return Err(connection_lost());
+        }
+        self.inner.copy_out(query).await
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64> {

@@ -7,6 +7,8 @@
 //! - [`mod@conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
 //! - [`fault`]: a database that fails, or kills its process, at a statement of your choice
+//! - [`nodes`]: a CrateDB of several nodes, which can be killed and started again
+//! - [`objects`]: a real S3 server
 //! - [`proxy`]: a way to a server that can be cut, stalled or closed
 //! - [`skip`]: tests that can't run here say so
 //! - [`weather`]: real data to try things on
@@ -15,6 +17,8 @@ pub mod audited;
 pub mod cloud;
 pub mod conformance;
 pub mod fault;
+pub mod nodes;
+pub mod objects;
 pub mod proxy;
 pub mod servers;
 pub mod skip;

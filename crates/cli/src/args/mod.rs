@@ -24,9 +24,10 @@ pub use dev::{DevCloudArgs, DevCommand};
 pub use fires::{ExplainScheduleArgs, ExpressionArgs, Grammar, LintArgs, NextArgs, ReadingArgs, SimulateArgs};
 pub use query::QueryArgs;
 pub use retention::{
-    AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, CheckArgs, DiffPoliciesArgs, ExplainArgs, HoldCommand,
-    ImportPoliciesArgs, ListHoldsArgs, ListPoliciesArgs, ManifestArgs, ModelArgs, PlanArgs, PoliciesCommand,
-    ReleaseHoldArgs, RemovePolicyArgs, RetentionCommand, ShowPolicyArgs, StateArgs, StoreOf,
+    AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, ArchiveCommand, CheckArgs, DiffPoliciesArgs, ExplainArgs,
+    HoldCommand, ImportPoliciesArgs, ListArchivesArgs, ListHoldsArgs, ListPoliciesArgs, ManifestArgs, ModelArgs,
+    PlanArgs, PoliciesCommand, ReleaseHoldArgs, RemovePolicyArgs, RestorePartitionArgs, RetentionCommand,
+    ShowArchiveArgs, ShowPolicyArgs, StateArgs, StoreOf,
 };
 pub use schedule::{HistoryArgs, ListSchedulesArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
 pub use values::{Moment, Timeout};

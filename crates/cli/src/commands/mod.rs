@@ -109,6 +109,7 @@ pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
         Work::Retention(RetentionCommand::Apply(args)) => retention::apply(args, context).await,
         Work::Retention(RetentionCommand::Check(args)) => context.interruptible(retention::check(args, context)).await,
         Work::Retention(RetentionCommand::Acknowledge(args)) => retention::acknowledge(args, context).await,
+        Work::Retention(RetentionCommand::Restore(command)) => retention::restore(command, context).await,
         Work::Retention(RetentionCommand::Hold(command)) => retention::hold(command, context).await,
         Work::Retention(RetentionCommand::Policies(command)) => retention::policies(command, context).await,
         Work::Schedule(command) => schedule::run(command, context).await,

@@ -26,7 +26,11 @@ fn verdict(table: &Arc<TableName>, nth: i64) -> Verdict<Domain> {
     Verdict {
         object: Object { table: Arc::clone(table), part: Part::Slice { start, end } },
         verdict: if gone { Decision::Drop } else { Decision::Keep },
-        reason: if gone { Reason::EndedBeforeCutoff { cutoff, after } } else { Reason::EndsAfterCutoff { cutoff } },
+        reason: if gone {
+            Reason::EndedBeforeCutoff { cutoff, after, archive: None }
+        } else {
+            Reason::EndsAfterCutoff { cutoff }
+        },
         detail: Detail {
             table: Arc::clone(table),
             partition: None,

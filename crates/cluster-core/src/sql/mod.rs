@@ -39,7 +39,7 @@ mod statement;
 mod value;
 
 pub use builder::SqlBuilder;
-pub use database::{Capabilities, ConnectOptions, Database, Db, RowStream, Server, Session, TokenSource};
+pub use database::{ByteStream, Capabilities, ConnectOptions, Database, Db, RowStream, Server, Session, TokenSource};
 pub use engine::Engine;
 pub use from_value::FromValue;
 pub use ident::{Ident, TableName};

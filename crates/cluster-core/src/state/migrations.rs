@@ -144,6 +144,29 @@ const MIGRATIONS: &[&[Table]] = &[
         Table::new("leases", &[Key("name"), Key("holder"), Number("token"), Number("expires_at")], 1)
             .kept(Kept::WithoutTransactions),
     ],
+    &[
+        // Where verified copies of partitions are.
+        Table::new(
+            "archives",
+            &[
+                Key("source"),
+                Key("partition"),
+                // Such as `snapshot:REPOSITORY/NAME`.
+                Key("place"),
+                // The smallest number where it begins at no known instant.
+                Number("starts"),
+                Number("ends"),
+                Number("row_count"),
+                Text("facts"),
+                Number("archived_at"),
+                // 0 while it is there.
+                Number("removed_at"),
+            ],
+            3,
+        ),
+        // What was made compact, where the server does not remember.
+        Table::new("compacted", &[Key("source"), Key("partition"), Number("at")], 2),
+    ],
 ];
 
 const LEDGER: Table = Table::new("migrations", &[Number("version"), Number("applied_at")], 1);

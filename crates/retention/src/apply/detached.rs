@@ -72,6 +72,7 @@ impl Going<'_> {
         }
         self.count(&mut *session).await?;
         let span = self.gate(&mut *session, true).await?;
+        self.kept_in_files(&mut *session).await?;
         self.drop_table(&mut *session).await?;
         let here = retention.state_is_here();
         if here {

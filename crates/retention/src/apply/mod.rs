@@ -2,10 +2,13 @@
 
 #[cfg(feature = "cratedb")]
 mod apart;
+mod change;
 #[cfg(feature = "postgres")]
 mod detached;
 mod downsample;
 mod drop_partitions;
+#[cfg(feature = "archive")]
+mod files;
 mod fold;
 mod gate;
 mod late;
@@ -50,10 +53,19 @@ pub(crate) struct Apply<'a> {
     creating: Mutex<()>,
     #[cfg(feature = "postgres")]
     turns: turns::Turns,
+    /// Held while a partition is rebuilt.
+    #[cfg(feature = "mysql")]
+    rebuilding: Mutex<()>,
     /// The policies that are applied, one for each table; settled once, under the lock.
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
     gone: Mutex<BTreeSet<Object>>,
+    /// What was in each partition when its copy was verified, in this run.
+    #[cfg(feature = "cratedb")]
+    archived: Mutex<BTreeMap<Object, String>>,
+    /// What was archived in files, in this run.
+    #[cfg(feature = "archive")]
+    filed: Mutex<BTreeMap<Object, files::Filed>>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +73,8 @@ struct Seen {
     observed: Observed,
     /// What the plan says of each object.
     details: HashMap<Object, Detail>,
+    /// The hash of the plan.
+    hash: String,
 }
 
 impl<'a> Apply<'a> {
@@ -73,8 +87,14 @@ impl<'a> Apply<'a> {
             creating: Mutex::default(),
             #[cfg(feature = "postgres")]
             turns: turns::Turns::default(),
+            #[cfg(feature = "mysql")]
+            rebuilding: Mutex::default(),
             policies: OnceLock::new(),
             gone: Mutex::default(),
+            #[cfg(feature = "cratedb")]
+            archived: Mutex::default(),
+            #[cfg(feature = "archive")]
+            filed: Mutex::default(),
         }
     }
 
@@ -142,6 +162,23 @@ impl<'a> Apply<'a> {
             gate::kept(&recorded, &buckets, &stored)?;
         }
         Ok(())
+    }
+
+    /// Sees that the rows of `object` are those of its archive in files, where its policy has them archived there; in the
+    /// transaction or under the lock that removes them.
+    async fn kept_in_files(&self, session: &mut dyn Session, lifecycle: &Lifecycle<'_>, object: &Object) -> Result<()> {
+        if lifecycle.files().is_none() {
+            return Ok(());
+        }
+        #[cfg(feature = "archive")]
+        return files::still_holds(self, session, object).await;
+        #[cfg(not(feature = "archive"))]
+        {
+            let _ = session;
+            Err(Error::failed(format!(
+                "`{object}` is to be archived in files, and this program was built without that"
+            )))
+        }
     }
 
     /// The rollups of a source, each with what overlaps `span` of what its source was when it was verified.
@@ -230,11 +267,12 @@ impl Executor<Domain> for Apply<'_> {
         self.retention.records().forget_all_detached(&observed.gone).await?;
         let policies = std::mem::take(&mut observed.policies);
         self.policies.set(policies).map_err(|_| Error::failed("one apply planned again twice"))?;
-        let touched =
-            |verdict: &&Verdict<Domain>| matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge);
+        let touched = |verdict: &&Verdict<Domain>| {
+            matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge | Decision::Archive)
+        };
         let drops = plan.verdicts.iter().filter(touched);
         let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
-        *self.seen.write().await = Seen { observed, details };
+        *self.seen.write().await = Seen { observed, details, hash: plan.hash.to_string() };
         Ok(plan)
     }
 
@@ -253,6 +291,8 @@ impl Executor<Domain> for Apply<'_> {
                 let going = partition::Going::new(self, table, partition, step).await?;
                 going.go(partition::How::Detach, recorder).await
             }
+            Action::RemoveArchive { table, place } => change::remove_archive(self, table, place).await,
+            Action::Change { table, due } => change::run(self, table, due, step, recorder).await,
             Action::DropPartitions { table } => drop_partitions::run(self, table, step, recorder).await,
             #[cfg(not(feature = "postgres"))]
             action @ (Action::DropPartition { .. } | Action::DetachPartition { .. }) => {
@@ -277,6 +317,8 @@ impl Executor<Domain> for Apply<'_> {
             Action::DetachPartition { table, partition } => {
                 detached::verify(self, table, partition, &step.objects).await
             }
+            Action::RemoveArchive { place, .. } => change::verify_removed(self, place, &step.objects).await,
+            Action::Change { table, due } => change::verify(self, table, due, &step.objects).await,
             Action::DropPartitions { table } => drop_partitions::verify(self, table, &step.objects).await,
             #[cfg(not(feature = "postgres"))]
             action @ (Action::DropPartition { .. } | Action::DetachPartition { .. }) => {

@@ -38,6 +38,7 @@ pub(super) struct Going<'a> {
     pub(super) lifecycle: Lifecycle<'a>,
     pub(super) source: SourceSql,
     pub(super) partition: &'a TableName,
+    object: &'a Object,
     /// The bounds and the rows that the plan saw.
     pub(super) planned: (Option<DateTime<Utc>>, DateTime<Utc>, u64),
     bytes: Option<u64>,
@@ -48,12 +49,12 @@ impl<'a> Going<'a> {
         apply: &'a Apply<'a>,
         table: &TableName,
         partition: &'a TableName,
-        step: &Step<Domain>,
+        step: &'a Step<Domain>,
     ) -> Result<Self> {
         let object = step.objects.first().ok_or_else(|| Error::failed("a step without objects"))?;
         let source = apply.source(table).await?;
         let (planned, bytes) = (apply.planned(object).await?, apply.planned_bytes(object).await);
-        Ok(Self { apply, lifecycle: apply.lifecycle(table)?, source, partition, planned, bytes })
+        Ok(Self { apply, lifecycle: apply.lifecycle(table)?, source, partition, object, planned, bytes })
     }
 
     /// Has it gone, and tries again where others were in the way.
@@ -96,6 +97,7 @@ impl<'a> Going<'a> {
         };
         self.lock(&mut *session, Some(&place.parent), patience).await?;
         let span = self.check(&mut *session, &place).await?;
+        self.kept_in_files(&mut *session).await?;
         if place.referred_to {
             // The server drops what is referred to only after it was detached, which fails where rows still refer to it.
             self.detach_from(&mut *session, &place).await?;
@@ -183,6 +185,11 @@ impl<'a> Going<'a> {
             gate::check(&self.source.table, &recorded, &summed, &columns)?;
         }
         Ok(span)
+    }
+
+    /// Sees that its rows are those of its archive, where it is archived in files first.
+    pub(super) async fn kept_in_files(&self, session: &mut dyn Session) -> Result<()> {
+        self.apply.kept_in_files(session, &self.lifecycle, self.object).await
     }
 
     pub(super) async fn detach_from(&self, session: &mut dyn Session, place: &Place) -> Result<()> {

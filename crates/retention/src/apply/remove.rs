@@ -6,7 +6,7 @@ use clusterkeep_core::sql::{Session, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::{Apply, Span, gate};
-use crate::plan::{Domain, Object, Part};
+use crate::plan::{Domain, Lifecycle, Object, Part};
 use crate::sql::{SourceSql, Sums};
 
 /// How often a transaction that lost against another one is tried again.
@@ -31,7 +31,7 @@ pub(super) async fn slices(
     let mut attempt = 0;
     loop {
         attempt += 1;
-        match slices_once(apply, &source, &spans, recorder).await {
+        match slices_once(apply, &source, step, &spans, recorder).await {
             Err(e) if attempt < ATTEMPTS && e.is_retryable() => {
                 tracing::debug!(attempt, error = %e, "deleting slices again");
             }
@@ -43,12 +43,19 @@ pub(super) async fn slices(
 async fn slices_once(
     apply: &Apply<'_>,
     source: &SourceSql,
+    step: &Step<Domain>,
     spans: &[(Span, u64)],
     recorder: &Recorder<'_, Domain>,
 ) -> Result<Ran> {
     let lifecycle = apply.lifecycle(&source.table)?;
-    let mut session = apply.retention.db.session().await?;
-    session.begin().await?;
+    let mut session = match lifecycle.files() {
+        Some(_) => archived(apply, source, step, &lifecycle, spans).await?,
+        None => {
+            let mut session = apply.retention.db.session().await?;
+            session.begin().await?;
+            session
+        }
+    };
     let mut deleted = 0;
     for (span, planned) in spans {
         apply.kept_elsewhere(&mut *session, &lifecycle, source, *span).await?;
@@ -67,6 +74,27 @@ async fn slices_once(
     let spans: Vec<Span> = spans.iter().map(|(span, _)| *span).collect();
     let data = removed(source, deleted, spans.len(), None);
     finish(apply, session, source, &spans, data, recorder).await
+}
+
+/// A transaction in which what is deleted is what was seen, and that was seen to be what is archived.
+///
+/// On PostgreSQL it sees one state, and fails where it would delete what another one changed since; on MariaDB and MySQL
+/// the rows and the gaps between them are locked before they are read; on SQLite it keeps every other writer out.
+async fn archived(
+    apply: &Apply<'_>,
+    source: &SourceSql,
+    step: &Step<Domain>,
+    lifecycle: &Lifecycle<'_>,
+    spans: &[(Span, u64)],
+) -> Result<Box<dyn Session>> {
+    let mut session = apply.transaction().await?;
+    for ((from, until), _) in spans {
+        source.lock_rows(&mut *session, *from, *until).await?;
+    }
+    for object in &step.objects {
+        apply.kept_in_files(&mut *session, lifecycle, object).await?;
+    }
+    Ok(session)
 }
 
 pub(super) fn drifted(source: &SourceSql, from: DateTime<Utc>, expected: u64, found: u64) -> Error {
@@ -140,7 +168,7 @@ pub(super) async fn verify_slices(
     for object in objects {
         let left = match &object.part {
             Part::Slice { start, end } => source.count(&mut *session, *start, *end).await?,
-            Part::Whole | Part::Partition(_) => 1,
+            Part::Whole | Part::Partition(_) | Part::Archive(_) => 1,
         };
         seen.push((object.clone(), if left == 0 { Outcome::Done } else { Outcome::StillPresent }));
     }

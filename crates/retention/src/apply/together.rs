@@ -87,6 +87,7 @@ async fn drop_once(
         going.is_there(before, now.get(going.partition))?;
         going.has(rows)?;
         spans.push(going.gate(&mut *session, false).await?);
+        going.kept_in_files(&mut *session).await?;
     }
     session.execute(&source.drop_tables(&partitions)).await?;
     let data: Vec<_> = going.iter().map(Going::removed).collect();

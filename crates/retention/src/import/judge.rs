@@ -48,7 +48,7 @@ pub enum Difference {
         /// The type.
         column_type: String,
     },
-    /// The other tool moves or saves partitions; that is not there yet.
+    /// The other tool moves or saves partitions; what that means here is for a person to write.
     StrategyMissing {
         /// What it does.
         strategy: String,
@@ -95,7 +95,7 @@ impl fmt::Display for Difference {
                 "its column is {column_type}, no point in time: there every number is read as milliseconds since 1970; \
                  write the policy with what it means (`as`)"
             ),
-            Self::StrategyMissing { strategy } => write!(f, "the strategy `{strategy}` is not there yet; nothing goes"),
+            Self::StrategyMissing { strategy } => write!(f, "the strategy `{strategy}` is not imported: write its tier by hand; nothing goes"),
             Self::UnknownStrategy { strategy } => write!(f, "there is no strategy `{}`", strategy.escape_debug()),
             Self::LongestWins { days } => write!(
                 f,

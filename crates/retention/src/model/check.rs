@@ -21,7 +21,7 @@ pub fn check(manifest: &Manifest) -> Result<()> {
     manifest.tables.iter().try_for_each(|policy| check_policy(policy, manifest.zone_of(policy)))
 }
 
-fn broken(rule: &str, table: String, what: impl std::fmt::Display) -> Error {
+pub(super) fn broken(rule: &str, table: String, what: impl std::fmt::Display) -> Error {
     Error::input(format!("{table}: {what} (rule {rule})"))
 }
 
@@ -62,6 +62,7 @@ fn check_policy(policy: &Policy, zone: Tz) -> Result<()> {
         let what = format!("partitions are detached after {detach}, and dropped after {drop} already");
         return fail("ages-ascend", what);
     }
+    super::check_tiers::check(policy)?;
     cascade::check(policy, zone)
 }
 

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problems::{Problems, UNNAMED};
+use super::tiers::{ArchiveTier, Change, MergeTier, OnFailure, ReallocateTier, Replicas, SetReplicasTier};
 use super::{Extra, Guard, Keep, Late, Meaning, Rollup, Selector, Share, Tag, TimeColumn};
 
 /// What becomes of the data of one table as it ages.
@@ -67,10 +68,32 @@ pub struct Policy {
 pub enum Tier {
     /// Aggregates are kept in a table of their own.
     Downsample(Rollup),
+    /// Partitions have other numbers of copies (CrateDB).
+    SetReplicas(SetReplicasTier),
+    /// What is stored of partitions is made compact.
+    Merge(MergeTier),
+    /// Partitions move to other nodes (CrateDB), or into another tablespace (PostgreSQL).
+    Reallocate(ReallocateTier),
+    /// Copies of partitions are kept elsewhere (CrateDB).
+    Archive(ArchiveTier),
     /// Partitions are taken out of their table and stay as tables of their own (PostgreSQL).
     Detach(DetachTier),
     /// The raw data goes.
     Drop(DropTier),
+}
+
+impl Tier {
+    /// What it changes of partitions that stay listed, where it is such a tier.
+    #[must_use]
+    pub const fn change(&self) -> Option<Change<'_>> {
+        match self {
+            Self::SetReplicas(tier) => Some(Change::SetReplicas(tier)),
+            Self::Merge(tier) => Some(Change::Merge(tier)),
+            Self::Reallocate(tier) => Some(Change::Reallocate(tier)),
+            Self::Archive(tier) => Some(Change::Archive(tier)),
+            Self::Downsample(_) | Self::Detach(_) | Self::Drop(_) => None,
+        }
+    }
 }
 
 /// When partitions are taken out of their table.
@@ -162,6 +185,96 @@ impl Policy {
         self
     }
 
+    /// Gives partitions another number of copies at this age, such as `0` or `0-1` (CrateDB).
+    #[must_use]
+    pub fn set_replicas_after(mut self, age: Age, replicas: &str) -> Self {
+        match replicas.parse::<Replicas>() {
+            Ok(replicas) => self.tiers.push(Tier::SetReplicas(SetReplicasTier { after: age, replicas })),
+            Err(e) => self.problems.push(e.to_string()),
+        }
+        self
+    }
+
+    /// Makes what is stored of partitions compact at this age.
+    #[must_use]
+    pub fn merge_after(mut self, age: Age) -> Self {
+        self.tiers.push(Tier::Merge(MergeTier { after: age, full: false }));
+        self
+    }
+
+    /// Moves partitions at this age to nodes that have an attribute of this value (CrateDB).
+    #[must_use]
+    pub fn reallocate_after(mut self, age: Age, attribute: &str, value: &str) -> Self {
+        self.tiers.push(Tier::Reallocate(ReallocateTier {
+            after: age,
+            attribute: Some(attribute.to_owned()),
+            value: Some(value.to_owned()),
+            tablespace: None,
+            wait: None,
+            on_failure: OnFailure::Keep,
+        }));
+        self
+    }
+
+    /// Moves partitions and their indexes at this age into a tablespace (PostgreSQL).
+    #[must_use]
+    pub fn tablespace_after(mut self, age: Age, tablespace: &str) -> Self {
+        let tablespace = Some(self.problems.ident(tablespace));
+        let (wait, on_failure) = (None, OnFailure::Keep);
+        self.tiers.push(Tier::Reallocate(ReallocateTier {
+            after: age,
+            attribute: None,
+            value: None,
+            tablespace,
+            wait,
+            on_failure,
+        }));
+        self
+    }
+
+    /// Archives partitions at this age as snapshots in a repository (CrateDB); before they are dropped, where they are.
+    #[must_use]
+    pub fn archive_after(mut self, age: Age, repository: &str) -> Self {
+        let repository = Some(repository.to_owned());
+        self.tiers.push(Tier::Archive(ArchiveTier {
+            after: age,
+            repository,
+            to: None,
+            keep: None,
+            keep_newest: None,
+            wait: None,
+        }));
+        self
+    }
+
+    /// Archives partitions and slices at this age in files (PostgreSQL, MariaDB/MySQL, SQLite); before they are dropped,
+    /// where they are. `to` is a folder, named from the root, or the URL of an object store; keys are taken from the
+    /// environment.
+    #[must_use]
+    pub fn archive_to_after(mut self, age: Age, to: &str) -> Self {
+        let to = Some(to.to_owned());
+        self.tiers.push(Tier::Archive(ArchiveTier {
+            after: age,
+            repository: None,
+            to,
+            keep: None,
+            keep_newest: None,
+            wait: None,
+        }));
+        self
+    }
+
+    /// Removes archives of what ended this long ago.
+    #[must_use]
+    pub fn keep_archives(mut self, keep: impl Into<Keep>) -> Self {
+        let keep = Some(keep.into());
+        match self.tiers.iter_mut().rev().find(|tier| matches!(tier, Tier::Archive(_))) {
+            Some(Tier::Archive(tier)) => tier.keep = keep,
+            _ => self.problems.push("how long archives are kept comes after the tier `archive`".to_owned()),
+        }
+        self
+    }
+
     /// The column that says when a row happened.
     #[must_use]
     pub fn time(mut self, column: &str) -> Self {
@@ -237,7 +350,21 @@ impl Policy {
     pub fn rollups(&self) -> impl Iterator<Item = &Rollup> {
         self.tiers.iter().filter_map(|tier| match tier {
             Tier::Downsample(rollup) => Some(rollup),
-            Tier::Detach(_) | Tier::Drop(_) => None,
+            _ => None,
+        })
+    }
+
+    /// The tiers that change how partitions are kept, in order.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.tiers.iter().filter_map(Tier::change)
+    }
+
+    /// Where partitions are archived, if they are.
+    #[must_use]
+    pub fn archive(&self) -> Option<&ArchiveTier> {
+        self.tiers.iter().find_map(|tier| match tier {
+            Tier::Archive(archive) => Some(archive),
+            _ => None,
         })
     }
 

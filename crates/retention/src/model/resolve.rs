@@ -175,18 +175,45 @@ fn merge(into: &mut TablePolicy, other: TablePolicy) -> Result<()> {
             }
         }
     }
+    let Some(changes) = agreed_changes(mine, &theirs) else {
+        return conflict("how partitions are kept (`set_replicas`, `merge`, `reallocate`)");
+    };
+    if mine.archive().zip(theirs.archive()).is_some_and(|(a, b)| a != b) {
+        return conflict("where partitions are archived");
+    }
     let drop = longest(drop_of(mine), theirs_drop);
     let detach = match (mine.detached_after(), theirs_detach) {
         (Some(a), Some(b)) => Some(if b.approximate() > a.approximate() { b } else { a }),
         (a, b) => a.or(b),
     };
     mine.tiers.retain(|tier| matches!(tier, Tier::Downsample(_)));
+    mine.tiers.extend(changes);
     mine.tiers.extend(detach.map(|after| Tier::Detach(super::DetachTier { after })));
     mine.tiers.extend(drop.map(|after| Tier::Drop(DropTier { after })));
     mine.guard = strictest(&mine.guard, &theirs.guard);
     into.tags.extend(other.tags);
     into.by_selector &= other.by_selector;
     Ok(())
+}
+
+/// The tiers that change how partitions are kept, where both policies can be right about them.
+fn agreed_changes(mine: &Policy, theirs: &Policy) -> Option<Vec<Tier>> {
+    fn of(policy: &Policy, archives: bool) -> Vec<Tier> {
+        let is_wanted = |tier: &&Tier| tier.change().is_some() && matches!(tier, Tier::Archive(_)) == archives;
+        policy.tiers.iter().filter(is_wanted).cloned().collect()
+    }
+    let mut agreed = match (of(mine, false), of(theirs, false)) {
+        (a, b) if a == b || b.is_empty() => a,
+        (a, b) if a.is_empty() => b,
+        _ => return None,
+    };
+    let (mut archives, others) = (of(mine, true), of(theirs, true));
+    if archives.is_empty() {
+        archives = others;
+    }
+    agreed.extend(archives);
+    agreed.sort_by_key(|tier| tier.change().map(|change| change.after().approximate()));
+    Some(agreed)
 }
 
 fn drop_of(policy: &Policy) -> Option<Keep> {

@@ -45,13 +45,26 @@ impl History {
 
     /// What went from `table` within the window.
     pub(crate) fn removed(&self, table: &TableName) -> Removed {
-        let name = table.to_string();
-        self.removed.iter().filter(|(table, _)| *table == name).fold(Removed::default(), |sum, (_, removed)| Removed {
+        self.of(&table.to_string())
+    }
+
+    /// How many copies of partitions of `table` went within the window.
+    pub(crate) fn removed_archives(&self, table: &TableName) -> u64 {
+        self.of(&archives_of(table)).partitions
+    }
+
+    fn of(&self, name: &str) -> Removed {
+        self.removed.iter().filter(|(known, _)| known == name).fold(Removed::default(), |sum, (_, removed)| Removed {
             rows: sum.rows + removed.rows,
             partitions: sum.partitions + removed.partitions,
             bytes: sum.bytes + removed.bytes,
         })
     }
+}
+
+/// What the outcome of a removal says that it removed from.
+pub(crate) fn archives_of(table: &TableName) -> String {
+    format!("archives of {table}")
 }
 
 /// The newest plan that was applied before the window: the first one found going back.

@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::sql::TableName;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Facts, PartitionId};
+use super::{Archive, Facts, PartitionId, Places, Standing};
 use crate::model::{Hold, KnownTable};
 
 /// Everything that a plan looks at.
@@ -25,6 +25,8 @@ pub struct Inventory {
     pub acknowledged: Option<BTreeSet<TableName>>,
     /// How far the server's clock is ahead of this machine's, where the server has one of its own.
     pub clock_ahead: Option<TimeDelta>,
+    /// What partitions can be moved to.
+    pub places: Places,
 }
 
 /// A table that data expires in, or is rolled up from.
@@ -46,6 +48,12 @@ pub struct Source {
     pub obstacle: Option<Obstacle>,
     /// Whether late rows can be merged, deleted and recorded in one transaction.
     pub merges_late: bool,
+    /// How its partitions are kept, where a policy has tiers that change that.
+    pub standing: BTreeMap<PartitionId, Standing>,
+    /// Copies of its partitions that were verified.
+    pub archives: Vec<Archive>,
+    /// How many copies of its partitions were removed within the last 24 hours.
+    pub removed_archives: u64,
 }
 
 impl Source {
@@ -61,6 +69,9 @@ impl Source {
             side_effects: Vec::new(),
             obstacle: None,
             merges_late: false,
+            standing: BTreeMap::new(),
+            archives: Vec::new(),
+            removed_archives: 0,
         }
     }
 }

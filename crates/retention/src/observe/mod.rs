@@ -2,6 +2,7 @@
 //!
 //! The catalogue is read for everything; rows are counted exactly only where a verdict rests on their number.
 
+mod archives;
 #[cfg(feature = "postgres")]
 mod detached;
 mod facts;
@@ -14,16 +15,21 @@ mod newest;
 mod number;
 mod read;
 mod record;
+mod standing;
+mod tiers;
 
 pub use facts::{Facts, Sums};
 pub use identity::{PartitionId, PartitionKey};
 pub use inventory::{Inventory, Obstacle, Partition, Piece, Removed, RollupState, Source, Unknown};
 pub use number::Number;
+pub use standing::{Archive, Node, Places, Repository, Standing};
 
 #[cfg(feature = "postgres")]
 pub(crate) use detached::Detached;
 pub(crate) use going::Going;
 pub(crate) use history::History;
+#[cfg(any(feature = "archive", feature = "cratedb"))]
+pub(crate) use history::archives_of;
 pub(crate) use read::{Observed, observe, piece_bounds};
 pub(crate) use record::{Recorded, Records};
 

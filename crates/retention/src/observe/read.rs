@@ -10,7 +10,7 @@ use clusterkeep_core::{Error, Result};
 use super::going;
 use super::native::{native_partitions, without_meaning};
 use super::record::Records;
-use super::{Inventory, Partition, Piece, RollupState, Source, newest};
+use super::{Inventory, Partition, Piece, RollupState, Source, newest, tiers};
 use crate::aggregate::Extras;
 use crate::model::{Manifest, Rollup, TablePolicy, TimeColumn, boundaries_near_changes, resolve};
 use crate::plan::{Lifecycle, Selection, lifecycles};
@@ -53,6 +53,7 @@ pub(crate) async fn observe(
         };
         observe_table(&mut *session, records, &lifecycle, known, now, &mut observed).await?;
     }
+    observed.inventory.places = tiers::places(&mut *session, lifecycles(&policies)).await?;
     let merges_late = records.share_transactions_with(db);
     for source in &mut observed.inventory.sources {
         source.merges_late = merges_late;
@@ -124,6 +125,7 @@ async fn observe_table(
         key_base: described.key_base.clone(),
     };
     check_detach(lifecycle, session.engine(), native)?;
+    tiers::check(lifecycle, session.engine(), native)?;
     // Of partitions the catalogue knows the bounds: only rollups ask for the first row and the last, and to look for them
     // in thousands takes a lock on each.
     let span = if native && lifecycle.rollups.is_empty() {
@@ -149,14 +151,10 @@ async fn observe_table(
         rollups.push(rollup_state(session, records, &sql, lifecycle, rollup, own, span, now, &mut counts).await?);
     }
     let side_effects = described.side_effects;
-    observed.inventory.sources.push(Source {
-        partitions,
-        native,
-        rollups,
-        side_effects,
-        obstacle: described.obstacle,
-        ..Source::empty(table.clone())
-    });
+    let obstacle = described.obstacle;
+    let mut source = Source { partitions, native, rollups, side_effects, obstacle, ..Source::empty(table.clone()) };
+    tiers::read(session, records, lifecycle, &mut source).await?;
+    observed.inventory.sources.push(source);
     observed.sources.push(sql);
     Ok(())
 }

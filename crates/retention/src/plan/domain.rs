@@ -9,6 +9,7 @@ use clusterkeep_core::sql::TableName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::due::Due;
 use crate::model::{Bytes, Share};
 use crate::observe::{PartitionId, Unknown};
 use crate::text::{grouped, size};
@@ -49,22 +50,37 @@ pub enum Part {
     },
     /// One of the engine's own partitions.
     Partition(PartitionId),
+    /// A copy of one of them: the repository or place that it is in, and the name of the snapshot or archive.
+    Archive(Arc<(String, String)>),
+}
+
+/// What it is called within its table; nothing for all of it.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rfc3339 = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        match self {
+            Self::Whole => Ok(()),
+            Self::Slice { start, end } => write!(f, "[{},{})", rfc3339(start), rfc3339(end)),
+            Self::Partition(name) => write!(f, "{name}"),
+            Self::Archive(place) => write!(f, "{}/{}", place.0, place.1),
+        }
+    }
 }
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rfc3339 = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        match &self.part {
-            Part::Whole => write!(f, "{}", self.table),
-            Part::Slice { start, end } => write!(f, "{}[{},{})", self.table, rfc3339(start), rfc3339(end)),
-            Part::Partition(name) => write!(f, "{}/{name}", self.table),
-        }
+        let between = match &self.part {
+            Part::Whole | Part::Slice { .. } => "",
+            Part::Partition(_) => "/",
+            Part::Archive(_) => "@",
+        };
+        write!(f, "{}{between}{}", self.table, self.part)
     }
 }
 
 clusterkeep_core::object_as_text!(
     Object,
-    "a table, `table/partition`, or `table[start,end)` for a slice of a table without partitions"
+    "a table, `table/partition`, `table[start,end)` for a slice of a table without partitions, or `table@repository/snapshot` for a copy of a partition"
 );
 
 /// What is decided of an object.
@@ -77,6 +93,16 @@ pub enum Decision {
     Drop,
     /// It is taken out of its table, and stays as a table of its own.
     Detach,
+    /// It gets another number of copies.
+    SetReplicas,
+    /// What is stored of it is made compact.
+    Compact,
+    /// It moves.
+    Move,
+    /// A copy of it is kept elsewhere.
+    Archive,
+    /// A copy of it that was kept elsewhere goes.
+    Remove,
     /// Rows that came late are added to what is kept of their bucket, and go.
     Merge,
     /// Buckets of a rollup are made.
@@ -90,6 +116,7 @@ impl Decide for Decision {
         match self {
             Self::Keep => Class::Keep,
             Self::Drop | Self::Detach | Self::Merge | Self::Build => Class::Act,
+            Self::SetReplicas | Self::Compact | Self::Move | Self::Archive | Self::Remove => Class::Act,
             Self::Refuse => Class::Refuse,
         }
     }
@@ -101,6 +128,11 @@ impl fmt::Display for Decision {
             Self::Keep => "keep",
             Self::Drop => "drop",
             Self::Detach => "detach",
+            Self::SetReplicas => "replicas",
+            Self::Compact => "compact",
+            Self::Move => "move",
+            Self::Archive => "archive",
+            Self::Remove => "remove",
             Self::Merge => "merge",
             Self::Build => "build",
             Self::Refuse => "refuse",
@@ -120,6 +152,34 @@ pub enum Reason {
         /// The rollups that must be verified first.
         #[schemars(with = "Vec<String>")]
         after: Arc<[TableName]>,
+        /// The repository, or the place for files, that it is archived in first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        archive: Option<Arc<String>>,
+    },
+    /// It is old enough for what changes how it is kept.
+    Due {
+        /// What, in order.
+        #[schemars(with = "Vec<Due>")]
+        changes: Arc<Vec<Due>>,
+    },
+    /// An archive of what ends after the cutoff for archives.
+    ArchiveKept {
+        /// The cutoff.
+        cutoff: DateTime<Utc>,
+    },
+    /// An archive of what ended at or before the cutoff for archives.
+    ArchiveExpired {
+        /// The cutoff.
+        cutoff: DateTime<Utc>,
+    },
+    /// An archive that is among the newest, which stay however old they are.
+    NewestArchive,
+    /// It can't be moved or archived where the policy says.
+    Unfit {
+        /// Why.
+        #[schemars(with = "String")]
+        what: Arc<String>,
     },
     /// It ends after the cutoff.
     EndsAfterCutoff {
@@ -273,6 +333,8 @@ pub enum ShareUnit {
     Rows,
     /// Partitions or slices.
     Partitions,
+    /// Copies of partitions.
+    Archives,
     /// Bytes, as the engine estimates them.
     Bytes,
 }
@@ -280,15 +342,29 @@ pub enum ShareUnit {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EndedBeforeCutoff { after, .. } => {
+            Self::EndedBeforeCutoff { after, archive, .. } => {
                 f.write_str("ended at or before the cutoff")?;
                 if let Some((first, rest)) = after.split_first() {
                     write!(f, "; first into {first}")?;
                     rest.iter().try_for_each(|other| write!(f, " and {other}"))?;
                     f.write_str(", verified")?;
                 }
-                Ok(())
+                match archive {
+                    Some(repository) => write!(f, "; first archived in {repository}, verified"),
+                    None => Ok(()),
+                }
             }
+            Self::Due { changes } => {
+                f.write_str("old enough: ")?;
+                changes.iter().enumerate().try_for_each(|(nth, due)| {
+                    let comma = if nth > 0 { ", then " } else { "" };
+                    write!(f, "{comma}{due}")
+                })
+            }
+            Self::ArchiveKept { .. } => f.write_str("archive, ends after the cutoff of archives"),
+            Self::ArchiveExpired { .. } => f.write_str("archive, ended at or before the cutoff of archives"),
+            Self::NewestArchive => f.write_str("newest archive"),
+            Self::Unfit { what } => f.write_str(what),
             Self::EndsAfterCutoff { .. } => f.write_str("ends after the cutoff"),
             Self::Newest => f.write_str("newest slice"),
             Self::NoExpiry => f.write_str("nothing says that it goes"),
@@ -365,6 +441,7 @@ impl fmt::Display for ShareUnit {
         f.write_str(match self {
             Self::Rows => "rows",
             Self::Partitions => "partitions",
+            Self::Archives => "archives",
             Self::Bytes => "bytes",
         })
     }
@@ -480,6 +557,24 @@ pub enum Action {
         #[schemars(with = "TableName")]
         partition: Arc<TableName>,
     },
+    /// Changes how a partition is kept.
+    Change {
+        /// Of what.
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
+        /// How.
+        #[schemars(with = "Due")]
+        due: Arc<Due>,
+    },
+    /// Removes a copy of a partition.
+    RemoveArchive {
+        /// Of what.
+        #[schemars(with = "TableName")]
+        table: Arc<TableName>,
+        /// The repository or place that it is in, and the name of the snapshot or archive.
+        #[schemars(with = "(String, String)")]
+        place: Arc<(String, String)>,
+    },
     /// Adds rows that came late to what is kept of their bucket, and deletes them, in one transaction.
     MergeLate {
         /// Where the rows are.
@@ -509,7 +604,7 @@ impl Action {
     /// The table that it removes something from.
     pub(crate) fn removes_from(&self) -> Option<&TableName> {
         match self {
-            Self::Downsample(_) => None,
+            Self::Downsample(_) | Self::Change { .. } | Self::RemoveArchive { .. } => None,
             Self::DeleteSlices { table }
             | Self::DropPartition { table, .. }
             | Self::DropPartitions { table }
@@ -527,6 +622,8 @@ impl fmt::Display for Action {
             Self::DropPartition { partition, .. } => write!(f, "drop {partition}"),
             Self::DropPartitions { table } => write!(f, "drop partitions of {table}"),
             Self::DetachPartition { partition, .. } => write!(f, "detach {partition}"),
+            Self::RemoveArchive { place, .. } => write!(f, "remove the archive {}/{}", place.0, place.1),
+            Self::Change { table, due } => write!(f, "{table}: {due}"),
             Self::MergeLate { source } => write!(f, "merge late rows of {source}"),
         }
     }

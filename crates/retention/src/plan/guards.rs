@@ -3,7 +3,7 @@
 //! A guard refuses per table: none of its partitions goes then, and other tables are not touched by it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clusterkeep_core::plan::Verdict;
+use clusterkeep_core::plan::{Class, Decide, Verdict};
 
 use super::Selection;
 use super::domain::{Decision, Domain, Reason, ShareUnit};
@@ -43,16 +43,43 @@ impl<'a> Checks<'a> {
 
 /// Turns what goes among `verdicts` into refusals where a guard of the table stops it.
 pub(super) fn apply(lifecycle: &Lifecycle<'_>, source: &Source, checks: &Checks<'_>, verdicts: &mut [Verdict<Domain>]) {
-    let reason = checks
+    let whatever = checks
         .clock
         .clone()
         .or_else(|| obstacle(source))
-        .or_else(|| checks.newly_matched(lifecycle).then_some(Reason::NewlyMatched))
+        .or_else(|| checks.newly_matched(lifecycle).then_some(Reason::NewlyMatched));
+    let going = whatever
+        .clone()
         .or_else(|| side_effects(lifecycle, source))
         .or_else(|| share(lifecycle, source, verdicts))
         .or_else(|| caps(lifecycle, source, verdicts));
+    for verdict in verdicts {
+        // How much goes is no reason against changing how something is kept.
+        let reason = if goes(verdict) { &going } else { &whatever };
+        if let Some(reason) = reason
+            && verdict.verdict.class() == Class::Act
+            && verdict.verdict != Decision::Build
+        {
+            verdict.verdict = Decision::Refuse;
+            verdict.reason = reason.clone();
+        }
+    }
+}
+
+/// The same for copies of partitions, which go for themselves.
+pub(super) fn apply_to_archives(
+    lifecycle: &Lifecycle<'_>,
+    source: &Source,
+    checks: &Checks<'_>,
+    verdicts: &mut [Verdict<Domain>],
+) {
+    let reason = checks
+        .clock
+        .clone()
+        .or_else(|| checks.newly_matched(lifecycle).then_some(Reason::NewlyMatched))
+        .or_else(|| super::expiry::share(lifecycle, source, verdicts));
     let Some(reason) = reason else { return };
-    for verdict in verdicts.iter_mut().filter(|verdict| goes(verdict)) {
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.verdict == Decision::Remove) {
         verdict.verdict = Decision::Refuse;
         verdict.reason = reason.clone();
     }

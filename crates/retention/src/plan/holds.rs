@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::plan::Verdict;
+use clusterkeep_core::plan::{Class, Decide, Verdict};
 use clusterkeep_core::sql::TableName;
 
 use super::domain::{Decision, Domain, Held, Reason};
@@ -29,7 +29,8 @@ pub(super) fn apply(
         return;
     }
     for verdict in verdicts {
-        if !matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge) {
+        // What is held is not touched, not even where that would keep all of it.
+        if verdict.verdict.class() != Class::Act || verdict.verdict == Decision::Build {
             continue;
         }
         let (start, end) = (verdict.detail.start, verdict.detail.end);

@@ -7,7 +7,7 @@ use clusterkeep_core::age::Age;
 use clusterkeep_core::civil::Every;
 use clusterkeep_core::sql::TableName;
 
-use crate::model::{Guard, Keep, Policy, Rollup, TablePolicy};
+use crate::model::{Change, Guard, Keep, Policy, Rollup, TablePolicy};
 
 /// The life cycle of one table, raw or rolled up: what is made from it, and when its own rows go.
 #[derive(Debug, Clone)]
@@ -27,7 +27,19 @@ pub(crate) struct Lifecycle<'a> {
     pub(crate) rollups: Vec<&'a Rollup>,
 }
 
-impl Lifecycle<'_> {
+impl<'a> Lifecycle<'a> {
+    /// The tiers that change how its partitions are kept.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'a>> + use<'a> {
+        let (policy, is_raw) = (self.policy, self.rolled.is_none());
+        policy.changes().filter(move |_| is_raw)
+    }
+
+    /// The place for files that whatever goes is archived at first.
+    pub(crate) fn files(&self) -> Option<&'a str> {
+        let tier = self.policy.archive().filter(|_| self.rolled.is_none());
+        tier.and_then(|tier| tier.to.as_deref())
+    }
+
     /// The width of the slices of a table without partitions of its own.
     pub(crate) fn slice(&self) -> Every {
         self.rolled.map_or_else(|| self.policy.slice.unwrap_or(Every::Day), |rollup| rollup.every)
@@ -53,9 +65,11 @@ impl Lifecycle<'_> {
         self.detach_after.map(|age| age.before(now, self.zone)).transpose()
     }
 
-    /// What ended at or before this may be touched in any way.
+    /// What ended at or before this may go, or is counted for a copy of it.
     pub(crate) fn first_cutoff(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
-        Ok(self.cutoff(now)?.max(self.detach_cutoff(now)?))
+        let archive = self.policy.archive().filter(|_| self.rolled.is_none());
+        let archive = archive.map(|tier| tier.after.before(now, self.zone)).transpose()?;
+        Ok(self.cutoff(now)?.max(self.detach_cutoff(now)?).max(archive))
     }
 
     /// How late rows may come: a bucket is complete only then.

@@ -2,9 +2,12 @@
 //!
 //! No I/O, no clock, no randomness: a plan is a function of the manifest, the inventory and `now`.
 
+mod changes;
 mod cutoff;
 mod domain;
+mod due;
 mod estimate;
+mod expiry;
 mod guards;
 mod holds;
 mod lifecycle;
@@ -19,6 +22,7 @@ use clusterkeep_core::{Error, Result};
 
 pub use cutoff::{Cutoff, cutoffs};
 pub use domain::{Action, Build, Decision, Detail, Domain, Held, Object, Part, Reason, ShareUnit, Size};
+pub use due::Due;
 pub(crate) use estimate::estimate;
 pub(crate) use lifecycle::{Lifecycle, lifecycles};
 
@@ -99,13 +103,22 @@ pub fn plan(
         let built = rollups::plan_rollups(&lifecycle, source, now, &mut verdicts, &mut steps)?;
         planned.push((lifecycle, source, cutoffs, built));
     }
+    let mut room = changes::Room::of(&inventory.places);
     let checks = guards::Checks::of(inventory, selection, now);
     for (lifecycle, source, times, built) in planned {
         let first = verdicts.len();
         verdicts::decide(&lifecycle, source, times, selection, &built, &mut verdicts);
+        changes::decide(&lifecycle, source, &inventory.places, now, selection, &mut verdicts[first..])?;
         holds::apply(&lifecycle, inventory, now, &mut verdicts[first..]);
         guards::apply(&lifecycle, source, &checks, &mut verdicts[first..]);
+        changes::check_places(&lifecycle, source, &mut room, &mut verdicts[first..]);
+        steps.changes(&lifecycle, &verdicts[first..]);
         steps.drops(&lifecycle, source, &verdicts[first..]);
+        let first = verdicts.len();
+        expiry::decide(&lifecycle, source, now, &mut verdicts)?;
+        holds::apply(&lifecycle, inventory, now, &mut verdicts[first..]);
+        guards::apply_to_archives(&lifecycle, source, &checks, &mut verdicts[first..]);
+        steps.expire(&lifecycle, &verdicts[first..]);
     }
     let (steps, hash) = steps.finish();
     Ok(Plan { kind: "retention", as_of: now, zone: manifest.shown_zone(), hash, verdicts, steps })

@@ -24,24 +24,29 @@ const PARTITIONS: usize = 200;
 /// The most buckets that one step makes.
 const BUCKETS: usize = 1024;
 
+/// The first instant of a partition and the first one after it, where they are known.
+type Bounds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
 type Spans = Vec<(DateTime<Utc>, DateTime<Utc>)>;
 
 /// Collects steps: first those that make rollups, then those that let go.
 pub(super) struct Steps {
-    hasher: PlanHasher,
+    pub(super) hasher: PlanHasher,
     /// The steps that make each rollup.
     builds: BTreeMap<TableName, Vec<StepId>>,
     /// The buckets that they make.
     spans: BTreeMap<TableName, Spans>,
+    /// The step that archives each partition which goes after it.
+    pub(super) archives: BTreeMap<Object, StepId>,
     steps: Vec<Step<Domain>>,
 }
 
 impl Steps {
     pub(super) const fn new(hasher: PlanHasher) -> Self {
-        Self { hasher, builds: BTreeMap::new(), spans: BTreeMap::new(), steps: Vec::new() }
+        Self { hasher, builds: BTreeMap::new(), spans: BTreeMap::new(), archives: BTreeMap::new(), steps: Vec::new() }
     }
 
-    fn push(&mut self, action: Action, objects: Vec<Object>, needs: Vec<StepId>) -> StepId {
+    pub(super) fn push(&mut self, action: Action, objects: Vec<Object>, needs: Vec<StepId>) -> StepId {
         let id = StepId(u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX));
         self.steps.push(Step { id, action, objects, needs, sql: None });
         id
@@ -103,6 +108,7 @@ impl Steps {
         let drops = verdicts.iter().filter(|verdict| matches!(verdict.verdict, Decision::Drop | Decision::Detach));
         let table = Arc::new(lifecycle.table.clone());
         let mut together: Vec<Vec<Object>> = Vec::new();
+        let mut archived: Vec<(Bounds, Vec<Object>, Vec<StepId>)> = Vec::new();
         let mut bounds = None;
         let detached = source.partitions.iter().filter(|partition| partition.detached);
         let gone: BTreeSet<_> = detached.filter_map(|partition| partition.id.as_ref()).collect();
@@ -117,7 +123,22 @@ impl Steps {
                     PartitionId::Table(partition) => {
                         let detached = gone.contains(id);
                         let action = of_table(&table, verdict, partition, detached);
-                        self.push(action, vec![verdict.object.clone()], needs.clone());
+                        let own = self.archives.get(&verdict.object).copied();
+                        let needs = needs.iter().copied().chain(own).collect();
+                        self.push(action, vec![verdict.object.clone()], needs);
+                    }
+                    // One that is archived first waits for its own copy, and for those of what goes with it.
+                    PartitionId::Key(_) | PartitionId::Name(_)
+                        if let Some(archive) = self.archives.get(&verdict.object).copied() =>
+                    {
+                        let span = (verdict.detail.start, verdict.detail.end);
+                        match archived.last_mut() {
+                            Some((known, objects, needs)) if *known == span && !lifecycle.rollups.is_empty() => {
+                                objects.push(verdict.object.clone());
+                                needs.push(archive);
+                            }
+                            _ => archived.push((span, vec![verdict.object.clone()], vec![archive])),
+                        }
                     }
                     PartitionId::Name(_) | PartitionId::Key(_) => {
                         // What is of the same time goes at the same time: a rollup was made of all of it.
@@ -141,17 +162,29 @@ impl Steps {
                 continue;
             }
             if let Some((objects, _)) = open.replace((vec![verdict.object.clone()], rows)) {
-                self.push(Action::DeleteSlices { table: Arc::clone(&table) }, objects, needs.clone());
+                self.slices(&table, objects, &needs);
             }
         }
         if let Some((objects, _)) = open {
-            self.push(Action::DeleteSlices { table: Arc::clone(&table) }, objects, needs.clone());
+            self.slices(&table, objects, &needs);
+        }
+        for (_, objects, copies) in archived {
+            let action = Action::DropPartitions { table: Arc::clone(&table) };
+            let needs = needs.iter().copied().chain(copies).collect();
+            self.push(action, objects, needs);
         }
         for objects in together {
             let action = Action::DropPartitions { table: Arc::clone(&table) };
             self.push(action, objects, needs.clone());
         }
         self.hasher.number(count);
+    }
+
+    /// Adds a step that deletes slices: after what makes rollups of them, and after the copy of each that is archived first.
+    fn slices(&mut self, table: &Arc<TableName>, objects: Vec<Object>, needs: &[StepId]) {
+        let own = objects.iter().filter_map(|object| self.archives.get(object));
+        let needs = needs.iter().chain(own).copied().collect();
+        self.push(Action::DeleteSlices { table: Arc::clone(table) }, objects, needs);
     }
 
     /// Adds the steps that merge late rows: after all rollups of the policy were made, which they change.
@@ -169,7 +202,7 @@ impl Steps {
     }
 
     /// Takes the facts in that a drop rests on: identity, bounds and the number of rows.
-    fn fact(&mut self, verdict: &Verdict<Domain>) {
+    pub(super) fn fact(&mut self, verdict: &Verdict<Domain>) {
         self.hasher.number(u64::from(verdict.verdict == Decision::Detach));
         match &verdict.object.part {
             Part::Partition(PartitionId::Table(name)) => {
@@ -184,7 +217,7 @@ impl Steps {
             Part::Partition(PartitionId::Key(key)) => {
                 self.hasher.text(&key.ident);
             }
-            Part::Slice { .. } | Part::Whole => {}
+            Part::Slice { .. } | Part::Whole | Part::Archive(_) => {}
         }
         for bound in [verdict.detail.start, verdict.detail.end] {
             self.hasher.optional(bound, |hasher, at| {

@@ -140,7 +140,7 @@ fn decide_one(
             keep(Reason::Late { rollup, rows })
         };
     }
-    (decision, Reason::EndedBeforeCutoff { cutoff, after: Arc::clone(after) })
+    (decision, Reason::EndedBeforeCutoff { cutoff, after: Arc::clone(after), archive: None })
 }
 
 /// Why a partition must stay for the sake of a rollup that is made from it.

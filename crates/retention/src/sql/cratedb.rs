@@ -23,6 +23,14 @@ pub(crate) fn drop_partitions(table: &TableName, keys: &[&PartitionKey]) -> Stat
     sql.build()
 }
 
+/// Names a partition by all values of its key.
+pub(crate) fn push_partition(sql: &mut SqlBuilder, key: &PartitionKey) {
+    sql.push(" PARTITION (").join(", ", &key.values, |sql, (column, value)| {
+        sql.ident(column).push(" = ").bind(value.clone());
+    });
+    sql.push(")");
+}
+
 /// Appends the condition that a row lies in one of the partitions.
 fn push_among(sql: &mut SqlBuilder, keys: &[&PartitionKey]) {
     let mut single = keys.iter().map(|key| match key.values.as_slice() {
@@ -102,6 +110,39 @@ pub(super) async fn count(
         }
     }
     Ok(counted)
+}
+
+/// The key of a partition in the types that the catalogue has it in; `key` has it as text.
+pub(crate) async fn key_of(session: &mut dyn Session, table: &TableName, key: &PartitionKey) -> Result<PartitionKey> {
+    let mut query = SqlBuilder::new(Engine::Cratedb);
+    query.push("SELECT \"values\" AS key FROM information_schema.table_partitions WHERE table_name = ");
+    query.bind(table.name.as_str()).push(" AND partition_ident = ").bind(key.ident.as_str());
+    query.push(" AND table_schema = ");
+    match &table.schema {
+        Some(schema) => query.bind(schema.as_str()),
+        None => query.push("current_schema"),
+    };
+    let values = super::standing::cratedb::json(session.query(&query.build()).await?.one()?, "key")?;
+    let value = |column: &Ident| match &values[column.as_str()] {
+        serde_json::Value::Null => Ok(Value::Null),
+        serde_json::Value::Bool(yes) => Ok(Value::Bool(*yes)),
+        serde_json::Value::String(text) => Ok(Value::from(text.as_str())),
+        serde_json::Value::Number(number) if let Some(number) = number.as_i64() => Ok(Value::Int(number)),
+        other => Err(Error::failed(format!("read `{column}` of a key from {other}"))),
+    };
+    let values = key.values.iter().map(|(column, _)| Ok((column.clone(), value(column)?))).collect::<Result<_>>()?;
+    Ok(PartitionKey { ident: key.ident.clone(), values })
+}
+
+/// Counts the rows of one partition, after a refresh.
+pub(crate) async fn count_one(session: &mut dyn Session, table: &TableName, id: &PartitionId) -> Result<u64> {
+    let mut refresh = SqlBuilder::new(Engine::Cratedb);
+    refresh.push("REFRESH TABLE ").table(table);
+    session.execute(&refresh.build()).await?;
+    let mut query = SqlBuilder::new(Engine::Cratedb);
+    query.push("SELECT count(*) FROM ").table(table).push(" WHERE ");
+    push_among(&mut query, &keys(table, std::slice::from_ref(id))?);
+    session.query(&query.build()).await?.scalar()
 }
 
 /// A name for a key, the same for what the catalogue says and what a query gives.

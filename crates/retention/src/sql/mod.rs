@@ -4,6 +4,8 @@
 
 mod bucket;
 pub(crate) mod catalogue;
+#[cfg(feature = "cratedb")]
+pub(crate) mod changes;
 mod clock;
 #[cfg(feature = "cratedb")]
 pub(crate) mod cratedb;
@@ -14,7 +16,10 @@ pub(crate) mod mysql;
 mod partitions;
 mod removal;
 mod rollup;
+#[cfg(feature = "cratedb")]
+pub(crate) mod snapshots;
 mod source;
+pub(crate) mod standing;
 mod stream;
 mod time;
 

@@ -34,13 +34,17 @@ impl SourceSql {
             Action::DeleteSlices { .. } => {
                 let spans = step.objects.iter().filter_map(|object| match object.part {
                     Part::Slice { start, end } => Some((start, end)),
-                    Part::Whole | Part::Partition(_) => None,
+                    Part::Whole | Part::Partition(_) | Part::Archive(_) => None,
                 });
                 Some(spans.map(|(from, until)| self.deletion(from, until).build()).collect())
             }
             Action::DropPartition { partition, .. } => Some(vec![self.drop_tables(&[partition])]),
             Action::DropPartitions { table } => self.drop_partitions(table, step).map(|statement| vec![statement]),
-            Action::Downsample(_) | Action::DetachPartition { .. } | Action::MergeLate { .. } => None,
+            Action::Downsample(_)
+            | Action::DetachPartition { .. }
+            | Action::MergeLate { .. }
+            | Action::RemoveArchive { .. }
+            | Action::Change { .. } => None,
         }
     }
 
@@ -55,7 +59,7 @@ impl SourceSql {
             use clusterkeep_core::sql::Engine;
             let ids = step.objects.iter().filter_map(|object| match &object.part {
                 Part::Partition(id) => Some(id),
-                Part::Whole | Part::Slice { .. } => None,
+                Part::Whole | Part::Slice { .. } | Part::Archive(_) => None,
             });
             match self.engine {
                 #[cfg(feature = "mysql")]

@@ -224,6 +224,24 @@ impl SourceSql {
         query.push(" AND ").ident(&self.time).push(" < ").bind(self.kind.value(until));
     }
 
+    /// Locks the rows of `[from, until)` and the gaps between them, on MariaDB and MySQL, where what a transaction reads
+    /// may be older than what it deletes.
+    pub(crate) async fn lock_rows(
+        &self,
+        session: &mut dyn Session,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<()> {
+        if self.engine != Engine::Mysql {
+            return Ok(());
+        }
+        let mut query = SqlBuilder::new(self.engine);
+        query.push("SELECT count(*) AS n FROM ").table(&self.table);
+        self.between(&mut query, from, until);
+        query.push(" FOR UPDATE");
+        session.query(&query.build()).await.map(drop)
+    }
+
     /// How many rows lie in `[from, until)`.
     pub(crate) async fn count(
         &self,

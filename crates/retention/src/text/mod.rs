@@ -129,7 +129,7 @@ fn share_of(planned: &Planned, table: &TableName) -> Option<String> {
     let drops = || verdicts().filter(|verdict| verdict.verdict == Decision::Drop);
     let rows = |sum: Option<u64>| sum.filter(|sum| *sum > 0);
     let part = rows(drops().map(|verdict| verdict.detail.rows()).sum())?;
-    let whole = rows(verdicts().filter(|v| v.verdict != Decision::Build).map(|verdict| verdict.detail.rows()).sum())?;
+    let whole = rows(verdicts().filter(|verdict| tail::is_data(verdict)).map(|verdict| verdict.detail.rows()).sum())?;
     (!Share::DEFAULT.allows(part, whole)).then(|| percentage(part, whole))
 }
 

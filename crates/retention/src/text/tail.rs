@@ -1,9 +1,9 @@
 //! The last line of a plan: what would happen, how much that is, and about how long it takes.
 
-use clusterkeep_core::plan::Verdict;
+use clusterkeep_core::plan::{Plan, Verdict};
 
 use super::{grouped, percentage, size};
-use crate::plan::{Action, Decision, Domain};
+use crate::plan::{Action, Decision, Domain, Due, Part};
 use crate::retention::Planned;
 
 /// The last line: what would happen, and the hash.
@@ -53,6 +53,7 @@ fn what_happens(planned: &Planned) -> String {
     if !merged.is_empty() {
         parts.push(format!("merge the late rows of {}", objects(&merged)));
     }
+    parts.extend(changed(plan));
     let detached: Vec<_> = decided(Decision::Detach).collect();
     if !detached.is_empty() {
         parts.push(format!("detach {} ({})", objects(&detached), facts(planned, &detached)));
@@ -61,10 +62,42 @@ fn what_happens(planned: &Planned) -> String {
     if !drops.is_empty() {
         parts.push(format!("drop {} ({})", objects(&drops), facts(planned, &drops)));
     }
+    let removed = decided(Decision::Remove).count();
+    if removed > 0 {
+        parts.push(format!("remove {} archive{}", grouped(removed as u64), plural(removed)));
+    }
     if let Some(last) = parts.get_mut(1..).and_then(<[String]>::last_mut) {
         last.insert_str(0, "then ");
     }
     parts.join(", ")
+}
+
+/// Whether it is about rows of a table, and not about what is made of them or a copy.
+pub(super) fn is_data(verdict: &Verdict<Domain>) -> bool {
+    verdict.verdict != Decision::Build && !matches!(verdict.object.part, Part::Archive(_))
+}
+
+/// What is changed of how partitions are kept: each kind of change with the number of partitions.
+fn changed(plan: &Plan<Domain>) -> impl Iterator<Item = String> {
+    let mut counts: Vec<((&str, String), usize)> = Vec::new();
+    for step in &plan.steps {
+        let Action::Change { due, .. } = &step.action else { continue };
+        let what = match &**due {
+            Due::SetReplicas { replicas } => ("give", format!(" {replicas} replicas")),
+            Due::Merge { .. } => ("compact", String::new()),
+            Due::Reallocate { attribute, value, .. } => ("move", format!(" to {attribute}={value}")),
+            Due::Tablespace { tablespace } => ("move", format!(" into {tablespace}")),
+            Due::Archive { repository } => ("archive", format!(" in {repository}")),
+            Due::ArchiveFiles { to } => ("archive", format!(" in files at {to}")),
+        };
+        match counts.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, count)) => *count += step.objects.len(),
+            None => counts.push((what, step.objects.len())),
+        }
+    }
+    counts
+        .into_iter()
+        .map(|((verb, how), count)| format!("{verb} {} partition{}{how}", grouped(count as u64), plural(count)))
 }
 
 /// How many of what.
@@ -82,8 +115,7 @@ fn facts(planned: &Planned, verdicts: &[&Verdict<Domain>]) -> String {
     facts.extend(verdicts.iter().map(|verdict| verdict.detail.bytes()).sum::<Option<u64>>().map(size));
     let tables: std::collections::BTreeSet<_> = verdicts.iter().map(|verdict| &verdict.detail.table).collect();
     if let (Some(rows), 1) = (rows, tables.len()) {
-        let in_table =
-            |verdict: &&Verdict<Domain>| tables.contains(&verdict.detail.table) && verdict.verdict != Decision::Build;
+        let in_table = |verdict: &&Verdict<Domain>| tables.contains(&verdict.detail.table) && is_data(verdict);
         let all = planned.plan.verdicts.iter().filter(in_table);
         let whole: Option<u64> = all.map(|verdict| verdict.detail.rows()).sum();
         facts.extend(whole.filter(|whole| *whole > 0).map(|whole| format!("{} of the table", percentage(rows, whole))));
@@ -103,12 +135,12 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use clusterkeep_core::plan::{Plan, PlanHasher, Step, StepId};
+    use clusterkeep_core::plan::{PlanHasher, Step, StepId};
     use clusterkeep_core::sql::{Engine, Ident, TableName};
 
     use super::*;
     use crate::observe::PartitionId;
-    use crate::plan::{Detail, Object, Part, Reason, Size};
+    use crate::plan::{Detail, Object, Reason, Size};
 
     fn verdict(n: i64, decision: Decision, partition: bool) -> Verdict<Domain> {
         let table: Arc<TableName> = Arc::new("metrics".parse().unwrap());

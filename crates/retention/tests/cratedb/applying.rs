@@ -130,7 +130,7 @@ async fn case_27_an_interrupted_run_says_what_is_left() {
 }
 
 /// How the catalogue is asked which partitions are there, in a step.
-const LISTED: &str = "SELECT partition_ident AS ident FROM information_schema.table_partitions";
+pub(crate) const LISTED: &str = "SELECT partition_ident AS ident FROM information_schema.table_partitions";
 
 async fn apply_trapped(world: &World, trap: Arc<Trap>) -> super::world::Report {
     let retention = Retention::new(faulty(world.db.clone(), Arc::clone(&trap)))

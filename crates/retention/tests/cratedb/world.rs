@@ -40,6 +40,11 @@ impl World {
         self.database.name()
     }
 
+    /// The address of the server, without a schema.
+    pub(crate) fn server_url(&self) -> &str {
+        self.database.url().rsplit_once('/').map_or("", |(server, _)| server)
+    }
+
     pub(crate) async fn run(&self, statement: impl Into<Statement> + Send) {
         self.db.execute(statement).await.unwrap();
     }

@@ -231,3 +231,26 @@ async fn case_25_hostile_names_are_names_on_the_server_too() {
     assert_eq!(number(&db, sql("SELECT CAST(sum(v_sum) AS SIGNED) FROM `d'; --```")).await, 1);
     assert_eq!(number(&db, sql("SELECT count(*) FROM users")).await, 0, "it is still there");
 }
+
+#[tokio::test]
+async fn partitions_are_rebuilt_once_each() {
+    let Some((_database, db)) = database().await else { return };
+    script(
+        &db,
+        "CREATE TABLE t (ts DATETIME NOT NULL, x INT) PARTITION BY RANGE COLUMNS (ts) (
+           PARTITION `p``1` VALUES LESS THAN ('2026-01-02'), PARTITION p2 VALUES LESS THAN ('2026-01-03'),
+           PARTITION p3 VALUES LESS THAN ('2026-01-31'));
+         INSERT INTO t VALUES ('2026-01-01', 1), ('2026-01-02', 2), ('2026-01-30', 3)",
+    )
+    .await;
+    let policy = || Policy::for_table("t").time("ts").meaning(Meaning::Utc).merge_after(days(10));
+    let retention = |policy| Retention::new(db.clone()).policy(policy);
+    let plan = retention(policy()).plan(at("2026-02-01T00:00:00Z")).await.unwrap();
+    let compact: Vec<_> = plan.verdicts.iter().map(|verdict| verdict.verdict).collect();
+    assert_eq!(compact, [Decision::Compact, Decision::Compact, Decision::Keep], "{plan}");
+    assert_done(&retention(policy()).apply(&plan, plan.hash.into()).await.unwrap());
+    assert_eq!(number(&db, sql("SELECT count(*) FROM t")).await, 3);
+    assert!(retention(policy()).plan(at("2026-02-01T00:00:00Z")).await.unwrap().is_empty());
+    let refused = retention(policy().archive_after(days(20), "r")).plan(at("2026-02-01T00:00:00Z")).await.unwrap_err();
+    assert_eq!(ExitCode::from(&refused), ExitCode::BadInput, "{refused}");
+}

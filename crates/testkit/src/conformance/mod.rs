@@ -17,7 +17,7 @@ pub mod restart;
 pub mod statements;
 pub mod streaming;
 pub mod transactions;
-mod type_cases;
+pub mod type_cases;
 pub mod types;
 
 use std::pin::Pin;

@@ -4,9 +4,12 @@ use clusterkeep_core::sql::{Engine, Value};
 use serde_json::json;
 
 /// A column of a type, with what is written and what must come back.
-pub(super) struct Case {
-    pub(super) declared: &'static str,
-    pub(super) pairs: Vec<(Value, Value)>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// The type as a column declares it.
+    pub declared: &'static str,
+    /// What is written, and what must come back.
+    pub pairs: Vec<(Value, Value)>,
 }
 
 /// Values that come back as they were written.
@@ -19,7 +22,9 @@ fn other(declared: &'static str, pairs: impl IntoIterator<Item = (Value, Value)>
     Case { declared, pairs: pairs.into_iter().collect() }
 }
 
-pub(super) fn cases(engine: Engine) -> Vec<Case> {
+/// Every type of `engine`.
+#[must_use]
+pub fn cases(engine: Engine) -> Vec<Case> {
     match engine {
         Engine::Postgres => postgres(),
         Engine::Mysql => mysql(),

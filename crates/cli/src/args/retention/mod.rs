@@ -2,6 +2,7 @@
 
 mod hold;
 mod policies;
+mod restore;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,8 @@ pub use policies::{
     AddPoliciesArgs, DiffPoliciesArgs, ImportPoliciesArgs, ListPoliciesArgs, PoliciesCommand, RemovePolicyArgs,
     ShowPolicyArgs, StoreOf,
 };
+
+pub use restore::{ArchiveCommand, ListArchivesArgs, RestorePartitionArgs, ShowArchiveArgs};
 
 /// What can be done about retention.
 #[derive(Debug, Subcommand)]
@@ -57,6 +60,17 @@ Examples:
       -f examples/weather.yaml"
     )]
     Policies(PoliciesCommand),
+    /// Find copies of partitions, and bring them back
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  clusterkeep retention restore list --cluster crate://localhost:4200
+  clusterkeep retention restore show clusterkeep-metrics-6f1d --cluster crate://localhost:4200
+  clusterkeep retention restore run clusterkeep-metrics-6f1d --cluster crate://localhost:4200 \\
+      --beside"
+    )]
+    Restore(ArchiveCommand),
 }
 
 /// Which manifest.

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::{ConnectOptions, TableName};
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_retention::model::{Rollup, TablePolicy, Tier};
+use clusterkeep_retention::model::{Change, Policy, Rollup, TablePolicy, Tier};
 use clusterkeep_retention::plan::{Domain, Reason};
 use clusterkeep_retention::{Planned, text};
 
@@ -121,7 +121,10 @@ fn sentences(out: &mut String, of: &TablePolicy) {
                     detach.after
                 )
             }
-            _ => "a tier that this version has no words for".to_owned(),
+            other => match other.change() {
+                Some(change) => changed(policy, change),
+                None => "a tier that this version has no words for".to_owned(),
+            },
         });
     }
     let newest = match policy.guard.keep_newest.get() {
@@ -133,6 +136,26 @@ fn sentences(out: &mut String, of: &TablePolicy) {
     writeln!(out, "{first}").ok();
     for line in rest {
         writeln!(out, "  - {line}").ok();
+    }
+}
+
+/// A tier that changes how partitions are kept.
+fn changed(policy: &Policy, change: Change<'_>) -> String {
+    let ago = format!("partitions that ended {} ago", change.after());
+    match change {
+        Change::SetReplicas(tier) => format!("{ago} have number_of_replicas {}", tier.replicas),
+        Change::Merge(tier) if tier.full => format!("{ago} are rewritten to be compact, and can't be read meanwhile"),
+        Change::Merge(_) => format!("{ago} are made compact"),
+        Change::Reallocate(tier) => match (tier.nodes(), &tier.tablespace) {
+            (Some((attribute, value)), _) => format!("{ago} move to nodes with {attribute}={value}"),
+            (None, Some(space)) => format!("{ago} move into tablespace {space}, with their indexes"),
+            (None, None) => format!("{ago} move"),
+        },
+        Change::Archive(tier) => {
+            let place = tier.place().unwrap_or("a repository");
+            let first = if policy.dropped_after().is_some() { "; none goes before that was verified" } else { "" };
+            format!("{ago} are archived in {place}{first}")
+        }
     }
 }
 

@@ -58,7 +58,7 @@ fn raise(limit: &str, refused: &[&Verdict<Domain>]) -> String {
 fn within<'a>(refused: &[&'a Verdict<Domain>]) -> Option<&'a Verdict<Domain>> {
     let size = |verdict: &Verdict<Domain>, unit| match unit {
         ShareUnit::Rows => verdict.detail.rows(),
-        ShareUnit::Partitions => Some(1),
+        ShareUnit::Partitions | ShareUnit::Archives => Some(1),
         ShareUnit::Bytes => verdict.detail.bytes(),
     };
     let (unit, would_go) = match &refused.first()?.reason {

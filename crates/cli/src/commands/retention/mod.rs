@@ -6,6 +6,7 @@ mod explain;
 mod hints;
 mod hold;
 mod policies;
+mod restore;
 mod show;
 mod source;
 
@@ -29,6 +30,7 @@ pub(super) use self::check::check;
 pub(super) use self::explain::explain;
 pub(super) use self::hold::hold;
 pub(super) use self::policies::policies;
+pub(super) use self::restore::restore;
 pub(in crate::commands) use self::show::report;
 pub(crate) use self::show::table;
 use self::show::{Addresses, Again};

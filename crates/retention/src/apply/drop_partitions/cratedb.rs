@@ -12,6 +12,7 @@ use clusterkeep_core::plan::{Outcome, Ran, Recorder, Step};
 use clusterkeep_core::sql::{Session, TableName};
 use clusterkeep_core::{Error, Result};
 
+use super::super::change::archive;
 use super::super::span::joined;
 use super::super::{Apply, Span, gate};
 use crate::observe::{Going, PartitionId, PartitionKey};
@@ -128,6 +129,11 @@ async fn check(
         }
         if counted.span.is_some_and(|(first, last)| first < start || last >= end) {
             return Err(drifted(format!("`{}` has rows from outside of what the plan saw", planned.object)));
+        }
+    }
+    if lifecycle.rolled.is_none() && lifecycle.policy.archive().is_some() {
+        for planned in going {
+            archive::still_holds(apply, session, &source.table, planned.object, planned.key).await?;
         }
     }
     if lifecycle.rollups.is_empty() {

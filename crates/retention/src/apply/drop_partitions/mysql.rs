@@ -111,6 +111,7 @@ async fn look<'s>(
     step: &'s Step<Domain>,
 ) -> Result<(Vec<Leaving<'s>>, u64)> {
     let there = catalogue::mysql::partitions(session, &source.table, &source.time, &source.kind).await?;
+    let lifecycle = apply.lifecycle(&source.table)?;
     let (mut leaving, mut bytes) = (Vec::with_capacity(step.objects.len()), 0);
     for object in &step.objects {
         let (name, id) = name_of(object)?;
@@ -130,6 +131,7 @@ async fn look<'s>(
         if counted.undated > 0 {
             return Err(drifted(format!("`{object}` has {} rows whose time is NULL or is none", counted.undated)));
         }
+        apply.kept_in_files(session, &lifecycle, object).await?;
         bytes += apply.planned_bytes(object).await.unwrap_or(0);
         leaving.push(Leaving { name, now, rows: planned });
     }

@@ -7,7 +7,7 @@ mod look;
 
 use clusterkeep_core::sql::ConnectOptions;
 use clusterkeep_core::{ExitCode, Result};
-use clusterkeep_retention::model::{Keep, Manifest, Tier};
+use clusterkeep_retention::model::{Change, Keep, Manifest, Tier};
 use clusterkeep_retention::store::{PolicyStore, Subject};
 
 use super::source::{self, Opened};
@@ -67,7 +67,20 @@ fn tiers(subject: &Subject) -> String {
         }
         Tier::Detach(detach) => format!("detach after {}", detach.after),
         Tier::Drop(drop) => format!("drop after {}", drop.after),
-        _ => "a tier that this version has no words for".to_owned(),
+        other => match other.change() {
+            Some(Change::SetReplicas(tier)) => format!("{} replicas after {}", tier.replicas, tier.after),
+            Some(Change::Merge(tier)) => format!("merge after {}", tier.after),
+            Some(Change::Reallocate(tier)) => match (tier.nodes(), &tier.tablespace) {
+                (Some((attribute, value)), _) => format!("to {attribute}={value} after {}", tier.after),
+                (None, space) => {
+                    format!("into {} after {}", space.as_ref().map_or("", |space| space.as_str()), tier.after)
+                }
+            },
+            Some(Change::Archive(tier)) => {
+                format!("archive in {} after {}", tier.place().unwrap_or_default(), tier.after)
+            }
+            None => "a tier that this version has no words for".to_owned(),
+        },
     };
     policy.tiers.iter().map(tier).collect::<Vec<_>>().join(", ")
 }

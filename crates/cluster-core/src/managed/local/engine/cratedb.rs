@@ -71,11 +71,11 @@ impl Recipe for CrateDb {
     fn launch(&self, installation: &Installation, wish: &Wish<'_>) -> Result<Commands> {
         let home = wish.home;
         let [http, psql, transport] = [0, 1, 2].map(|index| wish.ports.get(index).copied().unwrap_or_default());
-        let mut server: Vec<OsString> = vec![installation.server.clone().into()];
+        let mut settings: Vec<(String, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| {
-            let mut option = OsString::from(format!("-C{name}="));
-            option.push(escaped(&value));
-            server.push(option);
+            // The server ends at a setting that comes twice: the last word on it is the only one.
+            settings.retain(|(known, _)| known != name);
+            settings.push((name.to_owned(), value));
         };
         set("network.host", "127.0.0.1".into());
         set("http.port", http.to_string().into());
@@ -96,6 +96,12 @@ impl Recipe for CrateDb {
         for (name, value) in wish.settings {
             set(name, value.into());
         }
+        let mut server: Vec<OsString> = vec![installation.server.clone().into()];
+        server.extend(settings.iter().map(|(name, value)| {
+            let mut option = OsString::from(format!("-C{name}="));
+            option.push(escaped(value));
+            option
+        }));
         let mut environment = environment(home);
         // A heap that fits beside everything else on a developer's machine; the compiler that starts fast, since a
         // private server seldom lives long; no file that shows its counters to others, which it would leave in /tmp;

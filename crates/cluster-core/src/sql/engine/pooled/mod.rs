@@ -4,6 +4,7 @@
 //! transactions are done here, once. The pool is our own, because a session that is dropped may have no runtime to clean
 //! up on, and because connecting is tried again with the number of attempts told.
 
+mod copied;
 mod many;
 mod pool;
 #[cfg(any(feature = "sqlite", feature = "mysql"))]
@@ -16,6 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -37,6 +39,8 @@ use crate::error::{BoxError, Error, ErrorClass};
 pub(super) type Connection<D> = <<D as Driver>::Db as sqlx::Database>::Connection;
 pub(super) type Arguments<D> = <<D as Driver>::Db as sqlx::Database>::Arguments;
 pub(super) type DriverRow<D> = <<D as Driver>::Db as sqlx::Database>::Row;
+/// What a copy gives, and the errors of it.
+pub(super) type Pieces<'a> = BoxStream<'a, Result<Bytes, sqlx::Error>>;
 type Changed<D> = <<D as Driver>::Db as sqlx::Database>::QueryResult;
 /// What running a statement gives: rows, and at the end of each statement how many it changed.
 pub(super) type Steps<'a, D> = BoxStream<'a, Result<Either<Changed<D>, DriverRow<D>>, sqlx::Error>>;
@@ -114,6 +118,15 @@ pub(super) trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Inserts or changes many rows within a transaction that is open.
     fn run_many<'a>(connection: &'a mut Connection<Self>, batch: Batch<'a>) -> BoxFuture<'a, Result<u64, Failure>>;
+
+    /// Begins to give the rows of a query as `COPY` does; `None` where the engine does not.
+    fn copy_out(
+        connection: &mut Connection<Self>,
+        query: String,
+    ) -> Option<BoxFuture<'_, Result<Pieces<'_>, sqlx::Error>>> {
+        let _ = (connection, query);
+        None
+    }
 
     /// Whether the server runs this statement only where it is not prepared first.
     fn refuses_to_prepare(error: &sqlx::Error) -> bool {

@@ -3,6 +3,7 @@
 //! While a call runs the session is *busy*. A session that is dropped busy, in a transaction, or altered is closed, and
 //! so is one whose call passed its deadline.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use tokio::time::{Instant, timeout};
 use super::super::super::placeholder::{self, Prepared};
 use super::super::super::records::Column;
 use super::super::super::value::Value;
-use super::super::super::{Engine, Records, Row, RowStream, Session, Statement};
+use super::super::super::{ByteStream, Engine, Records, Row, RowStream, Session, Statement};
 use super::super::report::Report;
+use super::copied::Copied;
 use super::many::{Batch, atomically};
 use super::pool::Inner;
 use super::rows::Rows;
@@ -232,6 +234,34 @@ impl<D: Driver> Session for PooledSession<D> {
         let whole = statement.deadline().is_some();
         let rows = Rows::<D> { steps, columns: None, state, address: pool.driver.address(), start, limit, whole };
         Ok(stream::try_unfold(rows, Rows::<D>::next).boxed())
+    }
+
+    async fn copy_out<'a>(&'a mut self, query: &'a Statement) -> Result<ByteStream<'a>> {
+        let (start, limit) = (Instant::now(), self.limit(query));
+        if !query.params().is_empty() {
+            return Err(Error::input("a query whose rows are copied takes no parameters"));
+        }
+        let text = placeholder::prepare(D::ENGINE, query.text(), 0)?.text.into_owned();
+        self.begin_call("copy")?;
+        let Self { pool, link, state, .. } = self;
+        let address = pool.driver.address();
+        let Some(link) = link else { return Err(Error::failed("a session lost its connection")) };
+        let Some(begun) = D::copy_out(&mut link.connection, text) else {
+            state.busy = false;
+            return Err(Error::failed(format!("{} does not copy rows out", D::ENGINE)));
+        };
+        let pieces = match timeout(limit, begun).await {
+            Ok(Ok(pieces)) => pieces,
+            Ok(Err(error)) => {
+                let (report, ends_transaction) = report::<D>(error);
+                state.after_error(&report, ends_transaction);
+                return Err(report.into_error("copy", address, 1, start.elapsed()));
+            }
+            // Still busy, so that the session is closed.
+            Err(_) => return Err(Copied::<D>::late(address, start)),
+        };
+        let copied = Copied::<D> { pieces: pieces.fuse(), state, address, start, limit, driver: PhantomData };
+        Ok(stream::try_unfold(copied, Copied::next).boxed())
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64> {

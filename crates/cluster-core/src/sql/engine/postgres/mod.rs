@@ -31,7 +31,7 @@ use super::super::ident::Ident;
 use super::super::records::Column;
 use super::super::value::Value;
 use super::super::{Capabilities, ConnectOptions, Database, Engine, Server};
-use super::pooled::{Batch, Classified, Driver, Failure, Link, Pool, Steps};
+use super::pooled::{Batch, Classified, Driver, Failure, Link, Pieces, Pool, Steps};
 use crate::address::{DatabaseUrl, Tls};
 use crate::error::{BoxError, Result};
 
@@ -219,6 +219,16 @@ impl Driver for PostgresDriver {
 
     fn run_many<'a>(connection: &'a mut PgConnection, batch: Batch<'a>) -> BoxFuture<'a, Result<u64, Failure>> {
         Box::pin(many::run_many(connection, batch))
+    }
+
+    fn copy_out(
+        connection: &mut PgConnection,
+        query: String,
+    ) -> Option<BoxFuture<'_, Result<Pieces<'_>, sqlx::Error>>> {
+        Some(Box::pin(async move {
+            let text = format!("COPY ({query}\n) TO STDOUT (FORMAT binary)");
+            connection.copy_out_raw(&text).await
+        }))
     }
 
     fn classify(error: &dyn DatabaseError) -> Classified {

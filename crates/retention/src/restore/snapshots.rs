@@ -1,0 +1,172 @@
+//! Snapshots of CrateDB, and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clusterkeep_core::sql::{Ident, Session, TableName, Value, sql};
+use clusterkeep_core::{Error, Result};
+
+use super::{Archived, Archives, BESIDE, Destination, Restored};
+use crate::observe::{Archive, PartitionId, PartitionKey};
+use crate::sql::{catalogue, cratedb, snapshots};
+
+/// How long a restore may take.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Servers before this one put a partition into a table of another shape without a word.
+const CHECKS_SHAPES_SINCE: (u32, u32, u32) = (6, 3, 3);
+
+impl Archives {
+    pub(super) async fn list_snapshots(&self, recorded: Vec<(String, Archive)>) -> Result<Vec<Archived>> {
+        let mut session = self.0.db.session().await?;
+        let mut all = Vec::with_capacity(recorded.len());
+        for (table, archive) in recorded {
+            let name: TableName = table.parse()?;
+            let listed = catalogue::cratedb::listed(&mut *session, &name).await?;
+            let found = snapshots::states(&mut *session, &archive.repository).await?.remove(&archive.snapshot);
+            all.push(Archived {
+                in_table: listed.contains(&archive.partition),
+                table,
+                partition: archive.partition,
+                columns: archive.columns,
+                repository: archive.repository,
+                snapshot: archive.snapshot,
+                start: archive.start,
+                end: archive.end,
+                rows: archive.rows,
+                shards: archive.shards,
+                archived_at: archive.archived_at,
+                state: found,
+            });
+        }
+        Ok(all)
+    }
+
+    pub(super) async fn restore_snapshot(
+        &self,
+        table: &TableName,
+        archive: &Archive,
+        to: Destination,
+    ) -> Result<Restored> {
+        let mut session = self.0.db.session().await?;
+        let source = self.whole(&mut *session, table, archive).await?;
+        let target = match to {
+            Destination::Table => table.clone(),
+            Destination::Beside => TableName::within(Ident::new(BESIDE)?, table.name.clone()),
+        };
+        self.may_go_to(&mut *session, &target, archive).await?;
+        let restoring = self.bring_back(&mut *session, &source, &target, archive, to);
+        self.audited(table, archive, &target, restoring).await
+    }
+
+    /// The partition in the snapshot, which must be whole: the table with its schema, and the key as the server lists it.
+    async fn whole(
+        &self,
+        session: &mut dyn Session,
+        table: &TableName,
+        archive: &Archive,
+    ) -> Result<(TableName, PartitionKey)> {
+        let place = format!("{}/{}", archive.repository, archive.snapshot);
+        let refused = |why: String| Err(Error::refused(format!("the snapshot {place} of `{table}` {why}")));
+        let Some(found) = snapshots::find(session, &archive.repository, &archive.snapshot).await? else {
+            return refused("is not listed by its repository any more".into());
+        };
+        if found.state != "SUCCESS" || !found.failures.is_empty() || found.shards != archive.shards {
+            let (state, shards) = (&found.state, found.shards);
+            return refused(format!("is {state} with {shards} shards, and {} were archived", archive.shards));
+        }
+        let [(schema, name, values)] = found.partitions.as_slice() else {
+            return refused(format!("lists {} partitions", found.partitions.len()));
+        };
+        if name != table.name.as_str() || values.len() != archive.columns.len() {
+            return refused("lists another partition".into());
+        }
+        let value = |text: &Option<String>| text.as_ref().map_or(Value::Null, |text| Value::from(text.as_str()));
+        let values = archive.columns.iter().zip(values).map(|(column, text)| Ok((Ident::new(column)?, value(text))));
+        let key = PartitionKey { ident: archive.partition.clone(), values: values.collect::<Result<_>>()? };
+        Ok((TableName::within(Ident::new(schema)?, table.name.clone()), key))
+    }
+
+    /// Whether the server would put the partition where it is meant to go, and nothing is in its way.
+    async fn may_go_to(&self, session: &mut dyn Session, target: &TableName, archive: &Archive) -> Result<()> {
+        if catalogue::cratedb::listed(session, target).await?.contains(&archive.partition) {
+            let what = format!("the partition is in `{target}` already");
+            return Err(Error::refused(what).with_hint(match target.schema.as_ref().map(Ident::as_str) {
+                Some(BESIDE) => "drop it there first, if nobody needs it",
+                _ => "restore it beside the table, with --beside, and compare",
+            }));
+        }
+        let exists = catalogue::describe(session, target, None).await?.is_some();
+        let nodes = session.query(&sql("SELECT DISTINCT version['number'] AS version FROM sys.nodes")).await?;
+        for row in nodes.rows() {
+            let version: String = row.get("version")?;
+            if exists && !checks_shapes(&version) {
+                let what =
+                    format!("CrateDB {version} would restore into `{target}` without looking whether its columns fit");
+                return Err(
+                    Error::refused(what).with_hint("upgrade the server to 6.3.3 or later, or restore beside it")
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the server restore it, and counts what is there then.
+    async fn bring_back(
+        &self,
+        session: &mut dyn Session,
+        (source, key): &(TableName, PartitionKey),
+        target: &TableName,
+        archive: &Archive,
+        to: Destination,
+    ) -> Result<u64> {
+        let (repository, name) = (Ident::new(&archive.repository)?, Ident::new(&archive.snapshot)?);
+        let statement = snapshots::restore(&repository, &name, source, key, to == Destination::Beside);
+        session.execute(&statement.timeout(PATIENCE)).await.map_err(explained)?;
+        if !catalogue::cratedb::listed(session, target).await?.contains(&archive.partition) {
+            return Err(Error::failed(format!("`{target}` does not list the partition that was restored")));
+        }
+        let key = cratedb::key_of(session, target, key).await?;
+        let id = PartitionId::Key(Arc::new(key));
+        let rows = cratedb::count_one(session, target, &id).await?;
+        if rows != archive.rows {
+            let what = format!("the partition in `{target}` has {rows} rows, {} were archived", archive.rows);
+            return Err(Error::failed(what).with_hint("was it written to since? compare, and drop what is not wanted"));
+        }
+        Ok(rows)
+    }
+}
+
+fn checks_shapes(version: &str) -> bool {
+    let mut numbers = version.split(['-', '+']).next().unwrap_or_default().split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) => (major, minor, patch) >= CHECKS_SHAPES_SINCE,
+        _ => false,
+    }
+}
+
+/// A table of another shape is refused by the server, and told as such.
+fn explained(error: Error) -> Error {
+    match &error {
+        Error::Database { code: Some(code), source, .. } if code == "40911" => {
+            Error::refused(format!("the table has become another one: {source}"))
+                .with_hint("restore beside it, with --beside")
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_do_not_look_at_shapes_are_known() {
+        for good in ["6.3.3", "6.4.3", "7.0.0", "6.5.0-SNAPSHOT"] {
+            assert!(checks_shapes(good), "{good}");
+        }
+        for bad in ["6.3.2", "5.10.9", "", "x", "6.4"] {
+            assert!(!checks_shapes(bad), "{bad}");
+        }
+    }
+}
