@@ -36,6 +36,7 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `sqlite` | the durable store; without it there is the one in memory |
+//! | `rrule` | recurrence rules of iCalendar |
 
 mod civil;
 mod daemon;
@@ -48,12 +49,16 @@ mod trigger;
 pub use civil::{IntoZone, Zone};
 pub use daemon::{DrainReport, Event, Scheduler, SchedulerBuilder, Triggered};
 pub use history::{Overview, overview};
-pub use model::{Action, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Schedule, Timetable, When};
+pub use model::{
+    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Schedule, Timetable, When,
+};
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{Advance, Claim, MemoryStore, RunEnd, RunQuery, ScheduleRecord, Store};
-pub use trigger::{Cron, Dialect, DstNote, Fire, Fold, Gap, Pass, Rate, Trigger, Warning};
+#[cfg(feature = "rrule")]
+pub use trigger::Recurrence;
+pub use trigger::{Cron, Dialect, DstNote, Fire, Fold, Gap, Level, Months, Pass, Rate, Trigger, Warning};
 
 /// The namespace of jobs that name none.
 pub const DEFAULT_NAMESPACE: &str = "default";

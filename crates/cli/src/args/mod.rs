@@ -4,6 +4,7 @@ mod audit;
 mod cluster;
 mod demo;
 mod dev;
+mod fires;
 mod query;
 mod retention;
 mod schedule;
@@ -20,6 +21,7 @@ pub use cluster::{
 };
 pub use demo::DemoArgs;
 pub use dev::{DevCloudArgs, DevCommand};
+pub use fires::{ExplainScheduleArgs, ExpressionArgs, Grammar, LintArgs, NextArgs, ReadingArgs, SimulateArgs};
 pub use query::QueryArgs;
 pub use retention::{
     AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, ArchiveCommand, CheckArgs, DiffPoliciesArgs, ExplainArgs,
@@ -27,7 +29,7 @@ pub use retention::{
     PlanArgs, PoliciesCommand, ReleaseHoldArgs, RemovePolicyArgs, RestorePartitionArgs, RetentionCommand,
     ShowArchiveArgs, ShowPolicyArgs, StateArgs, StoreOf,
 };
-pub use schedule::{HistoryArgs, ListSchedulesArgs, NextArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
+pub use schedule::{HistoryArgs, ListSchedulesArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
 pub use values::{Moment, Timeout};
 
 use crate::output::Format;

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use clusterkeep_scheduler::{DEFAULT_NAMESPACE, RunState};
 
-use super::{ClusterArgs, Moment, Timeout};
+use super::{ClusterArgs, ExplainScheduleArgs, LintArgs, NextArgs, SimulateArgs, Timeout};
 
 /// What can be done about schedules.
 #[derive(Debug, Subcommand)]
@@ -15,6 +14,12 @@ pub enum ScheduleCommand {
     List(ListSchedulesArgs),
     /// Show when an expression or a job fires next, and what the clock's changes do to it
     Next(NextArgs),
+    /// Say in plain words when an expression or a job fires
+    Explain(ExplainScheduleArgs),
+    /// Say what in expressions may not be meant, and what other programs would make of them
+    Lint(LintArgs),
+    /// Show all fires of a period, without waiting and without running anything
+    Simulate(SimulateArgs),
     /// Run a job at once, beside its schedule
     Trigger(TriggerArgs),
     /// Show what became of fires, the latest first
@@ -43,31 +48,6 @@ pub struct ListSchedulesArgs {
     /// Only those of this namespace
     #[arg(long, short, value_name = "NAME")]
     pub namespace: Option<String>,
-}
-
-/// Which fires.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  clusterkeep schedule next '30 3 * * *' --zone America/New_York
-  clusterkeep schedule next '30 1 * * *' --zone America/New_York --count 3 \\
-      --after 2026-10-31T00:00:00-04:00
-  clusterkeep schedule next nightly -f examples/weather.yaml")]
-pub struct NextArgs {
-    /// A cron expression, `@every 6h` or the like; with -f, the name of a job
-    pub what: String,
-    /// The file with the timetable that the job is in
-    #[arg(long = "file", short, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// The zone whose civil time is meant; that of the job, or UTC
-    #[arg(long, value_name = "ZONE", conflicts_with = "files", value_parser = zone)]
-    pub zone: Option<Tz>,
-    /// The first one later than this; by default than now
-    #[arg(long, value_name = "INSTANT|DATE")]
-    pub after: Option<Moment>,
-    /// How many
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub count: u32,
 }
 
 /// Which job.
@@ -154,13 +134,6 @@ pub struct RunArgs {
     /// How long runs may go on after it was asked to stop
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub grace: Timeout,
-}
-
-fn zone(name: &str) -> Result<Tz, String> {
-    clusterkeep_core::civil::zone(name).map_err(|error| match error.hint() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    })
 }
 
 fn state(name: &str) -> Result<RunState, String> {

@@ -13,7 +13,7 @@ use clap::CommandFactory;
 use clusterkeep_core::{ExitCode, Result};
 
 use crate::args::{
-    AuditCommand, Cli, ClusterCommand, Command, DemoArgs, DevCommand, NextArgs, QueryArgs, RetentionCommand, RunArgs,
+    AuditCommand, Cli, ClusterCommand, Command, DemoArgs, DevCommand, QueryArgs, RetentionCommand, RunArgs,
     ScheduleCommand,
 };
 use crate::context::Context;
@@ -73,7 +73,14 @@ pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
             clap_complete::generate(shell, &mut Cli::command(), "clusterkeep", &mut script);
             Next::Done(done(printer, &String::from_utf8_lossy(&script)))
         }
-        Command::Schedule(ScheduleCommand::Next(args)) => Next::Done(next(&args, printer)),
+        Command::Schedule(ScheduleCommand::Next(args)) => {
+            Next::Done(schedule::next(&args, printer).and_then(|text| done(printer, &text)))
+        }
+        Command::Schedule(ScheduleCommand::Explain(args)) => {
+            Next::Done(schedule::explain(&args, printer).and_then(|text| done(printer, &text)))
+        }
+        Command::Schedule(ScheduleCommand::Lint(args)) => Next::Done(schedule::lint(&args, printer)),
+        Command::Schedule(ScheduleCommand::Simulate(args)) => Next::Done(schedule::simulate(&args, printer)),
         Command::Schedule(command) => Next::Needs(Work::Schedule(command)),
         Command::Demo(args) => Next::Needs(Work::Demo(args)),
         Command::Query(args) => Next::Needs(Work::Query(args)),
@@ -83,10 +90,6 @@ pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
         Command::Dev(command) => Next::Needs(Work::Dev(command)),
         Command::Audit(command) => Next::Needs(Work::Audit(command)),
     }
-}
-
-fn next(args: &NextArgs, printer: &Printer) -> Result<ExitCode> {
-    done(printer, &schedule::next(args, printer)?)
 }
 
 fn done(printer: &Printer, text: &str) -> Result<ExitCode> {

@@ -9,3 +9,6 @@ mod zone;
 pub(crate) use calendar::{DAY, Date, days_in_month, naive, weekday_of};
 pub use zone::{IntoZone, Zone};
 pub(crate) use zone::{Span, Spans};
+
+/// The last year that fires are looked for in.
+pub(crate) const LAST_YEAR: i32 = 2199;

@@ -113,6 +113,7 @@ impl Core {
     /// One attempt of a run, to be awaited.
     pub(crate) fn attempt(&self, entry: &Entry, record: RunRecord) -> impl Future<Output = RunRecord> + Send + 'static {
         let reporting = Reporting { store: self.store.clone(), clock: self.clock.clone(), stopping: self.stop.clone() };
-        super::execute::execute(entry.handler.0.clone(), record, entry.record.spec.run.args.clone(), reporting)
+        let spec = &entry.record.spec;
+        super::execute::execute(entry.handler.0.clone(), record, spec.run.args.clone(), spec.timeout, reporting)
     }
 }

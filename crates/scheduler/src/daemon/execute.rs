@@ -1,9 +1,10 @@
-//! One attempt of one run: calls its handler and says what became of it.
+//! One attempt of one run: calls its handler, cuts it off where it takes too long, and says what became of it.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
-use clusterkeep_core::Error;
+use clusterkeep_core::age::Age;
+use clusterkeep_core::{Error, Result};
 use futures::FutureExt;
 
 use super::core::now;
@@ -16,6 +17,7 @@ pub(crate) async fn execute(
     handler: Handler,
     mut record: RunRecord,
     args: serde_json::Map<String, serde_json::Value>,
+    most: Option<Age>,
     reporting: Reporting,
 ) -> RunRecord {
     let clock = reporting.clock.clone();
@@ -25,7 +27,7 @@ pub(crate) async fn execute(
         // The handler itself may panic before it returns its future.
         async move { handler.call(run).await }
     };
-    let outcome = AssertUnwindSafe(call).catch_unwind().await;
+    let outcome = AssertUnwindSafe(limited(call, most)).catch_unwind().await;
     (record.state, record.error) = match outcome {
         Ok(Ok(())) => (RunState::Succeeded, None),
         Ok(Err(error @ Error::Refused { .. })) => (RunState::Refused, Some(chain(&error))),
@@ -35,6 +37,15 @@ pub(crate) async fn execute(
     (record.progress, record.message) = run.said();
     record.finished = Some(now(&*clock));
     record
+}
+
+/// The call, dropped where it takes longer than it may.
+async fn limited(call: impl Future<Output = Result<()>>, most: Option<Age>) -> Result<()> {
+    let Some((most, length)) = most.and_then(|most| Some((most, most.as_duration()?))) else { return call.await };
+    match tokio::time::timeout(length, call).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::failed(format!("cut off after {most}, the job's timeout"))),
+    }
 }
 
 /// The end of an attempt, for the store.

@@ -1,11 +1,11 @@
 //! The fluent way to say a job.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
-use super::{Action, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, When};
+use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, When};
 use crate::civil::{IntoZone, Zone};
 use crate::trigger::{Fold, Gap};
 
@@ -30,8 +30,14 @@ pub struct Job {
     zone: Zone,
     gap: Option<Gap>,
     fold: Option<Fold>,
+    starts: Option<DateTime<Utc>>,
+    ends: Option<DateTime<Utc>>,
+    count: Option<u32>,
+    jitter: Option<Age>,
+    except: Vec<Exclusion>,
     action: Option<String>,
     args: serde_json::Map<String, serde_json::Value>,
+    timeout: Option<Age>,
     overlap: Overlap,
     misfire: Misfire,
     on_crash: Option<OnCrash>,
@@ -48,8 +54,14 @@ impl Job {
             zone: Zone::utc(),
             gap: None,
             fold: None,
+            starts: None,
+            ends: None,
+            count: None,
+            jitter: None,
+            except: Vec::new(),
             action: None,
             args: serde_json::Map::new(),
+            timeout: None,
             overlap: Overlap::default(),
             misfire: Misfire::default(),
             on_crash: None,
@@ -101,6 +113,26 @@ impl Job {
         self.cron(When::After(delay))
     }
 
+    /// Runs at the times of a calendar expression of systemd's timers, such as `Mon..Fri *-*-* 09:00`.
+    pub fn calendar(self, expression: impl Into<String>) -> Self {
+        self.cron(When::Calendar(expression.into()))
+    }
+
+    /// Runs by a recurrence rule of iCalendar, such as `FREQ=MONTHLY;BYDAY=-1FR`, from a civil time on.
+    pub fn rrule(self, rule: impl Into<String>, from: NaiveDateTime) -> Self {
+        self.cron(When::Rrule { rule: rule.into(), from })
+    }
+
+    /// Runs whenever any of these says.
+    pub fn any_of(self, parts: impl IntoIterator<Item = When>) -> Self {
+        self.cron(When::Any(parts.into_iter().collect()))
+    }
+
+    /// Runs whenever all of these say so at once.
+    pub fn all_of(self, parts: impl IntoIterator<Item = When>) -> Self {
+        self.cron(When::All(parts.into_iter().collect()))
+    }
+
     /// Runs once.
     pub fn at(self, instant: DateTime<Utc>) -> Self {
         self.cron(When::At(instant))
@@ -129,6 +161,47 @@ impl Job {
     /// Says what happens to civil times that come twice.
     pub const fn fold(mut self, fold: Fold) -> Self {
         self.fold = Some(fold);
+        self
+    }
+
+    /// Fires from this instant on.
+    pub const fn starts(mut self, at: DateTime<Utc>) -> Self {
+        self.starts = Some(at);
+        self
+    }
+
+    /// Fires before this instant only.
+    pub const fn ends(mut self, at: DateTime<Utc>) -> Self {
+        self.ends = Some(at);
+        self
+    }
+
+    /// Fires so often at most, counted from its start.
+    pub const fn count(mut self, fires: u32) -> Self {
+        self.count = Some(fires);
+        self
+    }
+
+    /// Moves each fire later, by less than this and to before the next one: by how much depends on the job's name and the
+    /// fire alone.
+    pub const fn jitter(mut self, most: Age) -> Self {
+        self.jitter = Some(most);
+        self
+    }
+
+    /// Does not fire at this time of its zone: a day (`2026-12-25`, `12-25`, `SAT`), days (`2026-12-24..2027-01-02`) or a
+    /// window (`22:00..06:00`).
+    pub fn except(mut self, exclusion: &str) -> Self {
+        match exclusion.parse() {
+            Ok(exclusion) => self.except.push(exclusion),
+            Err(error) => self.wrong.push(error),
+        }
+        self
+    }
+
+    /// Cuts off an attempt that takes longer, which has failed then. The handler's future is dropped: what it spawned goes on.
+    pub const fn timeout(mut self, most: Age) -> Self {
+        self.timeout = Some(most);
         self
     }
 
@@ -168,18 +241,25 @@ impl Job {
             wrong.push(Error::input("it has nothing to run").with_hint("add `.run(\"the handler's name\")`"));
         }
         match (name, self.when, self.action) {
-            (Some(name), Some(when), Some(action)) if wrong.is_empty() => Ok(JobSpec {
+            (Some(name), Some(when), Some(action)) if wrong.is_empty() => JobSpec {
                 name,
                 description: self.description,
                 when,
                 zone: self.zone,
                 gap: self.gap,
                 fold: self.fold,
+                starts: self.starts,
+                ends: self.ends,
+                count: self.count,
+                jitter: self.jitter,
+                except: self.except,
                 run: Action { action, args: self.args },
+                timeout: self.timeout,
                 overlap: self.overlap,
                 misfire: self.misfire,
                 on_crash: self.on_crash,
-            }),
+            }
+            .checked(),
             _ => Err(all_of(&format!("job `{}`", self.name), wrong)),
         }
     }
@@ -202,8 +282,14 @@ impl From<JobSpec> for Job {
             zone: spec.zone,
             gap: spec.gap,
             fold: spec.fold,
+            starts: spec.starts,
+            ends: spec.ends,
+            count: spec.count,
+            jitter: spec.jitter,
+            except: spec.except,
             action: Some(spec.run.action),
             args: spec.run.args,
+            timeout: spec.timeout,
             overlap: spec.overlap,
             misfire: spec.misfire,
             on_crash: spec.on_crash,

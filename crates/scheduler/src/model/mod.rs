@@ -2,13 +2,17 @@
 //!
 //! Everything is validated before anything starts; nothing here does I/O.
 
+mod except;
 mod job;
+mod limits;
 mod policy;
 mod schedule;
 mod spec;
 mod timetable;
 mod when;
+mod when_map;
 
+pub use except::Exclusion;
 pub use job::Job;
 pub(crate) use job::all_of;
 pub use policy::{Misfire, OnCrash, Overlap};

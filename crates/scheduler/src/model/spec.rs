@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::age::Age;
 use clusterkeep_core::error::custom;
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Misfire, OnCrash, Overlap, Schedule, When};
+use super::when::fixed;
+use super::{Exclusion, Misfire, OnCrash, Overlap, Schedule, When};
 use crate::civil::Zone;
 use crate::trigger::{Fold, Gap};
 
@@ -32,8 +35,26 @@ pub struct JobSpec {
     /// What happens to civil times that come twice; the default is `first` for fixed times, else `both`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
+    /// The instant from which on it fires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<DateTime<Utc>>,
+    /// The instant before which it fires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<DateTime<Utc>>,
+    /// How often it fires at most, counted from `starts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// Each fire comes later by less than this, and before the next one: by how much depends on the job's name and the fire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Age>,
+    /// Times of its zone at which it does not fire: holidays and windows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<Exclusion>,
     /// What it does.
     pub run: Action,
+    /// How long an attempt may take; one that takes longer is cut off, and has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Age>,
     /// What a fire does while an earlier run is still going.
     #[serde(default)]
     pub overlap: Overlap,
@@ -47,11 +68,17 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
+    /// The same, if it can be scheduled.
+    pub(crate) fn checked(self) -> Result<Self> {
+        self.timeout.map(fixed).transpose()?;
+        self.schedule().map(|_| self)
+    }
+
     /// The schedule that the job follows.
     ///
     /// # Errors
     ///
-    /// An expression that can't be read.
+    /// An expression that can't be read; limits that it can't have.
     pub fn schedule(&self) -> Result<Schedule> {
         let mut schedule = Schedule::new(self.when.trigger(self.name.as_str())?).zone(self.zone.clone());
         if let Some(gap) = self.gap {
@@ -59,6 +86,44 @@ impl JobSpec {
         }
         if let Some(fold) = self.fold {
             schedule = schedule.fold(fold);
+        }
+        let limited = self.starts.is_some()
+            || self.ends.is_some()
+            || self.count.is_some()
+            || self.jitter.is_some()
+            || !self.except.is_empty();
+        if limited && !schedule.trigger().is_nominal() {
+            return Err(Error::input(format!(
+                "job `{}`: `{}` has no fires that could be limited",
+                self.name, self.when
+            ))
+            .with_hint("`starts`, `ends`, `count`, `jitter` and `except` are for times that are known beforehand"));
+        }
+        if let (Some(starts), Some(ends)) = (self.starts, self.ends)
+            && starts >= ends
+        {
+            return Err(Error::input(format!("job `{}` ends before it starts", self.name)));
+        }
+        if let Some(starts) = self.starts {
+            schedule = schedule.starts(starts);
+        }
+        if let Some(ends) = self.ends {
+            schedule = schedule.ends(ends);
+        }
+        if !self.except.is_empty() {
+            schedule = schedule.except(self.except.iter().cloned());
+        }
+        if let Some(jitter) = self.jitter {
+            schedule = schedule.jitter(fixed(jitter)?, self.name.as_str());
+        }
+        if let Some(count) = self.count {
+            schedule = schedule.count(count)?;
+        }
+        // Each part may fire, and still nothing where they must come together or between limits.
+        let before_all = DateTime::UNIX_EPOCH - TimeDelta::nanoseconds(1);
+        if schedule.trigger().is_nominal() && schedule.next_after(before_all).is_none() {
+            return Err(Error::input(format!("job `{}` never fires", self.name))
+                .with_hint("look at what must fire together, and at `starts`, `ends` and `except`"));
         }
         Ok(schedule)
     }

@@ -59,7 +59,7 @@ fn unique<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobSpec>, D:
                 if !names.insert(job.name.clone()) {
                     return Err(custom(Error::input(format!("job `{}` is there twice", job.name))));
                 }
-                jobs.push(job);
+                jobs.push(job.checked().map_err(custom)?);
             }
             Ok(jobs)
         }

@@ -2,24 +2,27 @@
 //!
 //! It keeps what was written, so that a store shows the intent and not only what became of it.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use clusterkeep_core::age::Age;
-use clusterkeep_core::error::custom;
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use clusterkeep_core::age::{Age, Unit};
 use clusterkeep_core::{Error, Result};
-use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::trigger::{Cron, Dialect, Rate, Trigger};
+use crate::trigger::{Cron, Dialect, Months, Rate, Trigger, Warning};
 
 /// When a job runs.
 ///
 /// As text: a cron expression, `@every 90s`, `@after 10min` (so long after the last run has finished), `@at` with an
-/// instant, `@reboot` (whenever the scheduler starts). As a map: `{ quartz: "0 30 3 ? * MON" }` in the dialect of Quartz
-/// and the crate `cron`, or `{ every: 6 h, from: 2026-01-01T03:30:00Z }`.
+/// instant, `@reboot` (whenever the scheduler starts). As a map:
+///
+/// | map | meaning |
+/// |---|---|
+/// | `{ quartz: "0 30 3 ? * MON" }` | in the dialect of Quartz and the crate `cron`; also `kubernetes` |
+/// | `{ every: 6 h, from: 2026-01-01T03:30:00Z }` | a fixed rate that is anchored; months and years by the calendar |
+/// | `{ calendar: "Mon..Fri *-*-* 09:00" }` | like `OnCalendar=` of systemd |
+/// | `{ rrule: "FREQ=MONTHLY;BYDAY=-1FR", from: 2026-01-30T18:00 }` | a rule of iCalendar, from a civil time on |
+/// | `{ any: [...] }`, `{ all: [...] }` | whenever any, or all at once, of these fire |
 ///
 /// ```
 /// use clusterkeep_scheduler::When;
@@ -50,6 +53,19 @@ pub enum When {
     At(DateTime<Utc>),
     /// Whenever the scheduler starts.
     Startup,
+    /// At the civil times of an `OnCalendar=` expression.
+    Calendar(String),
+    /// At the civil times of a recurrence rule.
+    Rrule {
+        /// The rule as written.
+        rule: String,
+        /// The civil time that it begins at.
+        from: NaiveDateTime,
+    },
+    /// Whenever any of them fires.
+    Any(Vec<When>),
+    /// Whenever all of them fire at once.
+    All(Vec<When>),
 }
 
 impl When {
@@ -57,10 +73,16 @@ impl When {
     ///
     /// # Errors
     ///
-    /// An expression that can't be read, or an interval of months or years, which have no fixed length.
+    /// An expression that can't be read; a delay of months or years, which have no fixed length; parts of a combination that
+    /// have no fires that are known beforehand.
     pub fn trigger(&self, name: &str) -> Result<Trigger> {
         match self {
             Self::Cron { text, dialect } => Cron::parse_as(text, *dialect, name).map(Trigger::Cron),
+            Self::Every { interval, from } if interval.unit() >= Unit::Month => {
+                let months = interval.count().saturating_mul(if interval.unit() == Unit::Year { 12 } else { 1 });
+                let months = Months::every(months);
+                Ok(Trigger::Months(from.map_or(months, |from| months.anchored(from))))
+            }
             Self::Every { interval, from } => {
                 let rate = Rate::every(fixed(*interval)?)?;
                 Ok(Trigger::Rate(from.map_or(rate, |from| rate.anchored(from))))
@@ -68,15 +90,94 @@ impl When {
             Self::After(delay) => fixed(*delay).map(Trigger::Delay),
             Self::At(at) => Ok(Trigger::Once(*at)),
             Self::Startup => Ok(Trigger::Startup),
+            Self::Calendar(text) => Cron::on_calendar(text).map(Trigger::Cron),
+            Self::Rrule { rule, from } => recurrence(rule, *from),
+            Self::Any(parts) => parts_of(parts, name).map(Trigger::Any),
+            Self::All(parts) => parts_of(parts, name).map(Trigger::All),
         }
     }
 
-    fn checked(self) -> Result<Self> {
+    /// What the cron expressions in it say that their writer may not have meant.
+    ///
+    /// # Errors
+    ///
+    /// An expression that can't be read.
+    pub fn warnings(&self) -> Result<Vec<Warning>> {
+        self.remarks(Cron::warnings)
+    }
+
+    /// The same, and what other programs would make of them.
+    ///
+    /// # Errors
+    ///
+    /// An expression that can't be read.
+    pub fn lint(&self) -> Result<Vec<Warning>> {
+        self.remarks(Cron::lint)
+    }
+
+    fn remarks(&self, of: fn(&str, Dialect) -> Result<Vec<Warning>>) -> Result<Vec<Warning>> {
+        match self {
+            Self::Cron { text, dialect } => of(text, *dialect),
+            Self::Any(parts) | Self::All(parts) => {
+                let all = parts.iter().map(|part| part.remarks(of)).collect::<Result<Vec<_>>>()?;
+                Ok(all.into_iter().flatten().collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What it says, in plain words.
+    ///
+    /// # Errors
+    ///
+    /// An expression that can't be read.
+    pub fn explain(&self, name: &str) -> Result<String> {
+        Ok(match self {
+            Self::Cron { text, dialect } => Cron::parse_as(text, *dialect, name)?.explain(),
+            Self::Calendar(text) => Cron::on_calendar(text)?.explain(),
+            Self::Every { interval, from: None } => format!("every {interval}, counted from 1970-01-01 00:00"),
+            Self::Every { interval, from: Some(from) } => format!("every {interval}, counted from {}", rfc(from)),
+            Self::After(delay) => format!("{delay} after the last run has finished"),
+            Self::At(at) => format!("once, at {}", rfc(at)),
+            Self::Startup => "whenever the scheduler starts".to_owned(),
+            Self::Rrule { rule, from } => format!("by the rule {rule} from {} on", from.format("%Y-%m-%d %H:%M:%S")),
+            Self::Any(parts) => explained(parts, name)?.join("; or "),
+            Self::All(parts) => format!("when these fall together: {}", explained(parts, name)?.join("; and ")),
+        })
+    }
+
+    pub(super) fn checked(self) -> Result<Self> {
         self.trigger("").map(|_| self)
     }
 }
 
-fn fixed(age: Age) -> Result<TimeDelta> {
+fn explained(parts: &[When], name: &str) -> Result<Vec<String>> {
+    parts.iter().map(|part| part.explain(name)).collect()
+}
+
+#[cfg(feature = "rrule")]
+fn recurrence(rule: &str, from: NaiveDateTime) -> Result<Trigger> {
+    crate::trigger::Recurrence::parse(rule, from).map(Trigger::Recurrence)
+}
+
+#[cfg(not(feature = "rrule"))]
+fn recurrence(rule: &str, _: NaiveDateTime) -> Result<Trigger> {
+    Err(Error::input(format!("recurrence rule `{rule}`: this program was built without the feature `rrule`")))
+}
+
+fn parts_of(parts: &[When], name: &str) -> Result<Vec<Trigger>> {
+    if parts.is_empty() {
+        return Err(Error::input("a combination has no parts"));
+    }
+    let triggers = parts.iter().map(|part| part.trigger(name)).collect::<Result<Vec<_>>>()?;
+    match parts.iter().zip(&triggers).find(|(_, trigger)| !trigger.is_nominal()) {
+        Some((part, _)) => Err(Error::input(format!("`{part}` can't be part of a combination"))
+            .with_hint("its fires are not known beforehand; give it a job of its own")),
+        None => Ok(triggers),
+    }
+}
+
+pub(super) fn fixed(age: Age) -> Result<TimeDelta> {
     age.as_duration().and_then(|length| TimeDelta::from_std(length).ok()).ok_or_else(|| {
         Error::input(format!("interval `{age}` has no fixed length"))
             .with_hint("write it as a cron expression, such as `0 0 1 * *` for every month")
@@ -105,7 +206,7 @@ impl FromStr for When {
     }
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>> {
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text.trim()).map(|at| at.to_utc()).map_err(|_| {
         Error::input(format!("`{}` is no instant", text.trim()))
             .with_hint("write it with its offset: `2026-11-01T03:30:00Z`")
@@ -114,96 +215,28 @@ fn instant(text: &str) -> Result<DateTime<Utc>> {
 
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rfc = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         match self {
-            Self::Cron { text, dialect: Dialect::Quartz } => write!(f, "{text} (quartz)"),
-            Self::Cron { text, .. } => f.write_str(text),
+            Self::Cron { text, dialect: Dialect::Crontab } => f.write_str(text),
+            Self::Cron { text, dialect } => write!(f, "{text} ({dialect})"),
             Self::Every { interval, from: None } => write!(f, "@every {interval}"),
             Self::Every { interval, from: Some(from) } => write!(f, "@every {interval} from {}", rfc(from)),
             Self::After(delay) => write!(f, "@after {delay}"),
             Self::At(at) => write!(f, "@at {}", rfc(at)),
             Self::Startup => f.write_str("@reboot"),
+            Self::Calendar(text) => write!(f, "{text} (calendar)"),
+            Self::Rrule { rule, from } => write!(f, "{rule} from {from}"),
+            Self::Any(parts) => write!(f, "any of ({})", joined(parts)),
+            Self::All(parts) => write!(f, "all of ({})", joined(parts)),
         }
     }
 }
 
-/// What can be written as a map.
-#[derive(Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
-enum Written {
-    Quartz(Quartz),
-    Every(Every),
+fn joined(parts: &[When]) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
 }
 
-#[derive(Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Quartz {
-    /// An expression in the dialect of Quartz and the crate `cron`: seconds first, 1 is Sunday, both day fields match.
-    quartz: String,
-}
-
-#[derive(Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Every {
-    /// The interval.
-    every: Age,
-    /// One of its fires.
-    from: DateTime<Utc>,
-}
-
-impl Serialize for When {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Cron { text, dialect: Dialect::Quartz } => Quartz { quartz: text.clone() }.serialize(serializer),
-            Self::Every { interval, from: Some(from) } => Every { every: *interval, from: *from }.serialize(serializer),
-            other => serializer.collect_str(other),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for When {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = When;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(
-                    "a cron expression, `@every 90s`, `@at 2026-11-01T03:30:00Z`, or a map with `quartz` or `every`",
-                )
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<When, E> {
-                text.parse().map_err(custom)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<When, A::Error> {
-                let when = match Written::deserialize(MapAccessDeserializer::new(map))? {
-                    Written::Quartz(Quartz { quartz }) => When::Cron { text: quartz, dialect: Dialect::Quartz },
-                    Written::Every(Every { every, from }) => When::Every { interval: every, from: Some(from) },
-                };
-                when.checked().map_err(custom)
-            }
-        }
-        deserializer.deserialize_any(Read)
-    }
-}
-
-impl schemars::JsonSchema for When {
-    fn schema_name() -> Cow<'static, str> {
-        "When".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let written = generator.subschema_for::<Written>();
-        schemars::json_schema!({
-            "description": "when a job runs",
-            "anyOf": [
-                { "type": "string", "description": "a cron expression, `@every 90s`, `@after 10min`, `@at 2026-11-01T03:30:00Z`, `@reboot`" },
-                written,
-            ],
-        })
-    }
+fn rfc(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// What a job's expression can be given as.
@@ -255,7 +288,15 @@ mod tests {
             let json = serde_json::to_string(&when).unwrap();
             assert_eq!(serde_json::from_str::<When>(&json).unwrap(), when, "{json}");
         }
-        for json in [r#"{"quartz":"0 30 3 ? * MON"}"#, r#"{"every":"6 hours","from":"2026-01-01T03:30:00Z"}"#] {
+        for json in [
+            r#"{"quartz":"0 30 3 ? * MON"}"#,
+            r#"{"kubernetes":"30 3 * * 0"}"#,
+            r#"{"calendar":"Mon..Fri *-*-* 09:00"}"#,
+            r#"{"rrule":"FREQ=MONTHLY;BYDAY=-1FR","from":"2026-01-30T18:00:00"}"#,
+            r#"{"every":"6 hours","from":"2026-01-01T03:30:00Z"}"#,
+            r#"{"every":"3 months","from":"2026-01-31T03:30:00Z"}"#,
+            r#"{"any":["30 3 * * *",{"all":["@every 90 minutes",{"calendar":"Mon"}]}]}"#,
+        ] {
             let when: When = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&when).unwrap(), json);
         }
@@ -264,11 +305,21 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_refused() {
         for text in
-            ["@every 90", "@every 1 month", "@every", "@after 0s", "@at tomorrow", "@reboot now", "61 * * * *", ""]
+            ["@every 90", "@after 1 month", "@every", "@after 0s", "@at tomorrow", "@reboot now", "61 * * * *", ""]
         {
             assert!(text.parse::<When>().is_err(), "{text}");
         }
-        for json in [r#"{"quartz":"30 3 * * *"}"#, r#"{"every":"6 hours"}"#, "5", r#"{"quartz":"@daily","x":1}"#] {
+        for json in [
+            r#"{"quartz":"30 3 * * *"}"#,
+            r#"{"every":"6 hours"}"#,
+            "5",
+            r#"{"quartz":"@daily","x":1}"#,
+            r#"{"any":[]}"#,
+            r#"{"all":["@reboot","@daily"]}"#,
+            r#"{"rrule":"FREQ=DAILY","from":"2026-01-01T00:00:00Z"}"#,
+            r#"{"rrule":"FREQ=DAILY;UNTIL=20270101T000000Z","from":"2026-01-01T00:00"}"#,
+            r#"{"calendar":"*:*/15"}"#,
+        ] {
             assert!(serde_json::from_str::<When>(json).is_err(), "{json}");
         }
     }

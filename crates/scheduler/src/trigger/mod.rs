@@ -5,16 +5,23 @@
 
 mod cron;
 mod dst;
+mod evaluate;
+mod months;
 mod rate;
+#[cfg(feature = "rrule")]
+mod recurrence;
 mod zoned;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-pub use cron::{Cron, Dialect, Warning};
+pub use cron::{Cron, Dialect, Level, Warning};
 pub use dst::{DstNote, Fold, Gap, Pass};
+pub(crate) use evaluate::{Found, WallClock};
+pub use months::Months;
 pub use rate::Rate;
-pub(crate) use zoned::{Rules, next, note};
+#[cfg(feature = "rrule")]
+pub use recurrence::Recurrence;
 
 /// What makes a schedule fire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +29,11 @@ pub(crate) use zoned::{Rules, next, note};
 pub enum Trigger {
     /// At the civil times that an expression names.
     Cron(Cron),
+    /// Every so many months of the calendar.
+    Months(Months),
+    /// At the civil times of a recurrence rule.
+    #[cfg(feature = "rrule")]
+    Recurrence(Recurrence),
     /// At a fixed rate, whatever the clock on the wall does.
     Rate(Rate),
     /// So long after the last run has finished. It has no nominal fires: its next one depends on when a run ends.
@@ -30,6 +42,12 @@ pub enum Trigger {
     Once(DateTime<Utc>),
     /// Whenever the scheduler starts.
     Startup,
+    /// Whenever any of them fires; what several fire at is one fire.
+    Any(Vec<Trigger>),
+    /// Whenever all of them fire at once.
+    ///
+    /// Triggers that fire often and hardly ever at once are given up after 100,000 candidates: then nothing fires again.
+    All(Vec<Trigger>),
 }
 
 /// One instant at which a schedule fires.

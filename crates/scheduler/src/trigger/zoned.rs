@@ -1,11 +1,20 @@
-//! The next instant at which a cron expression fires in a zone.
+//! The next instant at which civil times come in a zone.
 //!
 //! Time is a row of spans of constant offset. Within one, a civil match is an instant; at its edges the policies decide:
 //! the start of a span after a fold repeats civil times, the start after a gap has left some out. Every answer is later
 //! than what was asked with.
 
-use super::{Cron, DstNote, Fold, Gap, Pass};
+use super::{DstNote, Fold, Gap, Pass};
 use crate::civil::{Span, Spans, naive};
+
+/// Civil times in their order, in civil seconds, without a zone.
+pub(crate) trait CivilTimes {
+    /// The first one later than `after`; `None` where there is none.
+    fn next_civil(&self, after: i64) -> Option<i64>;
+
+    /// Whether they are an interval and not fixed times: that decides on the rules where none are set.
+    fn follows_the_clock(&self) -> bool;
+}
 
 /// A match: its instant, and what brought it there.
 #[derive(Debug, Clone, Copy)]
@@ -24,20 +33,30 @@ pub(crate) struct Rules {
     pub(crate) fold: Fold,
 }
 
+impl Rules {
+    /// Those that were set; else fixed times run after a gap and the first time in a fold, and intervals skip the one and go
+    /// through both passes of the other.
+    pub(crate) fn of(times: &impl CivilTimes, gap: Option<Gap>, fold: Option<Fold>) -> Self {
+        let (by_gap, by_fold) =
+            if times.follows_the_clock() { (Gap::Skip, Fold::Both) } else { (Gap::RunAfter, Fold::First) };
+        Self { gap: gap.unwrap_or(by_gap), fold: fold.unwrap_or(by_fold) }
+    }
+}
+
 /// The first match after `after`, in epoch seconds.
-pub(crate) fn next(cron: &Cron, spans: &Spans, rules: Rules, after: i64) -> Option<Match> {
+pub(crate) fn next(times: &impl CivilTimes, spans: &Spans, rules: Rules, after: i64) -> Option<Match> {
     let mut index = spans.index(after);
     let mut after = after;
     loop {
         let span = spans.get(index)?;
-        let civil = cron.next_civil(first_civil(&span, rules, after) - 1);
+        let civil = times.next_civil(first_civil(&span, rules, after) - 1);
         let regular = civil.filter(|civil| *civil < end_civil(&span, rules)).map(|civil| Match {
             instant: civil - span.offset,
             civil,
             moved: false,
         });
         let found =
-            if span.before < span.offset { earlier(moved(cron, &span, rules, after), regular) } else { regular };
+            if span.before < span.offset { earlier(moved(times, &span, rules, after), regular) } else { regular };
         if let Some(found) = found {
             // Peers that could return what they were given have looped on it.
             assert!(found.instant > after, "a fire is later than the one before");
@@ -79,9 +98,9 @@ const fn end_civil(span: &Span, rules: Rules) -> i64 {
 }
 
 /// What the gap that a span begins with has moved into it.
-fn moved(cron: &Cron, span: &Span, rules: Rules, after: i64) -> Option<Match> {
+fn moved(times: &impl CivilTimes, span: &Span, rules: Rules, after: i64) -> Option<Match> {
     let (first, end) = (span.start + span.before, span.start + span.offset);
-    let within = |after: i64| cron.next_civil(after).filter(|civil| *civil < end);
+    let within = |after: i64| times.next_civil(after).filter(|civil| *civil < end);
     match rules.gap {
         Gap::RunAfter if after < span.start => {
             within(first - 1).map(|civil| Match { instant: span.start, civil, moved: true })

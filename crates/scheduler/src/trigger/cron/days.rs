@@ -41,6 +41,10 @@ impl Days {
     /// The matching days of a month.
     pub(super) fn of_month(&self, year: i32, month: u32) -> u32 {
         let length = days_in_month(year, month);
+        // Most expressions restrict no day by its weekday: then it need not be known which one the month begins with.
+        if self.of_week == 0x7f && !self.either && self.from_last | self.nearest == 0 && !self.last_weekday {
+            return self.of_month & (u32::MAX >> (31 - length)) & !1;
+        }
         let first = weekday_of(Date { year, month, day: 1 }.days());
         let valid = (u32::MAX >> (31 - length)) & !1;
         let by_month = self.by_month(length, first);
@@ -109,7 +113,8 @@ const fn nearest_weekday(day: u32, length: u32, first: u32) -> u32 {
     }
 }
 
-fn bits(mut mask: u32) -> impl Iterator<Item = u32> {
+/// The bits that are set, from the lowest on.
+pub(super) fn bits(mut mask: u32) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
         let lowest = (mask != 0).then(|| mask.trailing_zeros())?;
         mask &= mask - 1;

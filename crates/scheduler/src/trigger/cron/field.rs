@@ -1,6 +1,6 @@
 //! One field of an expression: its names and bounds, and how its items become values.
 
-use super::{Dialect, Warning};
+use super::{Dialect, Warning, restrict};
 
 /// What a field is made of.
 #[derive(Debug)]
@@ -107,10 +107,15 @@ impl Field {
         mut set: impl FnMut(u32),
         mut special: impl FnMut(&str) -> Checked<bool>,
     ) -> Checked<Shape> {
-        let mut shape = Shape { star: text.starts_with(['*', '?']), interval: false };
+        let kubernetes = context.dialect == Dialect::Kubernetes;
+        // Crontab looks at the first character only; Kubernetes at each item, and a step makes it a restriction.
+        let mut shape = Shape { star: !kubernetes && text.starts_with(['*', '?']), interval: false };
         for item in text.split(',') {
             if item.is_empty() {
                 return Err(self.wrong(format!("{} `{text}` has an empty item", self.name)));
+            }
+            if kubernetes && !restrict::kubernetes_takes(item) {
+                return Err(restrict::not_in_kubernetes(self.name, item));
             }
             if special(item)? {
                 continue;
@@ -120,6 +125,7 @@ impl Field {
                 None => (item, None),
             };
             let range = self.range(item, base, step, context)?;
+            shape.star |= kubernetes && matches!(base, "*" | "?") && step.is_none_or(|step| step == 1);
             shape.interval |= step.is_some() || range.first != range.last && !is_hashed(base);
             let mut values = Vec::new();
             self.each(&range, step.unwrap_or(1), &mut |value| {
@@ -155,6 +161,7 @@ impl Field {
         };
         let quartz = self.kind == Kind::DayOfWeek && context.dialect == Dialect::Quartz;
         let (min, max) = match self.kind {
+            Kind::DayOfWeek if context.dialect == Dialect::Kubernetes => (0, 6),
             Kind::DayOfWeek => (u32::from(quartz), 7),
             _ => (self.min, self.max),
         };
@@ -166,12 +173,16 @@ impl Field {
             return Err(wrong);
         }
         if number > max {
-            return Err(self.wrong(format!("{} `{text}` is above {max}", self.name)));
+            let mut wrong = self.wrong(format!("{} `{text}` is above {max}", self.name));
+            if self.kind == Kind::DayOfWeek && max == 6 {
+                wrong.hint = Some("in this dialect days of the week are 0 to 6, and Sunday is 0".to_owned());
+            }
+            return Err(wrong);
         }
         Ok(number - min + if quartz { 0 } else { min })
     }
 
-    fn step(&self, item: &str, step: &str) -> Checked<u32> {
+    pub(super) fn step(&self, item: &str, step: &str) -> Checked<u32> {
         let digits = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
         let largest = self.max - self.min;
         match step.parse::<u32>().ok().filter(|_| digits) {
@@ -194,7 +205,7 @@ impl Field {
             return Ok(all);
         }
         if base == "?" {
-            let takes = matches!(self.kind, Kind::DayOfMonth | Kind::DayOfWeek) || context.dialect == Dialect::Quartz;
+            let takes = matches!(self.kind, Kind::DayOfMonth | Kind::DayOfWeek) || context.dialect != Dialect::Crontab;
             return if takes { Ok(all) } else { Err(self.wrong(format!("`?` is no {}", self.name))) };
         }
         if let Some(hashed) = self.hashed(item, base, context)? {
@@ -204,7 +215,8 @@ impl Field {
         }
         if let Some((first, last)) = base.split_once('-') {
             let range = Range { first: self.value(first, context)?, last: self.value(last, context)? };
-            if self.kind == Kind::Year && range.first > range.last {
+            let around = self.kind != Kind::Year && context.dialect != Dialect::Kubernetes;
+            if range.first > range.last && !around {
                 return Err(self.wrong(format!("{} `{item}` runs backwards", self.name)));
             }
             return Ok(range);

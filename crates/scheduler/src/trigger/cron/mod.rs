@@ -6,15 +6,19 @@
 mod days;
 mod dialect;
 mod field;
+mod lint;
+mod on_calendar;
 mod parse;
+mod restrict;
 mod search;
 mod warning;
+mod words;
 
 use clusterkeep_core::Result;
 
 use days::Days;
 pub use dialect::Dialect;
-pub use warning::Warning;
+pub use warning::{Level, Warning};
 
 /// A compiled cron expression, 64 bytes at most.
 ///
@@ -65,6 +69,23 @@ impl Cron {
         parse::expression(text, dialect, name).map(|(cron, _)| cron)
     }
 
+    /// Reads a calendar expression of systemd's timers, such as `Mon..Fri *-*-* 09:00` or `*-*~01 18:00`; the zone stands
+    /// beside it and not in it.
+    ///
+    /// ```
+    /// use clusterkeep_scheduler::Cron;
+    /// let payday = Cron::on_calendar("Mon..Fri *-*-10..12 09:00")?;
+    /// assert_eq!(payday.explain(), "at 09:00 on the 10th to 12th of the month, if that is Monday to Friday");
+    /// # Ok::<(), clusterkeep_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn on_calendar(text: &str) -> Result<Self> {
+        on_calendar::on_calendar(text)
+    }
+
     /// What an expression says that its writer may not have meant; empty for most.
     ///
     /// ```
@@ -79,6 +100,25 @@ impl Cron {
     /// As [`parse`](Self::parse).
     pub fn warnings(text: &str, dialect: Dialect) -> Result<Vec<Warning>> {
         parse::expression(text, dialect, "").map(|(_, warnings)| warnings)
+    }
+
+    /// The same, and what other programs would make of the text: what differs between dialects.
+    ///
+    /// ```
+    /// use clusterkeep_scheduler::{Cron, Dialect};
+    /// let lint = Cron::lint("0 0 * * 1", Dialect::Crontab)?;
+    /// assert_eq!(
+    ///     lint[0].to_string(),
+    ///     "in quartz it means: at 00:00 on every Sunday (it wants seconds in front; 1 is Sunday there)"
+    /// );
+    /// # Ok::<(), clusterkeep_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn lint(text: &str, dialect: Dialect) -> Result<Vec<Warning>> {
+        lint::lint(text, dialect)
     }
 
     /// Whether it is an interval expression (seconds, minutes or hours have a `*`, a step or a range) and not one for

@@ -54,9 +54,9 @@ fn read(text: &str, dialect: Dialect, name: &str) -> Checked<(Cron, Vec<Warning>
         count += 1;
     }
     let [second, minute, hour, day, month, weekday, year] = match (count, dialect) {
-        (5, Dialect::Crontab) => ["0", parts[0], parts[1], parts[2], parts[3], parts[4], "*"],
-        (6, _) => [parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], "*"],
-        (7, _) => parts,
+        (5, Dialect::Crontab | Dialect::Kubernetes) => ["0", parts[0], parts[1], parts[2], parts[3], parts[4], "*"],
+        (6, Dialect::Crontab | Dialect::Quartz) => [parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], "*"],
+        (7, Dialect::Crontab | Dialect::Quartz) => parts,
         _ => return Err(wrong_count(count, dialect)),
     };
     let context = Context { dialect, name };
@@ -77,7 +77,7 @@ fn read(text: &str, dialect: Dialect, name: &str) -> Checked<(Cron, Vec<Warning>
         follows_the_clock: second.interval || minute.interval || hour.interval,
         years: years(year, &context, warn)?,
     };
-    if cron.next_civil(-1).is_none() {
+    if cron.search(-1).is_none() {
         return Err(Wrong {
             what: "it never fires".to_owned(),
             hint: Some("no month that it names has such a day".to_owned()),
@@ -92,6 +92,9 @@ fn wrong_count(count: usize, dialect: Dialect) -> Wrong {
         Dialect::Crontab => {
             "write 5 fields: minute, hour, day of the month, month, day of the week; or 6 with leading seconds, or 7 \
              with a trailing year"
+        }
+        Dialect::Kubernetes => {
+            "in this dialect there are 5 fields: minute, hour, day of the month, month, day of the week"
         }
         Dialect::Quartz => {
             "in this dialect there are 6 fields: second, minute, hour, day of the month, month, day of the week; or 7 \
@@ -145,7 +148,8 @@ fn days(day: &str, weekday: &str, context: &Context<'_>, warn: &mut Vec<Warning>
     )?;
     days.of_month = of_month;
     // `+` asks for both fields to match; it is no part of an item.
-    let (both, weekday) = weekday.strip_prefix('+').map_or((false, weekday), |rest| (true, rest));
+    let plus = if context.dialect == Dialect::Kubernetes { None } else { weekday.strip_prefix('+') };
+    let (both, weekday) = plus.map_or((false, weekday), |rest| (true, rest));
     let mut of_week = 0_u8;
     let by_week = DAY_OF_WEEK.read(
         weekday,
@@ -155,10 +159,10 @@ fn days(day: &str, weekday: &str, context: &Context<'_>, warn: &mut Vec<Warning>
         |item| special_weekday(item, context, &mut days),
     )?;
     days.of_week = of_week;
-    // Crontab looks at the first character only: `*/2` counts as a star, though it restricts.
-    days.either = context.dialect == Dialect::Crontab && !by_month.star && !by_week.star && !both;
+    // To crontab `*/2` counts as a star, though it restricts.
+    days.either = context.dialect != Dialect::Quartz && !by_month.star && !by_week.star && !both;
     if days.either {
-        warn.push(Warning::EitherDay);
+        warn.push(Warning::EitherDay { plus: context.dialect == Dialect::Crontab });
     }
     Ok(days)
 }

@@ -1,14 +1,25 @@
 //! The next civil time that an expression matches.
 
+use super::super::zoned::CivilTimes;
 use super::Cron;
 use crate::civil::{DAY, Date};
 
 /// The years that an expression can name.
-pub(super) const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
+pub(super) const YEARS: std::ops::RangeInclusive<i32> = 1970..=crate::civil::LAST_YEAR;
+
+impl CivilTimes for Cron {
+    fn next_civil(&self, after: i64) -> Option<i64> {
+        self.search(after)
+    }
+
+    fn follows_the_clock(&self) -> bool {
+        self.follows_the_clock
+    }
+}
 
 impl Cron {
     /// The first match later than `after`, both in civil seconds; `None` where the years have run out.
-    pub(crate) fn next_civil(&self, after: i64) -> Option<i64> {
+    pub(super) fn search(&self, after: i64) -> Option<i64> {
         let from = after.saturating_add(1).max(0);
         let (day, second) = (from.div_euclid(DAY), from.rem_euclid(DAY));
         let mut date = Date::from_days(day);

@@ -1,24 +1,31 @@
 //! `schedule`: looks at schedules and their runs, and runs a job at once.
 
+mod expression;
+mod lint;
+mod next;
+mod simulate;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clusterkeep_core::address::DatabaseUrl;
-use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::{ConnectOptions, Engine, Value};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::{
-    Cron, Fire, Overview, RunQuery, RunRecord, RunState, Schedule, Scheduler, SqliteStore, Store, Triggered, When,
-    Zone, overview,
+    Overview, RunQuery, RunRecord, RunState, Scheduler, SqliteStore, Store, Triggered, overview,
 };
 
-use crate::args::{HistoryArgs, ListSchedulesArgs, NextArgs, ScheduleCommand, StoreArgs, TriggerArgs};
+use crate::args::{HistoryArgs, ListSchedulesArgs, ScheduleCommand, StoreArgs, TriggerArgs};
 use crate::compose::Actions;
 use crate::context::{Context, state_folder};
 use crate::files;
-use crate::output::{Format, Listing, Printer};
+use crate::output::{Format, Listing};
+
+pub(super) use lint::lint;
+pub(super) use next::{explain, next};
+pub(super) use simulate::simulate;
 
 pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<ExitCode> {
     match command {
@@ -29,6 +36,12 @@ pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<E
             context.printer.data(&next(&args, &context.printer)?)?;
             Ok(ExitCode::Done)
         }
+        ScheduleCommand::Explain(args) => {
+            context.printer.data(&explain(&args, &context.printer)?)?;
+            Ok(ExitCode::Done)
+        }
+        ScheduleCommand::Lint(args) => lint(&args, &context.printer),
+        ScheduleCommand::Simulate(args) => simulate(&args, &context.printer),
     }
 }
 
@@ -176,57 +189,6 @@ async fn trigger(args: TriggerArgs, context: &Context) -> Result<ExitCode> {
             })
         }
     }
-}
-
-/// The next fires of an expression or a job, as text; pure but for the clock, where no `--after` is given.
-pub(super) fn next(args: &NextArgs, printer: &Printer) -> Result<String> {
-    let (schedule, when) = match args.files.is_empty() {
-        true => {
-            let when: When = args.what.parse()?;
-            let zone = Zone::from(args.zone.unwrap_or(Tz::UTC));
-            (Schedule::new(when.trigger("")?).zone(zone), when)
-        }
-        false => {
-            let timetable = files::timetable_of(&args.files, &args.what)?;
-            let found = timetable.jobs.into_iter().find(|job| job.name.as_str() == args.what);
-            let job = found.ok_or_else(|| Error::input(format!("job `{}` is unknown", args.what)))?;
-            (job.schedule()?, job.when)
-        }
-    };
-    if let When::Cron { text, dialect } = &when {
-        for warning in Cron::warnings(text, *dialect)? {
-            printer.note(&format!("note: {warning}"));
-        }
-    }
-    let zone = schedule.in_zone().tz();
-    let after = args.after.map_or_else(|| SystemClock.now(), |after| after.at(zone));
-    let fires: Vec<Fire> = schedule.upcoming(after).take(args.count as usize).collect();
-    if printer.format() == Format::Table {
-        return Ok(match (fires.is_empty(), when) {
-            (true, When::Startup) => "whenever the scheduler starts".to_owned(),
-            (true, _) => format!("never after {}", utc(after)),
-            (false, _) => fires.iter().map(|fire| line(fire, zone)).collect(),
-        });
-    }
-    Listing::of(&fires, "")
-        .column("utc", |fire: &Fire| fire.nominal.into())
-        .column("civil", |fire| fire.civil.into())
-        .column("note", |fire| fire.note.as_ref().map(ToString::to_string).into())
-        .render(printer.format(), &fires)
-}
-
-fn line(fire: &Fire, zone: Tz) -> String {
-    let note = fire.note.as_ref().map(|note| format!("   {note}")).unwrap_or_default();
-    let seconds = if fire.nominal.timestamp() % 60 == 0 { "" } else { ":%S" };
-    let local = fire.nominal.with_timezone(&zone);
-    let civil = local.format(&format!("%a %Y-%m-%d %H:%M{seconds} %Z")).to_string();
-    if zone == Tz::UTC {
-        return format!("{civil}{note}\n");
-    }
-    let same_day = local.date_naive() == fire.nominal.date_naive();
-    let date = if same_day { "" } else { "%Y-%m-%d " };
-    let utc = fire.nominal.format(&format!("{date}%H:%M{seconds} UTC")).to_string();
-    format!("{civil}   {utc}{note}\n")
 }
 
 fn utc(at: DateTime<Utc>) -> String {
