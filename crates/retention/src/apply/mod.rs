@@ -74,6 +74,7 @@ struct Seen {
     /// What the plan says of each object.
     details: HashMap<Object, Detail>,
     /// The hash of the plan.
+    #[cfg(feature = "archive")]
     hash: String,
 }
 
@@ -272,7 +273,12 @@ impl Executor<Domain> for Apply<'_> {
         };
         let drops = plan.verdicts.iter().filter(touched);
         let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
-        *self.seen.write().await = Seen { observed, details, hash: plan.hash.to_string() };
+        *self.seen.write().await = Seen {
+            observed,
+            details,
+            #[cfg(feature = "archive")]
+            hash: plan.hash.to_string(),
+        };
         Ok(plan)
     }
 

@@ -106,7 +106,7 @@ async fn on_postgres(when: &str) {
         script(&db, scripts(Kind::Partitions)).await;
         let to = folder.path().join(format!("cold{number}")).display().to_string();
         let wanted = everywhere(&db, &to, "back").await;
-        if !killed(when, number, "partitions", &to, &database.url().to_string()) {
+        if !killed(when, number, "partitions", &to, database.url()) {
             break;
         }
         count += 1;
