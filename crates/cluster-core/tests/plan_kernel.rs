@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+#[path = "plan_kernel/as_one.rs"]
+mod as_one;
 #[path = "plan_kernel/random.rs"]
 mod random;
 #[path = "plan_kernel/world.rs"]

@@ -1,6 +1,6 @@
 //! A kind of plan whose steps do as they are told, in memory, and an audit that can be made to fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,6 +87,20 @@ impl Doing {
     }
 }
 
+/// What three steps do that are done as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AsOne {
+    Works,
+    /// None of them is done.
+    Fails,
+    /// They are done, and nobody hears of it.
+    LosesItsAnswer,
+    /// They are done, and looking again fails.
+    CanNotLook,
+    /// They are done, and one tells nothing of what it did.
+    TellsTooLittle,
+}
+
 /// A step of the plan in the making.
 #[derive(Debug, Clone)]
 pub(crate) struct Does {
@@ -138,6 +152,9 @@ pub(crate) struct World {
     pub(crate) events: Events,
     pub(crate) lock: Arc<Keeper>,
     pub(crate) prepared: AtomicBool,
+    pub(crate) as_one: Option<AsOne>,
+    /// The steps that were done as one.
+    done: Mutex<BTreeSet<u32>>,
     doings: BTreeMap<u32, Does>,
     seen: Mutex<Vec<Seen>>,
     running: AtomicUsize,
@@ -184,6 +201,8 @@ impl World {
             events: Events::none(),
             lock: Arc::default(),
             prepared: AtomicBool::new(false),
+            as_one: None,
+            done: Mutex::default(),
             doings: (1..).zip(steps).collect(),
             seen: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -306,6 +325,43 @@ impl Executor<Letters> for World {
             Doing::OverlooksOne => Ok(all(Outcome::Done).split_last().unwrap().1.to_vec()),
             _ => Ok(all(Outcome::Done)),
         }
+    }
+
+    async fn together(&self, steps: &[&Step<Letters>]) -> usize {
+        if self.as_one.is_some() { steps.len().min(3) } else { 1 }
+    }
+
+    async fn run_together(
+        &self,
+        steps: &[&Step<Letters>],
+        recorder: &Recorder<'_, Letters>,
+    ) -> Result<Vec<serde_json::Value>> {
+        for step in steps {
+            assert!(self.audit.events_of(step.id.0).contains(&Event::Intent), "its intent is recorded first");
+        }
+        recorder.progress(1, None);
+        if self.as_one == Some(AsOne::Fails) {
+            return Err(Error::failed("one of them is held"));
+        }
+        self.done.lock().unwrap().extend(steps.iter().map(|step| step.id.0));
+        match self.as_one {
+            Some(AsOne::LosesItsAnswer) => Err(Error::failed("the connection was lost")),
+            Some(AsOne::TellsTooLittle) => Ok(Vec::new()),
+            _ => Ok(steps.iter().map(|step| json!({ "letters": step.objects.len() })).collect()),
+        }
+    }
+
+    async fn verify_together(&self, steps: &[&Step<Letters>]) -> Result<Vec<(String, Outcome)>> {
+        if self.as_one == Some(AsOne::CanNotLook) {
+            return Err(Error::failed("look again"));
+        }
+        let done = self.done.lock().unwrap().clone();
+        let outcome = |id| if done.contains(&id) { Outcome::Done } else { Outcome::StillPresent };
+        let all = |step: &&Step<Letters>| {
+            let outcome = outcome(step.id.0);
+            step.objects.iter().map(|object| (object.clone(), outcome)).collect::<Vec<_>>()
+        };
+        Ok(steps.iter().flat_map(all).collect())
     }
 }
 

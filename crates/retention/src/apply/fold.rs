@@ -11,11 +11,28 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::aggregate::{Added, Extras, Series, order};
 
-/// How many rows go to the thread at once.
-pub(super) const BATCH: usize = 512;
+/// How many rows go to the thread at once at most, and how many bytes, for rows of a rollup carry sketches.
+const BATCH: usize = 512;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// How many batches wait for it at most.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
+
+/// Rows that go to the thread together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    rows: Vec<Row>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Adds a row; whether it is time to send them.
+    pub(super) fn push(&mut self, row: Row) -> bool {
+        self.bytes += bytes(row.values());
+        self.rows.push(row);
+        self.rows.len() == BATCH || self.bytes > BATCH_BYTES
+    }
+}
 
 /// The buckets that are being made.
 pub(super) struct Fold {
@@ -34,7 +51,7 @@ pub(super) struct Fold {
 }
 
 /// The rows of finished buckets, and which bucket is the first that did not fit.
-type Folded = Result<(Vec<Vec<Value>>, usize)>;
+pub(super) type Folded = Result<(Vec<Vec<Value>>, usize)>;
 
 impl Fold {
     pub(super) fn new(
@@ -50,11 +67,11 @@ impl Fold {
     }
 
     /// Begins to fold what is sent; it ends when the sender is dropped, or when it takes no more.
-    pub(super) fn beside(mut self) -> (JoinHandle<Folded>, mpsc::Sender<Vec<Row>>) {
-        let (sender, mut batches) = mpsc::channel::<Vec<Row>>(WAITING);
+    pub(super) fn beside(mut self) -> (JoinHandle<Folded>, mpsc::Sender<Batch>) {
+        let (sender, mut batches) = mpsc::channel::<Batch>(WAITING);
         let folding = spawn_blocking(move || {
-            while let Some(rows) = batches.blocking_recv() {
-                for row in &rows {
+            while let Some(batch) = batches.blocking_recv() {
+                for row in &batch.rows {
                     if self.add(row.values())? == Added::Full {
                         return Ok((self.finished, self.bucket));
                     }

@@ -119,7 +119,9 @@ impl<'a> Going<'a> {
         parent: Option<&TableName>,
         patience: u32,
     ) -> Result<()> {
-        lock(session, parent.into_iter(), &[self.partition], patience).await
+        wait(session, patience).await?;
+        // The table above it first, as every reader does it: the other way round they would wait for one another.
+        lock(session, parent.as_slice(), &[self.partition], false).await
     }
 
     pub(super) async fn drop_table(&self, session: &mut dyn Session) -> Result<()> {
@@ -222,25 +224,25 @@ impl<'a> Going<'a> {
     }
 }
 
-/// Locks partitions with all that is below them, for everybody; the tables right above them first, as every reader does
-/// it: the other way round they would wait for one another.
+/// How long, in milliseconds, each lock of the transaction is waited for.
+pub(super) async fn wait(session: &mut dyn Session, patience: u32) -> Result<()> {
+    let timeout = sql("SELECT set_config('lock_timeout', ?, true)").bind(patience.to_string());
+    session.query(&timeout).await.map(drop)
+}
+
+/// Locks tables for everybody: those above partitions alone, partitions with all that is below them; `now` or not at all.
 pub(super) async fn lock(
     session: &mut dyn Session,
-    parents: impl Iterator<Item = &TableName>,
+    above: &[&TableName],
     partitions: &[&TableName],
-    patience: u32,
+    now: bool,
 ) -> Result<()> {
-    let timeout = sql("SELECT set_config('lock_timeout', ?, true)").bind(patience.to_string());
-    session.query(&timeout).await?;
+    let tables = above.iter().map(|table| (true, table)).chain(partitions.iter().map(|table| (false, table)));
     let mut lock = SqlBuilder::new(session.engine());
-    lock.push("LOCK TABLE ");
-    for parent in parents {
-        lock.push("ONLY ").table(parent).push(", ");
-    }
-    lock.join(", ", partitions, |lock, partition| {
-        lock.table(partition);
+    lock.push("LOCK TABLE ").join(", ", tables, |lock, (alone, table)| {
+        lock.push(if alone { "ONLY " } else { "" }).table(table);
     });
-    lock.push(" IN ACCESS EXCLUSIVE MODE");
+    lock.push(" IN ACCESS EXCLUSIVE MODE").push(if now { " NOWAIT" } else { "" });
     session.execute(&lock.build()).await.map(drop)
 }
 

@@ -2,8 +2,9 @@
 //! went alone, and their commits, which are synced one after the other, become one.
 //!
 //! All of them go, or none: where anything is in the way, each is tried in a transaction of its own (`partition`), so one
-//! that has to stay keeps no other. It is for the plain case alone: what was detached, what foreign keys refer to and what
-//! takes long to count is never among them.
+//! that has to stay keeps no other. It is for the plain case alone: what was detached, what foreign keys refer to, what is
+//! partitioned again, what feeds rollups or is archived first, and what takes long to count is never among them; nor are
+//! any where the state, which their commit would have to include, lies elsewhere.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +12,19 @@ use clusterkeep_core::plan::{Recorder, Step};
 use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
-use super::partition::{Going, PATIENCE, lock};
+use super::partition::{Going, PATIENCE, lock, wait};
 use super::remove::finish_all;
 use super::span::joined;
 use super::{Apply, Span};
-use crate::plan::{Action, Domain};
+use crate::plan::{Action, Domain, Lifecycle};
 use crate::sql::catalogue::postgres::{self, Place};
 
 /// The most partitions of one transaction: it locks each with its indexes, and the server has room for some thousand locks.
 const PARTITIONS: usize = 25;
 
-/// The most rows of them all: they are counted while nobody else can use the table.
+/// The most rows and bytes of them all: they are counted while nobody else can use the table.
 const ROWS: u64 = 250_000;
+const BYTES: u64 = 256 << 20;
 
 /// How many of the first of `steps` go in one transaction.
 pub(super) async fn count(apply: &Apply<'_>, steps: &[&Step<Domain>]) -> usize {
@@ -30,13 +32,18 @@ pub(super) async fn count(apply: &Apply<'_>, steps: &[&Step<Domain>]) -> usize {
     else {
         return 1;
     };
-    let (mut count, mut rows) = (0, 0_u64);
+    let is_plain = |lifecycle: Lifecycle<'_>| lifecycle.rollups.is_empty() && lifecycle.policy.archive().is_none();
+    if !apply.retention.state_is_here() || !apply.lifecycle(first).is_ok_and(is_plain) {
+        return 1;
+    }
+    let (mut count, mut rows, mut bytes) = (0, 0_u64, 0_u64);
     for step in steps.iter().take(PARTITIONS) {
         let [object] = &step.objects[..] else { break };
         let alike = matches!(&step.action, Action::DropPartition { table, detached: false, .. } if table == first);
         let Ok((_, _, planned)) = apply.planned(object).await else { break };
         rows = rows.saturating_add(planned);
-        if !alike || rows > ROWS {
+        bytes = bytes.saturating_add(apply.planned_bytes(object).await.unwrap_or(0));
+        if !alike || rows > ROWS || bytes > BYTES {
             break;
         }
         count += 1;
@@ -58,8 +65,13 @@ pub(super) async fn drop_partitions(
     let Some(first) = going.first() else { return Err(apart()) };
     let source = &first.source;
     let turn = apply.turns.of(&source.table).await;
-    // Who holds the table for long was waited for in vain before.
-    if turn.was_hindered { Err(apart()) } else { drop_once(apply, &going, recorder).await }
+    // Who holds the table for long was waited for in vain before; and while this waited for its turn, somebody may have
+    // asked for an end.
+    if turn.was_hindered || apply.retention.cancelled() {
+        Err(apart())
+    } else {
+        drop_once(apply, &going, recorder).await
+    }
 }
 
 async fn drop_once(
@@ -75,11 +87,14 @@ async fn drop_once(
     let before = postgres::places(&mut *session, &source.table, &partitions, time, &source.kind).await?;
     let before: Vec<&Place> =
         partitions.iter().map(|name| before.get(name).ok_or_else(apart)).collect::<Result<_>>()?;
-    if before.iter().any(|place| place.referred_to) {
+    if before.iter().any(|place| place.referred_to || place.partitioned) {
         return Err(apart());
     }
     let parents: BTreeSet<&TableName> = before.iter().map(|place| &place.parent).collect();
-    lock(&mut *session, parents.into_iter(), &partitions, PATIENCE[0]).await?;
+    wait(&mut *session, PATIENCE[0]).await?;
+    lock(&mut *session, &parents.into_iter().collect::<Vec<_>>(), &[], false).await?;
+    // The server has patience anew for each lock: were these waited for, nobody could use the table for as long as all that.
+    lock(&mut *session, &[], &partitions, true).await?;
     let now = postgres::places(&mut *session, &source.table, &partitions, time, &source.kind).await?;
     let rows = source.count_tables(&mut *session, &partitions).await?;
     let mut spans: Vec<Span> = Vec::with_capacity(going.len());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Domain, Outcome, Step};
 use super::record::{Recorder, Run};
 use super::{Executor, Lock, Ran};
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// A step and what became of its objects.
 pub(super) type Ended<'a, D> = (&'a Step<D>, Vec<(<D as Domain>::Object, Outcome)>, Option<String>);
@@ -42,32 +42,62 @@ pub(super) async fn run_step<'a, D: Domain>(
         }
         Err(e) => (all(step, Outcome::Failed), Some(chain_text(&e)), serde_json::Value::Null),
     };
-    let ended = (step, objects, message);
-    record(run, &ended, data, recorder.has_recorded().await).await;
+    let ended = [(step, objects, message)];
+    record(run, &ended, vec![data], recorder.has_recorded().await).await;
+    let [ended] = ended;
     ended
 }
 
-/// Does several steps as one; where that fails, none of them was done, or nobody knows.
+/// What became of steps that were to be done as one.
+pub(super) enum Together<'a, D: Domain> {
+    Ended(Vec<Ended<'a, D>>),
+    /// None of them was done, for this reason.
+    Apart(Error),
+}
+
+/// Does several steps as one.
 pub(super) async fn run_together<'a, D: Domain>(
     executor: &dyn Executor<D>,
     lock: &dyn Lock,
     run: &Run<'_>,
     steps: &[&'a Step<D>],
-) -> Result<Vec<Ended<'a, D>>> {
+) -> Together<'a, D> {
     let recorder = Recorder::new(run, steps);
-    lock.check().await?;
-    let data = executor.run_together(steps, &recorder).await?;
-    let seen = executor.verify_together(steps).await?;
-    let recorded = recorder.has_recorded().await;
-    let mut all_ended = Vec::with_capacity(steps.len());
-    for (step, data) in steps.iter().zip(data) {
-        let objects = each_of(step, &seen);
-        let message = missed(&objects);
-        let ended = (*step, objects, message);
-        record(run, &ended, data, recorded).await;
-        all_ended.push(ended);
+    let ran = async {
+        lock.check().await?;
+        let data = executor.run_together(steps, &recorder).await?;
+        if data.len() == steps.len() {
+            return Ok(data);
+        }
+        Err(Error::failed(format!("{} steps were done as one, and {} told what they did", steps.len(), data.len())))
     }
-    Ok(all_ended)
+    .await;
+    let looked = executor.verify_together(steps).await;
+    let (ended, data, recorded): (Vec<_>, _, _) = match (ran, looked) {
+        (Ok(data), Ok(seen)) => {
+            let ended = steps.iter().map(|step| {
+                let objects = each_of(step, &seen);
+                let message = missed(&objects);
+                (*step, objects, message)
+            });
+            (ended.collect(), data, recorder.has_recorded().await)
+        }
+        // The answer to a commit may be what was lost.
+        (Err(_), Ok(seen)) if steps.iter().all(|step| worst(&each_of(step, &seen)).is_done()) => {
+            let ended = steps.iter().map(|step| (*step, all(step, Outcome::AlreadyDone), None));
+            (ended.collect(), Vec::new(), false)
+        }
+        (Err(e), Ok(_)) => return Together::Apart(e),
+        // They may be done: nobody may say that they were not begun.
+        (ran, Err(e)) => {
+            let why =
+                format!("whether it was done could not be seen: {}", chain_text(ran.as_ref().err().unwrap_or(&e)));
+            let ended = steps.iter().map(|step| (*step, all(step, Outcome::Failed), Some(why.clone())));
+            (ended.collect(), Vec::new(), false)
+        }
+    };
+    record(run, &ended, data, recorded).await;
+    Together::Ended(ended)
 }
 
 /// What to say where looking again shows that not all is done.
@@ -81,21 +111,22 @@ pub(super) fn worst<O>(objects: &[(O, Outcome)]) -> Outcome {
     objects.iter().map(|(_, outcome)| *outcome).max().unwrap_or(Outcome::Done)
 }
 
-/// Records how a step ended, unless its own transaction `recorded` that it is done, and it is.
-async fn record<D: Domain>(
-    run: &Run<'_>,
-    (step, objects, message): &Ended<'_, D>,
-    data: serde_json::Value,
-    recorded: bool,
-) {
-    let worst = worst(objects);
-    if recorded && worst == Outcome::Done {
+/// Records how steps ended, unless their own transaction `recorded` that one is done, and it is.
+async fn record<D: Domain>(run: &Run<'_>, ended: &[Ended<'_, D>], data: Vec<serde_json::Value>, recorded: bool) {
+    let data = data.into_iter().chain(std::iter::repeat(serde_json::Value::Null));
+    let entries = ended.iter().zip(data).filter_map(|((step, objects, message), data)| {
+        let worst = worst(objects);
+        let is_recorded = recorded && worst == Outcome::Done;
+        (!is_recorded).then(|| run.outcome_entry(step, worst, message.as_deref(), data))
+    });
+    let entries: Vec<_> = entries.collect();
+    if entries.is_empty() {
         return;
     }
-    let entry = run.outcome_entry(step, worst, message.as_deref(), data);
-    if let Err(e) = run.options.audit.append(vec![entry]).await {
+    let steps = entries.len();
+    if let Err(e) = run.options.audit.append(entries).await {
         // The work is done and was announced; the missing outcome shows as an intent without one.
-        tracing::error!(step = step.id.0, error = %e, "the outcome of a step could not be recorded");
+        tracing::error!(steps, error = %e, "the outcome of steps could not be recorded");
     }
 }
 

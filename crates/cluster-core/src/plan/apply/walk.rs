@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 
 use super::super::{Domain, ObjectOutcome, Outcome, Plan, Step, StepId};
 use super::record::Run;
-use super::step::{Ended, all, chain_text, run_step, run_together, worst};
+use super::step::{Ended, Together, all, chain_text, run_step, run_together, worst};
 use super::{Executor, Lock};
 use crate::audit;
 use crate::error::Result;
@@ -157,8 +157,8 @@ impl<'a, D: Domain> Walk<'a, D> {
                 return Happened::Ended(vec![run_step(executor, lock, run, step).await]);
             }
             match run_together(executor, lock, run, &steps).await {
-                Ok(ended) => Happened::Ended(ended),
-                Err(e) => {
+                Together::Ended(ended) => Happened::Ended(ended),
+                Together::Apart(e) => {
                     tracing::debug!(steps = steps.len(), error = %e, "steps go one by one");
                     Happened::Parted(steps)
                 }

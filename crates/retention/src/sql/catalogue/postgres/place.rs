@@ -21,6 +21,8 @@ pub(crate) struct Place {
     pub(crate) bounds: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
     /// Whether foreign keys of other tables refer to it.
     pub(crate) referred_to: bool,
+    /// Whether it has partitions of its own.
+    pub(crate) partitioned: bool,
 }
 
 /// Where the partitions of `table` are that have these names: those of them that are partitions of it, and are not being
@@ -35,8 +37,8 @@ pub(crate) async fn places(
     let mut query = SqlBuilder::new(Engine::Postgres);
     // A table that foreign keys refer to has triggers of theirs, which an index leads to.
     query.push(
-        "SELECT n.nspname AS own_schema, c.relname AS own_name, c.oid::bigint AS oid, pn.nspname AS schema, \
-         p.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds, k.partstrat::text AS strategy, \
+        "SELECT n.nspname AS own_schema, c.relname AS own_name, c.oid::bigint AS oid, c.relkind = 'p' AS partitioned, \
+         pn.nspname AS schema, p.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds, k.partstrat::text AS strategy, \
          (SELECT min(u.at) FROM unnest(k.partattrs::int2[], k.partclass::oid[]) WITH ORDINALITY AS u (attnum, class, at) \
           JOIN pg_attribute a ON a.attrelid = p.oid AND a.attnum = u.attnum \
           JOIN pg_opclass o ON o.oid = u.class \
@@ -71,6 +73,7 @@ pub(crate) async fn places(
             parent: named(row, "schema", "name")?,
             bounds: (extent.start, extent.end.ok()),
             referred_to: row.get("referred_to")?,
+            partitioned: row.get("partitioned")?,
         };
         Ok((named(row, "own_schema", "own_name")?, place))
     };
