@@ -10,7 +10,7 @@
 
 pub mod aggregate;
 mod apply;
-#[cfg(all(feature = "archive", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+#[cfg(feature = "archive")]
 pub mod archive;
 pub mod import;
 pub mod model;

@@ -370,7 +370,7 @@ impl Retention {
     }
 
     /// Whether somebody has asked for an end.
-    #[cfg(feature = "cratedb")]
+    #[cfg(any(feature = "cratedb", feature = "postgres"))]
     pub(crate) fn cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }
