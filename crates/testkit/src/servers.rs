@@ -57,9 +57,7 @@ pub async fn mariadb() -> Option<TestDatabase> {
 ///
 /// The server is there and does not start, or it is required and not there.
 pub async fn cratedb() -> Option<TestDatabase> {
-    // What a test writes is little, however full the disk is of other things.
-    let builder = || LocalServer::cratedb().setting("cluster.routing.allocation.disk.threshold_enabled", "false");
-    database(Engine::Cratedb, &CRATEDB, builder).await
+    database(Engine::Cratedb, &CRATEDB, || builder(Engine::Cratedb)).await
 }
 
 /// A server for one test alone, which may kill it; nothing, and a word about it, where there is none.
@@ -71,7 +69,16 @@ pub async fn private(engine: Engine) -> Option<LocalServer> {
     if !is_there(engine) {
         return None;
     }
-    Some(must(LocalServer::engine(engine).start().await, "a private server starts"))
+    Some(must(builder(engine).start().await, "a private server starts"))
+}
+
+fn builder(engine: Engine) -> LocalServerBuilder {
+    let builder = LocalServer::engine(engine);
+    match engine {
+        // What a test writes is little, however full the disk is of other things: CrateDB would wait for room for ever.
+        Engine::Cratedb => builder.setting("cluster.routing.allocation.disk.threshold_enabled", "false"),
+        _ => builder,
+    }
 }
 
 /// A database that a test has for itself.
