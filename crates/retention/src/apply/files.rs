@@ -124,11 +124,7 @@ pub(super) async fn still_holds(apply: &Apply<'_>, session: &mut dyn Session, ob
 /// Removes an archive, where it is still there, and records that it is gone.
 pub(super) async fn remove(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
     let records = apply.retention.records();
-    let known = records.archives(Some(table)).await?.into_iter().map(|(_, archive)| archive);
-    let mut known =
-        known.filter(|archive| archive.files && archive.repository == place.0 && archive.snapshot == place.1);
-    // Only what this program has recorded as its own is ever removed.
-    let Some(archive) = known.next() else { return Ok(Ran::AlreadyDone) };
+    let Some(archive) = records.archive_at(table, true, place).await? else { return Ok(Ran::AlreadyDone) };
     let there = archive::remove(&place.0.parse()?, &place.1).await?;
     records.archive_removed(table, &archive, apply.retention.now()).await?;
     if !there {

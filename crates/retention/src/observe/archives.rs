@@ -55,6 +55,19 @@ impl Records {
         }
     }
 
+    /// What is recorded of the copy of a part of `source` at a place, in files or as a snapshot: only what this program has
+    /// recorded as its own is ever removed.
+    #[cfg(any(feature = "archive", feature = "cratedb"))]
+    pub(crate) async fn archive_at(
+        &self,
+        source: &TableName,
+        files: bool,
+        (repository, name): &(String, String),
+    ) -> Result<Option<Archive>> {
+        let mut known = self.archives(Some(source)).await?.into_iter().map(|(_, archive)| archive);
+        Ok(known.find(|known| known.files == files && known.repository == *repository && known.snapshot == *name))
+    }
+
     /// Records a verified copy; the same one again changes nothing but when it was last verified.
     #[cfg(any(feature = "archive", feature = "cratedb"))]
     pub(crate) async fn record_archive(&self, source: &TableName, archive: &Archive) -> Result<()> {

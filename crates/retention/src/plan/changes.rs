@@ -10,9 +10,10 @@ use clusterkeep_core::Result;
 use clusterkeep_core::plan::Verdict;
 
 use super::Selection;
-use super::domain::{Action, Decision, Domain, Part, Reason};
+use super::domain::{Action, Decision, Domain, Part};
 use super::due::Due;
 use super::lifecycle::Lifecycle;
+use super::reason::Reason;
 use super::steps::Steps;
 use crate::model::{ArchiveTier, Change, ReallocateTier};
 use crate::observe::{Node, PartitionId, Places, Source, Standing};

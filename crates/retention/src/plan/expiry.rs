@@ -10,8 +10,9 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 use clusterkeep_core::plan::Verdict;
 
-use super::domain::{Action, Decision, Detail, Domain, Object, Part, Reason, ShareUnit, Size};
+use super::domain::{Action, Decision, Detail, Domain, Object, Part, Size};
 use super::lifecycle::Lifecycle;
+use super::reason::{Reason, ShareUnit};
 use super::steps::Steps;
 use crate::model::Keep;
 use crate::observe::{Archive, Source};

@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::plan::{Class, Decide, Verdict};
 
 use super::Selection;
-use super::domain::{Decision, Domain, Reason, ShareUnit};
+use super::domain::{Decision, Domain};
 use super::lifecycle::Lifecycle;
+use super::reason::{Reason, ShareUnit};
 use crate::observe::{Inventory, Obstacle, Source};
 
 /// How far the clocks of this machine and of the server may be apart.

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::plan::{Class, Decide, Verdict};
 use clusterkeep_core::sql::TableName;
 
-use super::domain::{Decision, Domain, Held, Reason};
+use super::domain::{Decision, Domain};
 use super::lifecycle::Lifecycle;
+use super::reason::{Held, Reason};
 use crate::model::{Hold, KnownTable};
 use crate::observe::Inventory;
 

@@ -11,6 +11,7 @@ mod expiry;
 mod guards;
 mod holds;
 mod lifecycle;
+mod reason;
 mod rollups;
 mod steps;
 mod verdicts;
@@ -21,10 +22,11 @@ use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
 pub use cutoff::{Cutoff, cutoffs};
-pub use domain::{Action, Build, Decision, Detail, Domain, Held, Object, Part, Reason, ShareUnit, Size};
+pub use domain::{Action, Build, Decision, Detail, Domain, Object, Part, Size};
 pub use due::Due;
 pub(crate) use estimate::estimate;
 pub(crate) use lifecycle::{Lifecycle, lifecycles};
+pub use reason::{Held, Reason, ShareUnit};
 
 use crate::model::{Manifest, TablePolicy, Tag, resolve};
 use crate::observe::Inventory;

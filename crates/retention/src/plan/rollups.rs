@@ -9,8 +9,9 @@ use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::TableName;
 use clusterkeep_core::{Error, Result};
 
-use super::domain::{Decision, Detail, Domain, Object, Part, Reason, Size};
+use super::domain::{Decision, Detail, Domain, Object, Part, Size};
 use super::lifecycle::Lifecycle;
+use super::reason::Reason;
 use super::steps::Steps;
 use crate::model::Rollup;
 use crate::observe::{Piece, RollupState, Source};

@@ -7,8 +7,9 @@ use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::sql::TableName;
 
 use super::Selection;
-use super::domain::{Decision, Detail, Domain, Object, Part, Reason, Size};
+use super::domain::{Decision, Detail, Domain, Object, Part, Size};
 use super::lifecycle::Lifecycle;
+use super::reason::Reason;
 use super::rollups::Buckets;
 use crate::observe::{Partition, Source, Unknown};
 

@@ -22,24 +22,13 @@ impl Archives {
             }
             let there = places.get(&archive.repository).and_then(|listed| listed.get(&archive.snapshot));
             let (state, in_table) = match there {
-                Some(State::Complete(manifest)) => ("complete", archive::is_in_table(&mut *session, manifest).await?),
-                Some(State::Damaged(_)) => ("damaged", false),
-                Some(State::Unfinished) | None => ("", false),
+                Some(State::Complete(manifest)) => {
+                    (Some("complete"), archive::is_in_table(&mut *session, manifest).await?)
+                }
+                Some(State::Damaged(_)) => (Some("damaged"), false),
+                Some(State::Unfinished) | None => (None, false),
             };
-            all.push(Archived {
-                table,
-                partition: archive.partition,
-                columns: Vec::new(),
-                repository: archive.repository,
-                snapshot: archive.snapshot,
-                start: archive.start,
-                end: archive.end,
-                rows: archive.rows,
-                shards: 0,
-                archived_at: archive.archived_at,
-                state: (!state.is_empty()).then(|| state.to_owned()),
-                in_table,
-            });
+            all.push(Archived::of(table, archive, state.map(str::to_owned), in_table));
         }
         Ok(all)
     }

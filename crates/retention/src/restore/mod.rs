@@ -55,6 +55,15 @@ pub struct Archived {
     pub in_table: bool,
 }
 
+impl Archived {
+    /// What is on record of a copy, with what is there now.
+    #[cfg(any(feature = "archive", feature = "cratedb"))]
+    fn of(table: String, archive: Archive, state: Option<String>, in_table: bool) -> Self {
+        let Archive { partition, columns, repository, snapshot, start, end, rows, shards, archived_at, .. } = archive;
+        Self { table, partition, columns, repository, snapshot, start, end, rows, shards, archived_at, state, in_table }
+    }
+}
+
 /// Where a partition is restored to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {

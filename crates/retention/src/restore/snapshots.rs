@@ -1,5 +1,6 @@
 //! Snapshots of CrateDB, and back.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,27 +20,25 @@ const CHECKS_SHAPES_SINCE: (u32, u32, u32) = (6, 3, 3);
 impl Archives {
     pub(super) async fn list_snapshots(&self, recorded: Vec<(String, Archive)>) -> Result<Vec<Archived>> {
         let mut session = self.0.db.session().await?;
-        let mut all = Vec::with_capacity(recorded.len());
-        for (table, archive) in recorded {
-            let name: TableName = table.parse()?;
-            let listed = catalogue::cratedb::listed(&mut *session, &name).await?;
-            let found = snapshots::states(&mut *session, &archive.repository).await?.remove(&archive.snapshot);
-            all.push(Archived {
-                in_table: listed.contains(&archive.partition),
-                table,
-                partition: archive.partition,
-                columns: archive.columns,
-                repository: archive.repository,
-                snapshot: archive.snapshot,
-                start: archive.start,
-                end: archive.end,
-                rows: archive.rows,
-                shards: archive.shards,
-                archived_at: archive.archived_at,
-                state: found,
-            });
+        // Each is a request to a store, or to all nodes: once for each repository and table, not for each copy.
+        let mut states: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        let mut listed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (table, archive) in &recorded {
+            if !states.contains_key(&archive.repository) {
+                let there = snapshots::states(&mut *session, &archive.repository).await?;
+                states.insert(archive.repository.clone(), there);
+            }
+            if !listed.contains_key(table) {
+                let there = catalogue::cratedb::listed(&mut *session, &table.parse()?).await?;
+                listed.insert(table.clone(), there);
+            }
         }
-        Ok(all)
+        let archived = |(table, archive): (String, Archive)| {
+            let state = states.get(&archive.repository).and_then(|there| there.get(&archive.snapshot)).cloned();
+            let in_table = listed.get(&table).is_some_and(|there| there.contains(&archive.partition));
+            Archived::of(table, archive, state, in_table)
+        };
+        Ok(recorded.into_iter().map(archived).collect())
     }
 
     pub(super) async fn restore_snapshot(

@@ -197,11 +197,7 @@ pub(in super::super) async fn still_holds(
 /// Removes a copy, where it is still there, and records that it is gone.
 pub(super) async fn remove(apply: &Apply<'_>, table: &TableName, place: &(String, String)) -> Result<Ran> {
     let records = apply.retention.records();
-    let known = records.archives(Some(table)).await?.into_iter().map(|(_, archive)| archive);
-    let mut known =
-        known.filter(|archive| !archive.files && archive.repository == place.0 && archive.snapshot == place.1);
-    // Only what this program has recorded as its own is ever removed.
-    let Some(archive) = known.next() else { return Ok(Ran::AlreadyDone) };
+    let Some(archive) = records.archive_at(table, false, place).await? else { return Ok(Ran::AlreadyDone) };
     let mut session = apply.retention.db.session().await?;
     let there = snapshots::find(&mut *session, &place.0, &place.1).await?.is_some();
     if there {

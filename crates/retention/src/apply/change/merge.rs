@@ -1,22 +1,18 @@
 //! The segments of a partition: one for each copy of each shard.
 
-use std::time::Duration;
-
 use clusterkeep_core::Result;
 use clusterkeep_core::plan::Ran;
 
+use super::REWRITE;
 use super::one::One;
 use crate::sql::changes;
-
-/// How long a merge may take; all of a shard is written anew.
-const PATIENCE: Duration = Duration::from_secs(6 * 60 * 60);
 
 pub(super) async fn run(one: &mut One<'_>) -> Result<Ran> {
     let before = one.standing().await?.segments;
     if before.is_some_and(|segments| segments <= 1) {
         return Ok(Ran::AlreadyDone);
     }
-    let statement = changes::merge(one.table(), one.key).timeout(PATIENCE);
+    let statement = changes::merge(one.table(), one.key).timeout(REWRITE);
     one.session.execute(&statement).await?;
     // What was merged is there at once, and is searched only after a refresh.
     one.source.refresh(&mut *one.session).await?;

@@ -25,6 +25,10 @@ use clusterkeep_core::{Error, Result};
 use super::Apply;
 use crate::plan::{Domain, Due, Object};
 
+/// How long one statement may take that writes all of a partition anew.
+#[cfg(any(feature = "mysql", feature = "cratedb", feature = "postgres"))]
+const REWRITE: std::time::Duration = std::time::Duration::from_secs(6 * 60 * 60);
+
 /// Changes how the one partition of a step is kept.
 #[cfg_attr(not(feature = "cratedb"), expect(unused_variables, reason = "only some engines have such tiers"))]
 pub(super) async fn run(

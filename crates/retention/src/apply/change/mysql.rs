@@ -2,18 +2,14 @@
 //!
 //! `OPTIMIZE PARTITION` would rebuild the whole table on InnoDB, each time; `REBUILD PARTITION` does one alone.
 
-use std::time::Duration;
-
 use clusterkeep_core::plan::Ran;
 use clusterkeep_core::sql::{Engine, SqlBuilder, TableName};
 use clusterkeep_core::{Error, Result};
 
 use super::super::{Apply, again};
+use super::REWRITE;
 use crate::observe::PartitionId;
 use crate::plan::{Object, Part};
-
-/// How long one statement may take that writes all of a partition anew.
-const REWRITE: Duration = Duration::from_secs(6 * 60 * 60);
 
 fn id_of(object: &Object) -> Result<&PartitionId> {
     match &object.part {

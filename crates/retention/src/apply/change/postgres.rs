@@ -3,20 +3,15 @@
 use std::time::Duration;
 
 use clusterkeep_core::plan::Ran;
-use clusterkeep_core::sql::{Engine, Ident, Session, SqlBuilder, TableName, sql};
+use clusterkeep_core::sql::{Engine, Ident, Session, SqlBuilder, TableName};
 use clusterkeep_core::{Error, ErrorClass, Result};
 
+use super::super::partition::{PATIENCE, wait};
 use super::super::{Apply, again};
-use super::moved;
+use super::{REWRITE, moved};
 use crate::observe::{PartitionId, Standing};
 use crate::plan::{Object, Part};
 use crate::sql::standing::postgres;
-
-/// How long each attempt waits for its locks, in milliseconds: who waits for a lock makes those wait who come after.
-const PATIENCE: [u32; 5] = [500, 1000, 2000, 4000, 5000];
-
-/// How long one statement may take that writes all of a partition anew.
-const REWRITE: Duration = Duration::from_secs(6 * 60 * 60);
 
 fn table_of(object: &Object) -> Result<&TableName> {
     match &object.part {
@@ -77,7 +72,7 @@ pub(super) async fn reallocate(apply: &Apply<'_>, object: &Object, tablespace: &
 async fn move_once(apply: &Apply<'_>, partition: &TableName, space: &Ident, patience: u32) -> Result<()> {
     let mut session = apply.retention.db.session().await?;
     session.begin().await?;
-    session.query(&sql("SELECT set_config('lock_timeout', ?, true)").bind(patience.to_string())).await?;
+    wait(&mut *session, patience).await?;
     let mut alter = SqlBuilder::new(Engine::Postgres);
     alter.push("ALTER TABLE ").table(partition).push(" SET TABLESPACE ").ident(space);
     session.execute(&alter.build().timeout(REWRITE)).await?;
