@@ -133,6 +133,9 @@ async fn case_20_an_answer_about_slices_that_is_lost() {
     every_statement(PLAIN, Fault::AnswerLost).await;
 }
 
+/// How many sessions there are, those of this test with those of its child.
+const SESSIONS: &str = "SELECT count(*) FROM information_schema.processlist WHERE db = database()";
+
 const CHILD: &str = "CLUSTERKEEP_TEST_CHILD";
 
 /// Not a test of its own: what the test below starts as a process, and kills.
@@ -148,6 +151,7 @@ async fn child_that_applies_until_it_is_killed() {
 /// What the tables hold at the end, where the process was killed around the statement `nth`; nothing where it has fewer.
 async fn killed(create: &'static str, when: &str, nth: u64) -> Option<String> {
     let (database, db) = prepare(create).await?;
+    let before = number(&db, sql(SESSIONS)).await;
     let status = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "faults::child_that_applies_until_it_is_killed", "--test-threads=1"])
         .env(CHILD, format!("{when} {nth} {}", database.url()))
@@ -160,7 +164,7 @@ async fn killed(create: &'static str, when: &str, nth: u64) -> Option<String> {
     }
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{status}");
     // The lock ends with its session, which the server finds out within moments.
-    while number(&db, sql("SELECT count(*) FROM information_schema.processlist WHERE db = database()")).await > 1 {
+    while number(&db, sql(SESSIONS)).await > before {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     let contents = end(&db).await;
