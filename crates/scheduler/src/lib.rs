@@ -50,12 +50,15 @@ pub use civil::{IntoZone, Zone};
 pub use daemon::{DrainReport, Event, Scheduler, SchedulerBuilder, Triggered};
 pub use history::{Overview, overview};
 pub use model::{
-    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Schedule, Timetable, When,
+    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Timetable, When,
 };
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
-pub use store::{Advance, Claim, MemoryStore, RunEnd, RunQuery, ScheduleRecord, Store};
+pub use store::{
+    Advance, Beat, Cancelled, Claim, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, RunEnd, RunQuery,
+    ScheduleRecord, Store, Worker,
+};
 #[cfg(feature = "rrule")]
 pub use trigger::Recurrence;
 pub use trigger::{Cron, Dialect, DstNote, Fire, Fold, Gap, Level, Months, Pass, Rate, Trigger, Warning};

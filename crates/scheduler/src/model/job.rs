@@ -5,7 +5,7 @@ use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
-use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, When};
+use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, When};
 use crate::civil::{IntoZone, Zone};
 use crate::trigger::{Fold, Gap};
 
@@ -40,6 +40,8 @@ pub struct Job {
     timeout: Option<Age>,
     overlap: Overlap,
     misfire: Misfire,
+    retry: Option<Retry>,
+    priority: i16,
     on_crash: Option<OnCrash>,
     wrong: Vec<Error>,
 }
@@ -64,6 +66,8 @@ impl Job {
             timeout: None,
             overlap: Overlap::default(),
             misfire: Misfire::default(),
+            retry: None,
+            priority: 0,
             on_crash: None,
             wrong: Vec::new(),
         }
@@ -217,6 +221,18 @@ impl Job {
         self
     }
 
+    /// Says how often a run that fails is attempted.
+    pub const fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// Lets its waiting runs go before those of jobs with a lesser number; the default is 0.
+    pub const fn priority(mut self, priority: i16) -> Self {
+        self.priority = priority;
+        self
+    }
+
     /// Says what becomes of a run whose scheduler ended before it did.
     pub const fn on_crash(mut self, on_crash: OnCrash) -> Self {
         self.on_crash = Some(on_crash);
@@ -257,6 +273,8 @@ impl Job {
                 timeout: self.timeout,
                 overlap: self.overlap,
                 misfire: self.misfire,
+                retry: self.retry,
+                priority: self.priority,
                 on_crash: self.on_crash,
             }
             .checked(),
@@ -292,6 +310,8 @@ impl From<JobSpec> for Job {
             timeout: spec.timeout,
             overlap: spec.overlap,
             misfire: spec.misfire,
+            retry: spec.retry,
+            priority: spec.priority,
             on_crash: spec.on_crash,
             wrong: Vec::new(),
         }

@@ -15,7 +15,7 @@ mod when_map;
 pub use except::Exclusion;
 pub use job::Job;
 pub(crate) use job::all_of;
-pub use policy::{Misfire, OnCrash, Overlap};
+pub use policy::{Misfire, OnCrash, Overlap, Retry};
 pub use schedule::Schedule;
 pub use spec::{Action, JobName, JobSpec};
 pub use timetable::Timetable;

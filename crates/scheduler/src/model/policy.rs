@@ -16,6 +16,8 @@ pub enum Overlap {
     Skip,
     /// It waits until the earlier ones have ended.
     Queue,
+    /// The earlier one is cancelled, and it runs.
+    Replace,
     /// It runs beside them, up to so many at once; further ones are skipped.
     Allow(NonZeroU32),
 }
@@ -24,7 +26,7 @@ impl Overlap {
     /// How many runs of one job may go at once.
     pub(crate) const fn at_once(self) -> u32 {
         match self {
-            Self::Skip | Self::Queue => 1,
+            Self::Skip | Self::Queue | Self::Replace => 1,
             Self::Allow(most) => most.get(),
         }
     }
@@ -57,4 +59,62 @@ pub enum OnCrash {
     Retry,
     /// It has failed.
     Fail,
+}
+
+/// How often a run that fails is attempted, and how long it waits in between.
+///
+/// The wait doubles from attempt to attempt, and each is shortened by up to a half, by a part that depends on the run and
+/// the attempt alone: runs that failed together do not come back together. A refused run is not attempted again.
+///
+/// ```
+/// use clusterkeep_core::age::{minutes, seconds};
+/// use clusterkeep_scheduler::Retry;
+/// let retry = Retry::times(5).first(seconds(10)).most(minutes(10));
+/// # let _ = retry;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// How often it is attempted at most, the first time included.
+    pub attempts: NonZeroU32,
+    /// How long it waits before the second attempt.
+    #[serde(default = "first_wait")]
+    pub first: Age,
+    /// How long it waits at most.
+    #[serde(default = "longest_wait")]
+    pub most: Age,
+}
+
+const fn first_wait() -> Age {
+    clusterkeep_core::age::seconds(30)
+}
+
+const fn longest_wait() -> Age {
+    clusterkeep_core::age::hours(1)
+}
+
+impl Retry {
+    /// So many attempts, the first included (one, where it is 0); half a minute before the second, an hour at most.
+    #[must_use]
+    pub const fn times(attempts: u32) -> Self {
+        let attempts = match NonZeroU32::new(attempts) {
+            Some(attempts) => attempts,
+            None => NonZeroU32::MIN,
+        };
+        Self { attempts, first: first_wait(), most: longest_wait() }
+    }
+
+    /// Sets how long it waits before the second attempt.
+    #[must_use]
+    pub const fn first(mut self, first: Age) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// Sets how long it waits at most.
+    #[must_use]
+    pub const fn most(mut self, most: Age) -> Self {
+        self.most = most;
+        self
+    }
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::when::fixed;
-use super::{Exclusion, Misfire, OnCrash, Overlap, Schedule, When};
+use super::{Exclusion, Misfire, OnCrash, Overlap, Retry, Schedule, When};
 use crate::civil::Zone;
 use crate::trigger::{Fold, Gap};
 
@@ -61,6 +61,12 @@ pub struct JobSpec {
     /// What to do about fires whose time has passed while no scheduler was there.
     #[serde(default)]
     pub misfire: Misfire,
+    /// How often a run that fails is attempted; without it, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// Which of several jobs' waiting runs go first: those of the greater.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i16,
     /// What becomes of a run whose scheduler ended before it did; the default is `retry` for actions that converge, else
     /// `fail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +77,9 @@ impl JobSpec {
     /// The same, if it can be scheduled.
     pub(crate) fn checked(self) -> Result<Self> {
         self.timeout.map(fixed).transpose()?;
+        for wait in self.retry.iter().flat_map(|retry| [retry.first, retry.most]) {
+            fixed(wait)?;
+        }
         self.schedule().map(|_| self)
     }
 
@@ -127,6 +136,12 @@ impl JobSpec {
         }
         Ok(schedule)
     }
+}
+
+/// What a file need not say.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(priority: &i16) -> bool {
+    *priority == 0
 }
 
 /// What a job does: the name of a registered handler or action, and its arguments.

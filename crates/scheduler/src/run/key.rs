@@ -33,6 +33,8 @@ pub enum RunKind {
     Event,
     /// Somebody's hand.
     Manual,
+    /// Somebody's hand, for a fire of the past.
+    Backfill,
 }
 
 impl RunKind {
@@ -43,6 +45,7 @@ impl RunKind {
             Self::Scheduled => "scheduled",
             Self::Event => "event",
             Self::Manual => "manual",
+            Self::Backfill => "backfill",
         }
     }
 
@@ -52,7 +55,7 @@ impl RunKind {
     ///
     /// Another name.
     pub fn named(name: &str) -> Result<Self> {
-        [Self::Scheduled, Self::Event, Self::Manual]
+        [Self::Scheduled, Self::Event, Self::Manual, Self::Backfill]
             .into_iter()
             .find(|kind| kind.as_str() == name)
             .ok_or_else(|| Error::input(format!("`{name}` is no kind of run")))

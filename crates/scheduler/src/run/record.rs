@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{RunKey, RunState};
+use crate::store::Otherwise;
 use crate::trigger::DstNote;
 
 /// What became of one fire, or of a range of fires that never ran.
@@ -17,6 +19,23 @@ pub struct RunRecord {
     pub state: RunState,
     /// How often it was begun, from 1; 0 where it never was. It is the token that a late worker can't pass.
     pub attempt: u32,
+    /// Who holds it while it runs, and held it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<Uuid>,
+    /// While it waits: when it may be attempted again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<DateTime<Utc>>,
+    /// How many attempts it had when somebody last asked for it to be tried anew: those before do not count against the
+    /// number that its job allows.
+    pub renewed: u32,
+    /// Which of the waiting runs go first: the greater.
+    pub priority: i16,
+    /// Why it is to end, as long as it has not: somebody's note, or the fire that takes its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<String>,
+    /// Arguments that take the place of the job's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<serde_json::Map<String, serde_json::Value>>,
     /// Set where the row stands for several fires that never ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<Missed>,
@@ -58,6 +77,12 @@ impl RunRecord {
             key,
             state,
             attempt: 0,
+            worker: None,
+            not_before: None,
+            renewed: 0,
+            priority: 0,
+            cancel: None,
+            args: None,
             missed: None,
             reason: None,
             note: None,
@@ -73,5 +98,24 @@ impl RunRecord {
     #[must_use]
     pub fn fires(&self) -> u64 {
         self.missed.map_or(1, |missed| missed.count)
+    }
+
+    /// The last fire that the row stands for.
+    #[must_use]
+    pub fn last_fire(&self) -> DateTime<Utc> {
+        self.missed.map_or(self.key.nominal, |missed| missed.last)
+    }
+
+    /// Makes a row that would have run what it becomes behind a closed gate.
+    pub(crate) fn close(&mut self, otherwise: Otherwise) {
+        let at = self.started.take();
+        self.attempt = 0;
+        self.worker = None;
+        self.state = RunState::Pending;
+        if otherwise == Otherwise::Skip {
+            self.state = RunState::Skipped;
+            self.reason = Some("an earlier run was still going".to_owned());
+            self.finished = at;
+        }
     }
 }

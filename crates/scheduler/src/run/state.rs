@@ -20,9 +20,13 @@ pub enum RunState {
     Succeeded,
     /// Its handler returned an error or panicked, or its scheduler ended before it did.
     Failed,
+    /// It failed in each of the attempts that its job allows: it waits for somebody to look at it.
+    Dead,
+    /// Somebody ended it, or a later fire took its place.
+    Cancelled,
     /// A guard rail or policy of what it runs stopped it.
     Refused,
-    /// It never ran: an earlier run was still going.
+    /// It never ran: an earlier run was still going, or its job was paused.
     Skipped,
     /// It never ran: a later fire ran for it and others, whose time had passed while no scheduler was there.
     Coalesced,
@@ -30,11 +34,13 @@ pub enum RunState {
     Missed,
 }
 
-const NAMES: [(RunState, &str); 8] = [
+const NAMES: [(RunState, &str); 10] = [
     (RunState::Pending, "pending"),
     (RunState::Running, "running"),
     (RunState::Succeeded, "succeeded"),
     (RunState::Failed, "failed"),
+    (RunState::Dead, "dead"),
+    (RunState::Cancelled, "cancelled"),
     (RunState::Refused, "refused"),
     (RunState::Skipped, "skipped"),
     (RunState::Coalesced, "coalesced"),
@@ -52,6 +58,12 @@ impl RunState {
     #[must_use]
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Running)
+    }
+
+    /// Whether somebody may ask for the run to be tried anew.
+    #[must_use]
+    pub const fn is_renewable(self) -> bool {
+        matches!(self, Self::Failed | Self::Dead | Self::Cancelled | Self::Refused)
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 use uuid::Uuid;
 
-use super::{Advance, Claim, RunEnd, RunQuery, ScheduleRecord, Store};
+use super::{
+    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, RunEnd, RunQuery, ScheduleRecord, Store, Worker,
+};
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
 
 /// Keeps schedules and runs in memory.
@@ -17,9 +20,25 @@ pub struct MemoryStore(Mutex<Tables>);
 
 #[derive(Debug, Default)]
 struct Tables {
-    schedules: BTreeMap<(String, String), ScheduleRecord>,
+    schedules: BTreeMap<(String, String), Row>,
     runs: BTreeMap<RunKey, RunRecord>,
-    leases: BTreeMap<String, (Uuid, DateTime<Utc>)>,
+    workers: BTreeMap<Uuid, Beats>,
+    /// How often something about schedules was changed.
+    changes: i64,
+}
+
+#[derive(Debug)]
+struct Row {
+    record: ScheduleRecord,
+    generations: Vec<Generation>,
+    changed: i64,
+}
+
+#[derive(Debug)]
+struct Beats {
+    namespace: String,
+    place: String,
+    until: Instant,
 }
 
 impl MemoryStore {
@@ -34,21 +53,97 @@ impl MemoryStore {
     }
 }
 
+/// The runs of one job.
+fn of_job<'a>(runs: &'a BTreeMap<RunKey, RunRecord>, key: &RunKey) -> impl Iterator<Item = &'a RunRecord> {
+    let first = RunKey {
+        nominal: DateTime::<Utc>::MIN_UTC,
+        kind: RunKind::Scheduled,
+        generation: 0,
+        namespace: key.namespace.clone(),
+        job: key.job.clone(),
+    };
+    let (namespace, job) = (key.namespace.clone(), key.job.clone());
+    runs.range(first..).map(|(_, run)| run).take_while(move |run| run.key.namespace == namespace && run.key.job == job)
+}
+
 impl Tables {
     /// The row of a running attempt.
     fn attempt(&mut self, key: &RunKey, attempt: u32) -> Option<&mut RunRecord> {
         self.runs.get_mut(key).filter(|run| run.state == RunState::Running && run.attempt == attempt)
     }
 
-    fn insert(&mut self, run: &RunRecord) -> bool {
-        let key = &run.key;
-        let schedule = self.schedules.get(&(key.namespace.clone(), key.job.clone()));
-        let passed = schedule.and_then(|schedule| schedule.high_water).is_some_and(|mark| key.nominal <= mark);
-        if key.kind == RunKind::Scheduled && passed || self.runs.contains_key(key) {
+    fn count(&self, key: &RunKey, state: RunState) -> usize {
+        of_job(&self.runs, key).filter(|run| run.state == state).count()
+    }
+
+    fn schedule(&mut self, namespace: &str, job: &str) -> Option<&mut Row> {
+        self.schedules.get_mut(&(namespace.to_owned(), job.to_owned()))
+    }
+
+    fn put(&mut self, schedule: &ScheduleRecord) -> bool {
+        self.changes += 1;
+        let changed = self.changes;
+        let generation = Generation {
+            generation: schedule.generation,
+            spec: schedule.spec.clone(),
+            valid_from: schedule.valid_from,
+            valid_until: schedule.retired,
+        };
+        let Some(row) = self.schedule(&schedule.namespace, schedule.spec.name.as_str()) else {
+            let key = (schedule.namespace.clone(), schedule.spec.name.as_str().to_owned());
+            self.schedules.insert(key, Row { record: schedule.clone(), generations: vec![generation], changed });
+            return true;
+        };
+        let known = &row.record;
+        if known.generation > schedule.generation
+            || (known.generation == schedule.generation && known.spec != schedule.spec)
+        {
             return false;
         }
-        self.runs.insert(key.clone(), run.clone());
+        let same = known.generation == schedule.generation;
+        row.record = ScheduleRecord {
+            high_water: known.high_water.max(schedule.high_water),
+            paused: known.paused.clone(),
+            valid_from: if same { known.valid_from } else { schedule.valid_from },
+            ..schedule.clone()
+        };
+        row.changed = changed;
+        match row.generations.last_mut() {
+            Some(last) if same => last.valid_until = schedule.retired,
+            Some(last) => {
+                last.valid_until = last.valid_until.or(Some(schedule.valid_from));
+                row.generations.push(generation);
+            }
+            None => row.generations.push(generation),
+        }
         true
+    }
+
+    fn insert(&mut self, NewRun { run, gate }: &NewRun) -> Fired {
+        let key = &run.key;
+        if self.runs.contains_key(key) {
+            return Fired::Not;
+        }
+        let mut run = run.clone();
+        let open = !run.state.is_final();
+        if let Some(row) = self.schedule(&key.namespace, &key.job) {
+            let known = &row.record;
+            let passed = known.high_water.is_some_and(|mark| key.nominal <= mark);
+            let of_another = known.generation != key.generation;
+            if key.kind == RunKind::Scheduled && (passed || (open && (known.paused.is_some() || of_another))) {
+                return Fired::Not;
+            }
+        }
+        let going = self.count(key, RunState::Running);
+        if run.state == RunState::Running
+            && gate.at_once != u32::MAX
+            && (going >= gate.at_once as usize || self.count(key, RunState::Pending) > 0)
+        {
+            run.close(gate.otherwise);
+        }
+        let state = run.state;
+        self.runs.insert(key.clone(), run);
+        Fired::Made(state)
     }
 }
 
@@ -64,49 +159,69 @@ impl Store for MemoryStore {
         false
     }
 
-    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<()> {
+    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>> {
         let mut tables = self.tables();
-        for schedule in schedules {
-            let key = (schedule.namespace.clone(), schedule.spec.name.as_str().to_owned());
-            let known = tables.schedules.get(&key);
-            if known.is_some_and(|known| known.generation > schedule.generation) {
-                continue;
-            }
-            let high_water = known.and_then(|known| known.high_water).max(schedule.high_water);
-            tables.schedules.insert(key, ScheduleRecord { high_water, ..schedule.clone() });
-        }
-        Ok(())
+        Ok(schedules.iter().map(|schedule| tables.put(schedule)).collect())
     }
 
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>> {
         let tables = self.tables();
-        let wanted = |schedule: &&ScheduleRecord| namespace.is_none_or(|namespace| schedule.namespace == namespace);
-        Ok(tables.schedules.values().filter(wanted).cloned().collect())
+        let all = tables.schedules.values().map(|row| &row.record);
+        Ok(all.filter(|record| namespace.is_none_or(|namespace| record.namespace == namespace)).cloned().collect())
     }
 
-    async fn fire(&self, runs: &[RunRecord], advances: &[Advance]) -> Result<Vec<bool>> {
+    async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {
+        let tables = self.tables();
+        let since = since.unwrap_or(tables.changes);
+        let changed = tables.schedules.values().filter(|row| row.changed > since && row.record.namespace == namespace);
+        Ok((changed.map(|row| row.record.clone()).collect(), tables.changes))
+    }
+
+    async fn generations(&self, namespace: &str, job: &str) -> Result<Vec<Generation>> {
+        Ok(self.tables().schedule(namespace, job).map(|row| row.generations.clone()).unwrap_or_default())
+    }
+
+    async fn pause(&self, namespace: &str, job: &str, pause: Option<&Pause>) -> Result<bool> {
         let mut tables = self.tables();
-        let made = runs.iter().map(|run| tables.insert(run)).collect();
+        tables.changes += 1;
+        let changed = tables.changes;
+        let Some(row) = tables.schedule(namespace, job) else { return Ok(false) };
+        row.record.paused = pause.cloned();
+        row.changed = changed;
+        Ok(true)
+    }
+
+    async fn fire(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
+        let mut tables = self.tables();
+        let fired = runs.iter().map(|run| tables.insert(run)).collect();
         for advance in advances {
-            let key = (advance.namespace.clone(), advance.job.clone());
-            if let Some(schedule) = tables.schedules.get_mut(&key) {
-                schedule.high_water = schedule.high_water.max(Some(advance.high_water));
-                schedule.next_fire = advance.next_fire;
+            let row = tables.schedule(&advance.namespace, &advance.job);
+            if let Some(row) = row.filter(|row| row.record.generation == advance.generation) {
+                let first = row.record.high_water.is_none_or(|mark| mark <= advance.high_water);
+                row.record.high_water = row.record.high_water.max(Some(advance.high_water));
+                if first {
+                    row.record.next_fire = advance.next_fire;
+                }
             }
         }
-        Ok(made)
+        Ok(fired)
     }
 
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>> {
         let mut tables = self.tables();
         let mut claim = |claim: &Claim| {
-            let waits = |run: &&mut RunRecord| run.state == RunState::Pending && run.attempt == claim.attempt;
-            let Some(run) = tables.runs.get_mut(&claim.key).filter(waits) else { return false };
+            let going = tables.count(&claim.key, RunState::Running);
+            let Some(run) = tables.runs.get_mut(&claim.key) else { return false };
+            let due = run.not_before.is_none_or(|at| at <= claim.at);
+            if run.state != RunState::Pending || run.attempt != claim.attempt || !due || going >= claim.at_once as usize
+            {
+                return false;
+            }
             run.state = RunState::Running;
             run.attempt += 1;
+            run.worker = Some(claim.worker);
             run.started = Some(claim.at);
-            run.progress = None;
-            run.message = None;
+            (run.not_before, run.progress, run.message) = (None, None, None);
             true
         };
         Ok(claims.iter().map(&mut claim).collect())
@@ -129,9 +244,38 @@ impl Store for MemoryStore {
             run.state = end.state;
             run.error.clone_from(&end.error);
             run.finished = Some(end.at).filter(|_| end.state.is_final());
+            run.not_before = end.not_before;
+            run.cancel = None;
             true
         };
         Ok(ends.iter().map(&mut finish).collect())
+    }
+
+    async fn cancel(&self, key: &RunKey, why: &str, at: DateTime<Utc>) -> Result<Cancelled> {
+        let mut tables = self.tables();
+        let Some(run) = tables.runs.get_mut(key) else { return Ok(Cancelled::Not) };
+        Ok(match run.state {
+            RunState::Pending => {
+                (run.state, run.reason, run.finished) = (RunState::Cancelled, Some(why.to_owned()), Some(at));
+                run.not_before = None;
+                Cancelled::Ended
+            }
+            RunState::Running => {
+                run.cancel = Some(why.to_owned());
+                Cancelled::Asked
+            }
+            _ => Cancelled::Not,
+        })
+    }
+
+    async fn renew(&self, key: &RunKey) -> Result<bool> {
+        let mut tables = self.tables();
+        let renewable = |run: &&mut RunRecord| run.state.is_renewable();
+        let Some(run) = tables.runs.get_mut(key).filter(renewable) else { return Ok(false) };
+        run.state = RunState::Pending;
+        run.renewed = run.attempt;
+        (run.finished, run.not_before, run.error, run.reason) = (None, None, None, None);
+        Ok(true)
     }
 
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
@@ -142,31 +286,61 @@ impl Store for MemoryStore {
         Ok(runs)
     }
 
+    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+        let tables = self.tables();
+        let due = |run: &&RunRecord| {
+            run.key.namespace == namespace
+                && run.state == RunState::Pending
+                && run.not_before.is_none_or(|earliest| earliest <= at)
+        };
+        let mut runs: Vec<RunRecord> = tables.runs.values().filter(due).cloned().collect();
+        runs.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.key.nominal.cmp(&b.key.nominal)));
+        runs.truncate(limit as usize);
+        Ok(runs)
+    }
+
+    async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>> {
+        let tables = self.tables();
+        let now = Instant::now();
+        let held = |worker: &Uuid| tables.workers.get(worker).is_some_and(|beats| beats.until > now);
+        let orphan = |run: &&RunRecord| {
+            run.key.namespace == namespace && run.state == RunState::Running && !run.worker.as_ref().is_some_and(held)
+        };
+        Ok(tables.runs.values().filter(orphan).cloned().collect())
+    }
+
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
         let mut tables = self.tables();
         let count = tables.runs.len();
-        tables.runs.retain(|key, run| {
-            let last = run.missed.map_or(key.nominal, |missed| missed.last);
-            key.namespace != namespace || !run.state.is_final() || last >= before
-        });
+        tables.runs.retain(|key, run| key.namespace != namespace || !run.state.is_final() || run.last_fire() >= before);
         Ok((count - tables.runs.len()) as u64)
     }
 
-    async fn lease(&self, namespace: &str, owner: Uuid, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool> {
+    async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {
         let mut tables = self.tables();
-        let taken = tables.leases.get(namespace).is_some_and(|(other, until)| *other != owner && *until > now);
-        if !taken {
-            tables.leases.insert(namespace.to_owned(), (owner, until));
-        }
-        Ok(!taken)
+        let now = Instant::now();
+        let beats = Beats { namespace: namespace.to_owned(), place: place.to_owned(), until: now + lease };
+        let before = tables.workers.insert(worker, beats);
+        let cancel = tables.runs.values().filter(|run| run.state == RunState::Running && run.worker == Some(worker));
+        let cancel = cancel.filter_map(|run| Some((run.key.clone(), run.attempt, run.cancel.clone()?)));
+        Ok(Beat { lapsed: before.is_some_and(|before| before.until <= now), cancel: cancel.collect() })
     }
 
-    async fn release(&self, namespace: &str, owner: Uuid) -> Result<()> {
-        let mut tables = self.tables();
-        if tables.leases.get(namespace).is_some_and(|(holder, _)| *holder == owner) {
-            tables.leases.remove(namespace);
-        }
+    async fn leave(&self, worker: Uuid) -> Result<()> {
+        self.tables().workers.remove(&worker);
         Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        let tables = self.tables();
+        let now = Instant::now();
+        let worker = |(worker, beats): (&Uuid, &Beats)| Worker {
+            worker: *worker,
+            namespace: beats.namespace.clone(),
+            place: beats.place.clone(),
+            alive: beats.until > now,
+        };
+        Ok(tables.workers.iter().map(worker).collect())
     }
 }
 
@@ -175,5 +349,7 @@ impl RunQuery {
         self.namespace.as_ref().is_none_or(|namespace| *namespace == run.key.namespace)
             && self.job.as_ref().is_none_or(|job| *job == run.key.job)
             && (self.states.is_empty() || self.states.contains(&run.state))
+            && self.from.is_none_or(|from| run.last_fire() >= from)
+            && self.until.is_none_or(|until| run.key.nominal < until)
     }
 }

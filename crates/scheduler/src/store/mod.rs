@@ -8,12 +8,13 @@ mod memory;
 mod sqlite;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use memory::MemoryStore;
@@ -43,6 +44,83 @@ pub struct ScheduleRecord {
     /// Since when the job is no longer among those of its namespace; its history stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired: Option<DateTime<Utc>>,
+    /// Set while the job does not fire because somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
+}
+
+/// Why a job does not fire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pause {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Who said so.
+    pub by: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A version of a job, and when its fires counted.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Generation {
+    /// Its number.
+    pub generation: u32,
+    /// The job as it was then.
+    pub spec: JobSpec,
+    /// Its fires count from behind this instant.
+    pub valid_from: DateTime<Utc>,
+    /// Its fires count up to this instant; `None` for the version that is valid.
+    pub valid_until: Option<DateTime<Utc>>,
+}
+
+/// A row to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// The row, as it becomes where its gate is open.
+    pub run: RunRecord,
+    /// Whether it may run now, where its state is [`RunState::Running`].
+    pub gate: Gate,
+}
+
+/// When a run may begin, by the other runs of its job, whoever runs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate {
+    /// How many runs of the job may be going, this one included.
+    pub at_once: u32,
+    /// What the row becomes where as many are going already, or where others wait for their turn.
+    pub otherwise: Otherwise,
+}
+
+/// What a fire does that can't begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Its row is [`RunState::Pending`].
+    Wait,
+    /// Its row is [`RunState::Skipped`].
+    Skip,
+}
+
+impl Gate {
+    /// Open, whatever else is going.
+    pub const OPEN: Self = Self { at_once: u32::MAX, otherwise: Otherwise::Wait };
+}
+
+/// What a store did about a row to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fired {
+    /// It was made now, in this state.
+    Made(RunState),
+    /// It was not: it is there already, its schedule has stepped over it, is paused, or is of another generation.
+    Not,
+}
+
+impl Fired {
+    /// Whether the row was made now.
+    #[must_use]
+    pub const fn is_made(self) -> bool {
+        matches!(self, Self::Made(_))
+    }
 }
 
 /// A schedule's step over fires that were decided upon.
@@ -52,6 +130,8 @@ pub struct Advance {
     pub namespace: String,
     /// The job.
     pub job: String,
+    /// Of which version the fires were: where another one is valid, nothing is stepped over.
+    pub generation: u32,
     /// The latest fire that was decided upon; a store's own never sinks.
     pub high_water: DateTime<Utc>,
     /// The fire after it.
@@ -65,6 +145,10 @@ pub struct Claim {
     pub key: RunKey,
     /// Its attempt as last seen; it gets the next number.
     pub attempt: u32,
+    /// Who begins it.
+    pub worker: Uuid,
+    /// How many runs of its job may be going, this one included.
+    pub at_once: u32,
     /// When it begins.
     pub at: DateTime<Utc>,
 }
@@ -82,6 +166,41 @@ pub struct RunEnd {
     pub error: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
+    /// Where it is given back: when it may be attempted again.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+/// What a beat of a worker's heart brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beat {
+    /// Its lease had run out before: others may have taken over what it ran.
+    pub lapsed: bool,
+    /// Those of its runs that are to end, with the attempt and the reason.
+    pub cancel: Vec<(RunKey, u32, String)>,
+}
+
+/// A scheduler, as the others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Worker {
+    /// Who.
+    pub worker: Uuid,
+    /// Of which namespace it runs jobs.
+    pub namespace: String,
+    /// Where: host name and process.
+    pub place: String,
+    /// Whether its lease goes on, by the store's clock.
+    pub alive: bool,
+}
+
+/// What became of somebody's wish to end a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It was waiting, and is cancelled.
+    Ended,
+    /// It is going; whoever runs it is told with the next beat of its heart.
+    Asked,
+    /// There is no such run, or it has ended.
+    Not,
 }
 
 /// Which runs to list.
@@ -96,6 +215,8 @@ pub struct RunQuery {
     pub(crate) namespace: Option<String>,
     pub(crate) job: Option<String>,
     pub(crate) states: Vec<RunState>,
+    pub(crate) from: Option<DateTime<Utc>>,
+    pub(crate) until: Option<DateTime<Utc>>,
     pub(crate) limit: Option<u32>,
 }
 
@@ -125,6 +246,14 @@ impl RunQuery {
         self
     }
 
+    /// Only those that stand for a fire within `[from, until)`.
+    #[must_use]
+    pub const fn between(mut self, from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        self.from = Some(from);
+        self.until = Some(until);
+        self
+    }
+
     /// At most so many.
     #[must_use]
     pub const fn limit(mut self, limit: u32) -> Self {
@@ -142,6 +271,10 @@ impl RunQuery {
 ///   row was deleted or the job was changed.
 /// - Rows are made before their schedule steps over them, so that a crash in between repeats and never loses.
 /// - Only the holder of a run's latest attempt changes it.
+/// - Any number of schedulers may do the same at the same time: of those that make or begin the same run, one does.
+///
+/// The gate of a run (see [`Gate`]) holds on a store with transactions; where there are none, two schedulers that begin
+/// runs of the same job in the same moment may both pass it, and the store's documentation says so.
 ///
 /// # Errors
 ///
@@ -151,16 +284,31 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Whether other processes may use it at the same time.
     fn is_shared(&self) -> bool;
 
-    /// Adds or replaces schedules; one of a later generation than the given stays as it is.
-    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<()>;
+    /// Adds schedules, and replaces those of an earlier generation; of the same generation and job, the next fire, the
+    /// zone data and the retirement are taken over. Marks never sink, and pauses stay. Says of each whether it is now as
+    /// given: `false` where the store has a later generation, or another job under the same one.
+    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>>;
 
     /// The schedules of a namespace, or of all, by namespace and name.
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>>;
 
-    /// Makes rows, then steps over them, at once where the store can; says of each row whether it was made now.
-    async fn fire(&self, runs: &[RunRecord], advances: &[Advance]) -> Result<Vec<bool>>;
+    /// Those schedules of a namespace that were put, paused or resumed since a token that this call gave before, and the
+    /// token for the next time. Some may come again; none is left out. Without a token there are none.
+    async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)>;
 
-    /// Begins pending runs; says of each whether it was begun now.
+    /// The versions of a job, the first one first.
+    async fn generations(&self, namespace: &str, job: &str) -> Result<Vec<Generation>>;
+
+    /// Pauses a job, or ends its pause; `false` where there is no such job.
+    async fn pause(&self, namespace: &str, job: &str, pause: Option<&Pause>) -> Result<bool>;
+
+    /// Makes rows, then steps over them, at once where the store can.
+    ///
+    /// A scheduled row is made only where its generation is the valid one and its instant is behind the mark; one that
+    /// would run or wait only where its job is not paused.
+    async fn fire(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>>;
+
+    /// Begins pending runs whose time has come; says of each whether it was begun now.
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>>;
 
     /// Records progress and message of a running attempt; says whether it is still the latest.
@@ -169,15 +317,31 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Ends running attempts; says of each whether it still was the latest.
     async fn finish(&self, ends: &[RunEnd]) -> Result<Vec<bool>>;
 
+    /// Cancels a run that waits, or asks for the end of one that is going.
+    async fn cancel(&self, key: &RunKey, why: &str, at: DateTime<Utc>) -> Result<Cancelled>;
+
+    /// Lets a run that has failed, is dead or was cancelled wait for another attempt, with the attempts that its job allows
+    /// before it; `false` where it is none of these.
+    async fn renew(&self, key: &RunKey) -> Result<bool>;
+
     /// Runs, the latest nominal instant first.
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>>;
+
+    /// Pending runs of a namespace whose time has come, those of the greatest priority first, then the oldest.
+    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>>;
+
+    /// Running rows of a namespace that nobody holds: their worker's lease has run out, or it has left.
+    async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>>;
 
     /// Deletes the rows of a namespace that are final and whose last fire lies before `before`; returns how many.
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64>;
 
-    /// Takes or renews the lease on a namespace, until an instant; `false` where another owner's has not run out.
-    async fn lease(&self, namespace: &str, owner: Uuid, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool>;
+    /// Takes or renews a worker's lease, for so long by the store's clock.
+    async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat>;
 
-    /// Gives the lease back, where it is the owner's.
-    async fn release(&self, namespace: &str, owner: Uuid) -> Result<()>;
+    /// Gives a worker's lease back.
+    async fn leave(&self, worker: Uuid) -> Result<()>;
+
+    /// The schedulers that have not left.
+    async fn workers(&self) -> Result<Vec<Worker>>;
 }
