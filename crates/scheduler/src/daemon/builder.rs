@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::core::Core;
+use super::core::{Core, LEASE};
 use super::engine::Engine;
 use super::event::{Event, Listener};
 use super::guard::Scheduler;
 use super::handler::Handlers;
+use super::recover::rescue;
 use super::roster::{Roster, Scope};
 use crate::model::{Job, JobSpec, Timetable, all_of};
 use crate::run::Run;
@@ -22,6 +23,9 @@ use crate::store::{MemoryStore, Store};
 
 /// How long runs may go on after the scheduler was asked to stop, where nothing else is said.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How many runs may go at once, where nothing else is said.
+const AT_ONCE: usize = 1_024;
 
 /// A scheduler in the making. It remembers what is wrong, and [`start`](Self::start) reports all of it at once.
 ///
@@ -46,6 +50,8 @@ pub struct SchedulerBuilder {
     pub(crate) handlers: Handlers,
     jobs: Vec<JobSpec>,
     grace: Duration,
+    lease: Duration,
+    at_once: usize,
     pub(crate) listener: Listener,
     wrong: Vec<Error>,
 }
@@ -59,6 +65,8 @@ impl SchedulerBuilder {
             handlers: Handlers::default(),
             jobs: Vec::new(),
             grace: GRACE,
+            lease: LEASE,
+            at_once: AT_ONCE,
             listener: Listener::nobody(),
             wrong: Vec::new(),
         }
@@ -134,6 +142,20 @@ impl SchedulerBuilder {
         self
     }
 
+    /// Says how long its runs stay its own when it does not get to the store; else it is 15 seconds. A scheduler that was
+    /// held up for longer finds that others have taken over what it ran.
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Says how many runs may go here at once; else it is 1,024. Further ones wait, those of a greater priority before
+    /// others, or go elsewhere.
+    pub fn at_once(mut self, runs: usize) -> Self {
+        self.at_once = runs.max(1);
+        self
+    }
+
     /// Tells `listener` of everything that happens to runs. It must return quickly: the scheduler waits for it.
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.listener = Listener::new(listener);
@@ -142,29 +164,28 @@ impl SchedulerBuilder {
 
     /// Starts the scheduler on the current runtime.
     ///
-    /// On a store that other processes may use, it waits for the lease of its namespace to become free, for some 16
-    /// seconds at most.
+    /// Other schedulers of the same namespace may run on the same store: what is due is run by one of them.
     ///
     /// # Errors
     ///
-    /// All that is wrong with handlers and jobs, in one message; a store that can't be used; another scheduler that
-    /// runs the jobs of this namespace.
+    /// All that is wrong with handlers and jobs, in one message; a store that can't be used.
     pub async fn start(mut self) -> Result<Scheduler> {
         let jobs = self.checked()?;
         let core = self.core();
-        if core.store.is_shared() {
-            core.take_lease().await?;
-        }
         let started = async {
-            let roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
+            core.beat().await?;
+            // Asked for before the roster is loaded, so that no change falls in between.
+            let (_, changes) = core.store.changed(&core.namespace, None).await?;
+            let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
+            rescue(&core, &mut roster).await?;
             let (requests, receiver) = mpsc::channel(64);
-            Ok((Engine::new(core.clone(), roster, receiver).await?, requests))
+            Ok((Engine::new(core.clone(), roster, receiver, self.at_once, changes).await?, requests))
         };
         match started.await {
             Ok((engine, requests)) => Ok(Scheduler::launch(engine, requests, self.grace)),
             Err(error) => {
                 // The first error says more than one about the lease, which runs out by itself.
-                drop(core.store.release(&core.namespace, core.owner).await);
+                drop(core.store.leave(core.worker).await);
                 Err(error)
             }
         }
@@ -199,8 +220,16 @@ impl SchedulerBuilder {
             clock: self.clock.clone(),
             listener: self.listener.clone(),
             namespace: self.namespace.clone(),
-            owner: Uuid::new_v4(),
+            worker: Uuid::new_v4(),
+            place: place(),
+            lease: self.lease,
             stop: CancellationToken::new(),
         }
     }
+}
+
+/// The host and the process, for people.
+fn place() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "?".to_owned());
+    format!("{} {}", host.trim(), std::process::id())
 }

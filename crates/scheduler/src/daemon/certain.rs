@@ -3,26 +3,43 @@
 //! A store that goes away may have done what it was asked before it went. Asked again it says that there was nothing to
 //! do, which here would mean that somebody else was first; so after a failure the rows themselves are looked at.
 
+use chrono::TimeDelta;
 use clusterkeep_core::Result;
 
 use super::core::Core;
 use super::execute::end_of;
 use crate::run::{RunRecord, RunState};
-use crate::store::{Advance, Claim, RunEnd, RunQuery};
+use crate::store::{Advance, Claim, Fired, NewRun, RunEnd, RunQuery};
 
 impl Core {
-    /// Makes rows and steps over them; says of each whether it was made by this scheduler.
-    pub(crate) async fn make(&self, runs: &[RunRecord], advances: &[Advance]) -> Result<Vec<bool>> {
-        let (made, failed) = self.persist(|| self.store.fire(runs, advances)).await?;
-        self.certain(made, failed, runs).await
+    /// Makes rows and steps over them; gives those that this scheduler has made, as the store has made them.
+    pub(crate) async fn make(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Option<RunRecord>>> {
+        let (fired, failed) = self.persist(|| self.store.fire(runs, advances)).await?;
+        let mut made = Vec::with_capacity(runs.len());
+        for (NewRun { run, gate }, fired) in runs.iter().zip(fired) {
+            made.push(match fired {
+                Fired::Made(state) => {
+                    let mut run = run.clone();
+                    if state != run.state {
+                        run.close(gate.otherwise);
+                    }
+                    Some(run)
+                }
+                // What did not run is known to be made by whoever looks at the store next.
+                Fired::Not if failed && self.holds(run).await? => Some(run.clone()),
+                Fired::Not => None,
+            });
+        }
+        Ok(made)
     }
 
     /// Begins a pending run; `None` where it is pending no more.
-    pub(crate) async fn begin(&self, mut run: RunRecord) -> Result<Option<RunRecord>> {
-        let at = self.now();
-        let claims = [Claim { key: run.key.clone(), attempt: run.attempt, at }];
+    pub(crate) async fn begin(&self, mut run: RunRecord, at_once: u32) -> Result<Option<RunRecord>> {
+        let (at, worker) = (self.now(), self.worker);
+        let claims = [Claim { key: run.key.clone(), attempt: run.attempt, worker, at_once, at }];
         let (begun, failed) = self.persist(|| self.store.claim(&claims)).await?;
         (run.state, run.attempt, run.started) = (RunState::Running, run.attempt + 1, Some(at));
+        (run.worker, run.not_before, run.progress, run.message) = (Some(worker), None, None, None);
         let begun = self.certain(begun, failed, std::slice::from_ref(&run)).await?;
         Ok(begun.contains(&true).then_some(run))
     }
@@ -44,13 +61,15 @@ impl Core {
         Ok(said)
     }
 
-    /// Whether the store has this very row. Only the holder of the namespace's lease writes its rows, so one that looks
-    /// like this scheduler's is its own.
+    /// Whether the store has this very row: one with this worker's name is its own.
     async fn holds(&self, run: &RunRecord) -> Result<bool> {
-        let query = RunQuery::of(&run.key.namespace, &run.key.job).in_states([run.state]);
+        let behind = run.key.nominal + TimeDelta::microseconds(1);
+        let query =
+            RunQuery::of(&run.key.namespace, &run.key.job).in_states([run.state]).between(run.key.nominal, behind);
         let (rows, _) = self.persist(|| self.store.runs(&query)).await?;
         let same = |row: &RunRecord| {
-            (&row.key, row.attempt, row.started, row.finished) == (&run.key, run.attempt, run.started, run.finished)
+            (&row.key, row.attempt, row.worker, row.started, row.finished)
+                == (&run.key, run.attempt, run.worker, run.started, run.finished)
         };
         Ok(rows.iter().any(same))
     }

@@ -3,22 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
+use clusterkeep_core::Result;
 use clusterkeep_core::clock::Clock;
-use clusterkeep_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::event::{Event, Listener};
 use super::roster::Entry;
 use crate::run::{Reporting, RunRecord};
-use crate::store::Store;
+use crate::store::{Beat, Store};
 
-/// How long a lease lasts; half of it before its end it is renewed.
-pub(crate) const LEASE: TimeDelta = TimeDelta::seconds(15);
-
-/// How often a lease is renewed beside other work.
-const RENEW: Duration = Duration::from_secs(5);
+/// How long a worker's lease lasts, where nothing else is said; it is renewed three times within that.
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
 /// How long a store that failed is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -36,7 +33,11 @@ pub(crate) struct Core {
     pub(crate) listener: Listener,
     pub(crate) namespace: String,
     /// Who this scheduler is, towards a store that others use too.
-    pub(crate) owner: Uuid,
+    pub(crate) worker: Uuid,
+    /// Where it is, for people.
+    pub(crate) place: String,
+    /// How long its lease lasts.
+    pub(crate) lease: Duration,
     /// Asked to stop.
     pub(crate) stop: CancellationToken,
 }
@@ -70,44 +71,26 @@ impl Core {
         }
     }
 
-    /// Takes or renews the lease on the namespace.
-    pub(crate) async fn lease(&self) -> Result<bool> {
-        let now = self.now();
-        self.store.lease(&self.namespace, self.owner, now, now + LEASE).await
+    /// Renews this worker's lease.
+    pub(crate) async fn beat(&self) -> Result<Beat> {
+        self.store.beat(&self.namespace, self.worker, &self.place, self.lease).await
     }
 
-    /// Waits for the lease until one that nobody renews must have run out.
-    pub(crate) async fn take_lease(&self) -> Result<()> {
-        let patience = self.now() + LEASE + TimeDelta::seconds(1);
-        while !self.lease().await? {
-            let now = self.now();
-            if now >= patience {
-                return Err(self.locked());
-            }
-            self.clock.sleep_until(now + TimeDelta::milliseconds(500)).await;
-        }
-        Ok(())
-    }
-
-    /// Awaits `work` and renews the lease on a shared store meanwhile.
+    /// Awaits `work` and renews the lease meanwhile.
     pub(crate) async fn keep_lease<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = tokio::time::sleep(RENEW), if self.store.is_shared() => {
+                () = tokio::time::sleep(self.lease / 3) => {
                     // A lease that could not be renewed runs out, and fencing tokens do the rest.
-                    if let Err(error) = self.lease().await {
+                    if let Err(error) = self.beat().await {
                         self.listener.hear(&Event::StoreFailed(&error));
                     }
                 }
             }
         }
-    }
-
-    pub(crate) fn locked(&self) -> Error {
-        Error::Locked { what: format!("another scheduler runs the jobs of namespace `{}`", self.namespace) }
     }
 
     /// One attempt of a run, to be awaited.

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 use tokio::task::{Id, JoinError};
 
-use super::engine::Engine;
+use super::engine::{Active, Engine};
 use super::event::Event;
 use super::guard::DrainReport;
+use super::retry;
 use crate::model::OnCrash;
 use crate::run::{RunKind, RunRecord, RunState};
 use crate::store::Advance;
@@ -31,28 +32,36 @@ impl Engine {
         let (indices, runs): (Vec<usize>, Vec<RunRecord>) = ended.into_iter().flatten().unzip();
         let core = self.core.clone();
         let latest = core.end(&runs).await?;
+        // A gate may have opened, or somebody's room become free.
+        self.look = true;
         for ((index, run), latest) in indices.into_iter().zip(runs).zip(latest) {
-            self.left(index);
             core.listener.hear(&if latest { Event::Finished(&run) } else { Event::Overtaken(&run) });
             self.schedule_after(index, &run).await?;
-            if !core.stop.is_cancelled() {
-                self.start_waiting(index).await?;
-            }
+        }
+        if !core.stop.is_cancelled() {
+            self.look_at_store().await?;
         }
         Ok(())
     }
 
     /// What a task has left: its record as it ended.
     fn settle(&mut self, ended: Ended) -> Option<(usize, RunRecord)> {
-        match ended {
-            Ok((id, run)) => self.active.remove(&id).map(|(index, _)| (index, run)),
-            Err(error) => {
-                let (index, run) = self.active.remove(&error.id())?;
-                let finished = Some(self.core.now());
-                let error = Some("the run was cut off".to_owned());
-                Some((index, RunRecord { state: RunState::Failed, error, finished, ..run }))
-            }
+        let (id, ended) = match ended {
+            Ok((id, run)) => (id, Some(run)),
+            Err(error) => (error.id(), None),
+        };
+        let Active { index, run, cancelled, .. } = self.active.remove(&id)?;
+        let mut run = ended.unwrap_or_else(|| {
+            let (state, error) = match cancelled {
+                Some(why) => (RunState::Cancelled, why),
+                None => (RunState::Failed, "the run was cut off".to_owned()),
+            };
+            RunRecord { state, error: Some(error), finished: Some(self.core.now()), ..run }
+        });
+        if let Some(entry) = self.roster.get(index) {
+            retry::after(&mut run, entry.record.spec.retry, self.core.now());
         }
+        Some((index, run))
     }
 
     /// The next fire of a job whose delay counts from the end of its run.
@@ -62,9 +71,10 @@ impl Engine {
             return Ok(());
         }
         let next_fire = run.finished.and_then(|finished| entry.schedule.next_after(finished));
-        self.heap.extend(next_fire.map(|at| std::cmp::Reverse((at, index))));
+        let (lap, generation) = (entry.lap, entry.record.generation);
+        self.heap.extend(next_fire.map(|at| std::cmp::Reverse((at, index, lap))));
         let (namespace, job) = (run.key.namespace.clone(), run.key.job.clone());
-        let advances = [Advance { namespace, job, high_water: run.key.nominal, next_fire }];
+        let advances = [Advance { namespace, job, generation, paused: false, high_water: run.key.nominal, next_fire }];
         let core = self.core.clone();
         core.make(&[], &advances).await.map(drop)
     }
@@ -94,7 +104,7 @@ impl Engine {
         self.tasks.abort_all();
         let now: DateTime<Utc> = self.core.now();
         let mut cut_off = Vec::new();
-        for (index, run) in std::mem::take(&mut self.active).into_values() {
+        for Active { index, run, .. } in std::mem::take(&mut self.active).into_values() {
             let Some(entry) = self.roster.get(index) else { continue };
             let (state, error) = match entry.handler.0.on_crash(&entry.record.spec) {
                 OnCrash::Retry => (RunState::Pending, None),

@@ -1,31 +1,35 @@
 //! The loop: sleeps until the next fire, makes its row, starts its handler.
 //!
 //! The rows are made before anything runs, those of all jobs that are due in one go. The loop holds one entry per job in
-//! a heap, so that waiting costs the same with one job and with a million.
+//! a heap, so that waiting costs the same with one job and with a million. Other schedulers of the namespace do the same
+//! at the same time: the store says who has made a row, and who may begin it.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::future;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::{Error, Result};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::time::Instant;
 
-use super::core::{Core, LEASE};
-use super::dispatch::{self, Otherwise};
+use super::core::Core;
+use super::dispatch::{self, Doer};
 use super::event::Event;
-use super::recover::recover;
 use super::roster::Roster;
+use crate::model::Overlap;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
-use crate::store::RunQuery;
+use crate::store::{NewRun, Otherwise, RunQuery};
 use crate::trigger::Trigger;
 
 /// How many jobs' fires go to the store in one call.
 const BATCH: usize = 1_000;
 
-/// How often a shared store is looked at for runs that somebody else has asked for.
+/// How often the store is looked at for what others have asked for.
 const POLL: TimeDelta = TimeDelta::seconds(1);
+
+/// How many waiting runs are looked at in one go.
+const MOST_WAITING: u32 = 1_000;
 
 /// A request to run a job at once.
 #[derive(Debug)]
@@ -34,145 +38,190 @@ pub(crate) struct TriggerNow {
     pub(crate) reply: oneshot::Sender<Result<RunKey>>,
 }
 
+/// What a task runs.
+#[derive(Debug)]
+pub(crate) struct Active {
+    /// The place of its job.
+    pub(crate) index: usize,
+    pub(crate) run: RunRecord,
+    pub(crate) task: AbortHandle,
+    /// Why it was cancelled.
+    pub(crate) cancelled: Option<String>,
+}
+
 /// A scheduler at work.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) core: Core,
     pub(crate) roster: Roster,
-    pub(crate) heap: BinaryHeap<Reverse<(DateTime<Utc>, usize)>>,
+    /// The next fire of each job, its place, and its lap: what is of an earlier lap counts no more.
+    pub(crate) heap: BinaryHeap<Reverse<(DateTime<Utc>, usize, u32)>>,
     pub(crate) tasks: JoinSet<RunRecord>,
-    /// What each task runs.
-    pub(crate) active: HashMap<Id, (usize, RunRecord)>,
+    pub(crate) active: HashMap<Id, Active>,
     pub(crate) requests: mpsc::Receiver<TriggerNow>,
-    /// When a shared store is looked at again.
-    poll_at: Option<DateTime<Utc>>,
-    lease_until: DateTime<Utc>,
+    /// How many runs may go here at once.
+    pub(crate) at_once: usize,
+    /// When the store is looked at again.
+    poll_at: DateTime<Utc>,
+    /// There may be runs that can begin now.
+    pub(crate) look: bool,
+    /// When the lease is renewed: by the monotonic clock, which nobody sets.
+    beat_at: Instant,
+    /// What the store has told of changes before.
+    changes: i64,
 }
 
 impl Engine {
-    /// Takes over what is open in the store, and gets the first fires ready.
-    pub(crate) async fn new(core: Core, roster: Roster, requests: mpsc::Receiver<TriggerNow>) -> Result<Self> {
+    /// Gets the first fires ready; the worker's lease has been taken.
+    pub(crate) async fn new(
+        core: Core,
+        roster: Roster,
+        requests: mpsc::Receiver<TriggerNow>,
+        at_once: usize,
+        changes: i64,
+    ) -> Result<Self> {
         let now = core.now();
         let mut engine = Self {
-            poll_at: core.store.is_shared().then(|| now + POLL),
-            lease_until: now + LEASE,
+            poll_at: now,
+            look: true,
+            beat_at: Instant::now() + core.lease / 3,
             core,
             roster,
             heap: BinaryHeap::new(),
             tasks: JoinSet::new(),
             active: HashMap::new(),
             requests,
+            at_once,
+            changes,
         };
-        for (index, entry) in engine.roster.entries.iter().enumerate() {
-            let next = match entry.schedule.trigger() {
-                Trigger::Startup => Some(now),
-                _ => entry.record.next_fire,
-            };
-            engine.heap.extend(next.map(|at| Reverse((at, index))));
+        for index in 0..engine.roster.entries.len() {
+            engine.schedule_next(index, now);
         }
-        let waiting = recover(&engine.core, &mut engine.roster).await?;
-        engine.take(waiting).await?;
+        engine.look_at_store().await?;
         Ok(engine)
+    }
+
+    /// Puts the next fire of a job into the heap.
+    fn schedule_next(&mut self, index: usize, now: DateTime<Utc>) {
+        let Some(entry) = self.roster.get(index) else { return };
+        let next = match entry.schedule.trigger() {
+            Trigger::Startup => Some(now),
+            _ => entry.record.next_fire,
+        };
+        if entry.fires() {
+            let lap = entry.lap;
+            self.heap.extend(next.map(|at| Reverse((at, index, lap))));
+        }
     }
 
     /// Works until asked to stop.
     pub(crate) async fn work(&mut self) -> Result<()> {
         let (clock, stop) = (self.core.clock.clone(), self.core.stop.clone());
         while !stop.is_cancelled() {
-            let next = self.heap.peek().map(|Reverse((at, _))| *at);
-            let wake = next.into_iter().chain(self.poll_at).min();
-            // Looked at first, so that no flood of other work keeps a fire waiting.
-            if wake.is_some_and(|wake| wake <= self.core.now()) {
-                self.look_at_store().await?;
-                self.fire_due().await?;
+            // Looked at first, so that no flood of other work keeps a fire or the lease waiting.
+            if Instant::now() >= self.beat_at {
+                self.beat().await?;
             }
-            let wake = self.heap.peek().map(|Reverse((at, _))| *at).into_iter().chain(self.poll_at).min();
-            let sleep = async {
-                match wake {
-                    Some(wake) => clock.sleep_until(wake).await,
-                    None => future::pending().await,
-                }
-            };
+            if self.wake_at() <= self.core.now() {
+                self.fire_due().await?;
+                self.look_at_store().await?;
+            }
+            let wake = self.wake_at();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 Some(ended) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.ended(ended).await?,
                 Some(request) = self.requests.recv() => self.run_now(request).await?,
-                () = sleep => {}
+                () = clock.sleep_until(wake) => {}
+                () = tokio::time::sleep_until(self.beat_at) => {}
             }
         }
         Ok(())
+    }
+
+    /// When there is something to do next.
+    fn wake_at(&self) -> DateTime<Utc> {
+        self.heap.peek().map_or(self.poll_at, |Reverse((at, ..))| (*at).min(self.poll_at))
     }
 
     /// Makes the rows of all fires that are due, and starts them.
     async fn fire_due(&mut self) -> Result<()> {
         let now = self.core.now();
-        let (mut runs, mut owners, mut advances) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(Reverse((at, index))) = self.heap.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+        let mut doer = self.doer();
+        let (mut runs, mut owners, mut advances): (Vec<NewRun>, Vec<usize>, Vec<_>) = Default::default();
+        while let Some(Reverse((at, index, lap))) = self.heap.peek().copied().filter(|Reverse((at, ..))| *at <= now) {
             if advances.len() == BATCH {
                 break;
             }
             self.heap.pop();
-            let Some(entry) = self.roster.get(index) else { continue };
-            let step = dispatch::step(entry, at, now);
-            self.heap.extend(step.advance.next_fire.map(|next| Reverse((next, index))));
+            let Some(entry) = self.roster.get(index).filter(|entry| entry.lap == lap) else { continue };
+            let step = dispatch::step(entry, &mut doer, at, now);
+            entry.record.high_water = Some(step.advance.high_water);
+            entry.record.next_fire = step.advance.next_fire;
+            self.heap.extend(step.advance.next_fire.map(|next| Reverse((next, index, lap))));
             owners.resize(owners.len() + step.runs.len(), index);
             runs.extend(step.runs);
             advances.push(step.advance);
         }
+        if advances.is_empty() {
+            return Ok(());
+        }
         let made = self.core.make(&runs, &advances).await?;
-        for ((run, index), made) in runs.into_iter().zip(owners).zip(made) {
-            self.made(index, run, made);
+        for (run, index) in made.into_iter().zip(owners) {
+            if let Some(run) = run {
+                self.made(index, run).await?;
+            }
         }
         Ok(())
     }
 
-    /// Goes on with a row that was made, or forgets one that was there already.
-    fn made(&mut self, index: usize, run: RunRecord, made: bool) {
-        match (run.state, made) {
-            (RunState::Running, true) => self.start(index, run),
-            (RunState::Running, false) => self.left(index),
-            (RunState::Pending, true) => {
-                if let Some(entry) = self.roster.get(index) {
-                    entry.waiting.push_back(run);
+    /// Goes on with a row that this scheduler has made.
+    async fn made(&mut self, index: usize, run: RunRecord) -> Result<()> {
+        match run.state {
+            RunState::Running => self.start(index, run),
+            RunState::Pending => {
+                self.look = true;
+                if self.roster.get(index).is_some_and(|entry| entry.record.spec.overlap == Overlap::Replace) {
+                    self.cancel_others(&run).await?;
                 }
             }
-            (_, true) => self.core.listener.hear(&Event::Passed(&run)),
-            (_, false) => {}
+            _ => self.core.listener.hear(&Event::Passed(&run)),
+        }
+        Ok(())
+    }
+
+    /// Cancels what is open of a run's job but for itself.
+    async fn cancel_others(&mut self, run: &RunRecord) -> Result<()> {
+        let core = self.core.clone();
+        let why = format!("the fire of {} took its place", run.key.nominal.format("%Y-%m-%d %H:%M:%S UTC"));
+        let open = [RunState::Pending, RunState::Running];
+        let query = RunQuery::of(&run.key.namespace, &run.key.job).in_states(open);
+        for other in core.persist(|| core.store.runs(&query)).await?.0 {
+            if other.key.nominal >= run.key.nominal && other.state == RunState::Pending {
+                continue;
+            }
+            core.persist(|| core.store.cancel(&other.key, &why, core.now())).await?;
+            self.cancel_here(&other.key, other.attempt, &why);
+        }
+        Ok(())
+    }
+
+    /// Ends a run that goes here.
+    pub(crate) fn cancel_here(&mut self, key: &RunKey, attempt: u32, why: &str) {
+        let found = self.active.values_mut().find(|active| active.run.attempt == attempt && active.run.key == *key);
+        if let Some(active) = found {
+            active.cancelled.get_or_insert_with(|| why.to_owned());
+            active.task.abort();
         }
     }
 
-    /// Starts the handler of a run that is counted in and whose row says that it is running.
+    /// Starts the handler of a run whose row says that this scheduler runs it.
     fn start(&mut self, index: usize, run: RunRecord) {
         let Some(entry) = self.roster.get(index) else { return };
         let attempt = self.core.attempt(entry, run.clone());
         self.core.listener.hear(&Event::Started(&run));
         let task = self.tasks.spawn(attempt);
-        self.active.insert(task.id(), (index, run));
-    }
-
-    /// Counts a run out.
-    pub(crate) fn left(&mut self, index: usize) {
-        if let Some(entry) = self.roster.get(index) {
-            entry.running = entry.running.saturating_sub(1);
-        }
-    }
-
-    /// Starts what waits for its turn, as far as there is room.
-    pub(crate) async fn start_waiting(&mut self, index: usize) -> Result<()> {
-        loop {
-            let Some(entry) = self.roster.get(index) else { return Ok(()) };
-            if entry.running >= entry.record.spec.overlap.at_once() {
-                return Ok(());
-            }
-            let Some(run) = entry.waiting.pop_front() else { return Ok(()) };
-            if let Some(run) = self.core.begin(run).await? {
-                if let Some(entry) = self.roster.get(index) {
-                    entry.running += 1;
-                }
-                self.start(index, run);
-            }
-        }
+        self.active.insert(task.id(), Active { index, run, task, cancelled: None });
     }
 
     /// Runs a job at once, beside its schedule.
@@ -184,49 +233,95 @@ impl Engine {
             return Ok(());
         };
         let now = self.core.now();
+        let mut doer = self.doer();
         let Some(entry) = self.roster.get(index) else { return Ok(()) };
         let run = RunRecord::new(entry.key(RunKind::Manual, now), RunState::Pending);
-        let run = dispatch::begin_or(entry, run, now, Otherwise::Wait);
-        let key = run.key.clone();
-        let runs = [run];
-        let made = self.core.make(&runs, &[]).await?;
-        for (run, made) in runs.into_iter().zip(made) {
-            self.made(index, run, made);
+        let runs = [dispatch::begin_or(entry, run, &mut doer, now, Otherwise::Wait)];
+        for run in self.core.make(&runs, &[]).await?.into_iter().flatten() {
+            self.made(index, run).await?;
         }
-        drop(reply.send(Ok(key)));
+        let [NewRun { run, .. }] = runs;
+        drop(reply.send(Ok(run.key)));
         Ok(())
     }
 
-    /// Renews the lease, and takes on runs that somebody else has put into a shared store.
-    async fn look_at_store(&mut self) -> Result<()> {
+    /// Renews the lease, ends what somebody wants to end, and takes over what nobody holds any more.
+    async fn beat(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let (beat, _) = core.persist(|| core.beat()).await?;
+        self.beat_at = Instant::now() + core.lease / 3;
+        if beat.lapsed {
+            core.listener.hear(&Event::LeaseLost);
+        }
+        for (key, attempt, why) in beat.cancel {
+            self.cancel_here(&key, attempt, &why);
+        }
+        self.rescue().await
+    }
+
+    /// Looks for runs that can begin, and now and then for what others have changed.
+    pub(crate) async fn look_at_store(&mut self) -> Result<()> {
         let now = self.core.now();
-        if self.poll_at.is_none_or(|at| at > now) {
+        if self.poll_at <= now {
+            self.poll_at = now + POLL;
+            self.look = true;
+            self.changes().await?;
+        }
+        if std::mem::take(&mut self.look) {
+            self.begin_waiting().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes over what others have said about jobs.
+    async fn changes(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let since = Some(self.changes);
+        let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, since)).await?;
+        self.changes = changes;
+        for record in records {
+            let Some(index) = self.roster.find(record.spec.name.as_str()) else { continue };
+            if let Some(entry) = self.roster.get(index)
+                && entry.take_over(record, &core.listener)
+            {
+                self.schedule_next(index, core.now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins pending runs of known jobs as far as there is room, those that go first first.
+    async fn begin_waiting(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let room = self.at_once.saturating_sub(self.active.len());
+        if room == 0 {
             return Ok(());
         }
-        self.poll_at = Some(now + POLL);
-        let core = self.core.clone();
-        if now >= self.lease_until - LEASE / 2 {
-            if !core.persist(|| core.lease()).await?.0 {
-                return Err(core.locked());
+        // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
+        let (waiting, _) = core.persist(|| core.store.waiting(&core.namespace, core.now(), MOST_WAITING)).await?;
+        for run in waiting {
+            if self.active.len() >= self.at_once {
+                break;
             }
-            self.lease_until = now + LEASE;
-        }
-        let pending = RunQuery::within(&core.namespace).in_states([RunState::Pending]);
-        let (mut runs, _) = core.persist(|| core.store.runs(&pending)).await?;
-        runs.reverse();
-        self.take(runs).await
-    }
-
-    /// Queues pending runs of known jobs, the oldest first, and starts those that have room.
-    async fn take(&mut self, pending: Vec<RunRecord>) -> Result<()> {
-        for run in pending {
             let Some(index) = self.roster.find(&run.key.job) else { continue };
             let Some(entry) = self.roster.get(index) else { continue };
-            if entry.waiting.iter().all(|waiting| waiting.key != run.key) {
-                entry.waiting.push_back(run);
+            let at_once = entry.record.spec.overlap.at_once();
+            if self.going(index) >= at_once as usize {
+                continue;
             }
-            self.start_waiting(index).await?;
+            if let Some(run) = core.begin(run, at_once).await? {
+                self.start(index, run);
+            }
         }
         Ok(())
+    }
+
+    fn doer(&self) -> Doer {
+        Doer { worker: self.core.worker, room: self.at_once.saturating_sub(self.active.len()) }
+    }
+
+    /// How many runs of a job go here.
+    fn going(&self, index: usize) -> usize {
+        self.active.values().filter(|active| active.index == index).count()
     }
 }

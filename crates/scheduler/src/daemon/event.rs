@@ -18,6 +18,8 @@ pub enum Event<'a> {
     Finished(&'a RunRecord),
     /// Fires were recorded that never run: skipped, coalesced or missed.
     Passed(&'a RunRecord),
+    /// The scheduler of a run is gone: it has failed, or waits to be attempted again.
+    Rescued(&'a RunRecord),
     /// An attempt ended after another one had taken its place: its end changes nothing.
     Overtaken(&'a RunRecord),
     /// Another version of the zone data has moved the next fire of a job.
@@ -29,6 +31,15 @@ pub enum Event<'a> {
         /// The next fire now.
         to: Option<DateTime<Utc>>,
     },
+    /// Another scheduler has put a later version of a job, or has removed it: this one does not fire it any more.
+    Superseded {
+        /// The job.
+        job: &'a str,
+        /// The version that is valid.
+        generation: u32,
+    },
+    /// The lease of this scheduler had run out: others may have taken over what it runs.
+    LeaseLost,
     /// The store could not be used; it is tried again.
     StoreFailed(&'a Error),
 }
@@ -54,7 +65,15 @@ impl Listener {
                 tracing::warn!(error = *error as &dyn std::error::Error, "the store failed and is tried again");
             }
             Event::Moved { job, from, to } => tracing::info!(job, ?from, ?to, "zone data moved the next fire"),
-            Event::Started(run) | Event::Finished(run) | Event::Passed(run) | Event::Overtaken(run) => {
+            Event::Superseded { job, generation } => {
+                tracing::info!(job, generation, "another version of the job is valid now");
+            }
+            Event::LeaseLost => tracing::warn!("the lease had run out: others may have taken over its runs"),
+            Event::Started(run)
+            | Event::Finished(run)
+            | Event::Rescued(run)
+            | Event::Passed(run)
+            | Event::Overtaken(run) => {
                 tracing::debug!(job = run.key.job, nominal = %run.key.nominal, state = %run.state, "run");
             }
         }

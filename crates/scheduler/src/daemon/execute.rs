@@ -56,6 +56,7 @@ pub(crate) fn end_of(record: &RunRecord) -> RunEnd {
         state: record.state,
         error: record.error.clone(),
         at: record.finished.or(record.started).unwrap_or(record.key.nominal),
+        not_before: record.not_before,
     }
 }
 

@@ -45,13 +45,13 @@ impl Scheduler {
         let stop = engine.core.stop.clone();
         let task = tokio::spawn(async move {
             let worked = engine.work().await;
-            // Also where the store has failed or the lease was lost, what is going may end.
+            // Also where the store has failed, what is going may end.
             engine.core.stop.cancel();
             let core = engine.core.clone();
             let report = core.keep_lease(engine.wind_down(grace)).await;
-            let released = core.store.release(&core.namespace, core.owner).await;
+            let left = core.store.leave(core.worker).await;
             worked?;
-            released?;
+            left?;
             report
         });
         Self { stop, requests, task: Some(task) }
@@ -70,7 +70,7 @@ impl Scheduler {
         answer.await.map_err(ended)?
     }
 
-    /// Waits until the scheduler ends by itself, which it only does on an error: another one has taken its lease.
+    /// Waits until the scheduler ends by itself, which it only does on an error.
     ///
     /// The future may be dropped and made again.
     ///
@@ -88,7 +88,7 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// The ends of runs could not be recorded; the lease was lost.
+    /// The ends of runs could not be recorded.
     pub async fn drain(mut self) -> Result<DrainReport> {
         self.stop.cancel();
         self.ended().await

@@ -15,6 +15,7 @@ mod execute;
 mod guard;
 mod handler;
 mod recover;
+mod retry;
 mod roster;
 mod simulate;
 mod trigger_now;

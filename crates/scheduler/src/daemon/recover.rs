@@ -1,45 +1,56 @@
-//! What becomes of runs that a scheduler before this one has left open.
+//! What becomes of runs that nobody holds any more.
 
 use clusterkeep_core::Result;
 
 use super::core::Core;
+use super::engine::Engine;
 use super::event::Event;
+use super::execute::end_of;
 use super::roster::Roster;
 use crate::model::OnCrash;
 use crate::run::{RunRecord, RunState};
-use crate::store::{RunEnd, RunQuery};
 
-/// Ends or gives back each run that seems to be going, and returns all that wait to be attempted, the oldest first.
-///
-/// Nobody else may be running the jobs of the namespace. Runs of jobs that are not in the roster fail if they were going,
-/// and go on waiting if they were.
-pub(crate) async fn recover(core: &Core, roster: &mut Roster) -> Result<Vec<RunRecord>> {
-    let open = RunQuery::within(&core.namespace).in_states([RunState::Pending, RunState::Running]);
-    let mut waiting = Vec::new();
-    for mut run in core.store.runs(&open).await? {
-        if run.state == RunState::Running {
-            let entry = roster.find(&run.key.job).and_then(|index| roster.get(index));
-            let retry = entry.is_some_and(|entry| entry.handler.0.on_crash(&entry.record.spec) == OnCrash::Retry);
-            let at = core.now();
-            if retry {
-                run.state = RunState::Pending;
-            } else {
-                run.state = RunState::Failed;
-                run.error = Some("the scheduler ended while it ran".to_owned());
-                run.finished = Some(at);
-            }
-            let (key, error) = (run.key.clone(), run.error.clone());
-            let end = RunEnd { key, attempt: run.attempt, state: run.state, error, at };
-            if core.store.finish(&[end]).await?.first() != Some(&true) {
-                continue;
-            }
-            if !retry {
-                core.listener.hear(&Event::Finished(&run));
-                continue;
-            }
-        }
-        waiting.push(run);
+impl Engine {
+    /// Ends or gives back the runs of schedulers that are gone.
+    pub(crate) async fn rescue(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        self.look |= rescue(&core, &mut self.roster).await?;
+        Ok(())
     }
-    waiting.reverse();
-    Ok(waiting)
+}
+
+/// Ends each run that nobody holds, or gives it back; says whether there are some to attempt again.
+///
+/// Another scheduler may do the same at the same time: the attempt's number says who was first. Runs of jobs that are not
+/// in the roster have failed.
+pub(crate) async fn rescue(core: &Core, roster: &mut Roster) -> Result<bool> {
+    let (mut orphans, _) = core.persist(|| core.store.orphans(&core.namespace)).await?;
+    for run in &mut orphans {
+        let entry = roster.find(&run.key.job).and_then(|index| roster.get(index));
+        give_up(run, entry.is_some_and(|entry| entry.handler.0.on_crash(&entry.record.spec) == OnCrash::Retry));
+        run.finished = Some(core.now());
+    }
+    if orphans.is_empty() {
+        return Ok(false);
+    }
+    let ends: Vec<_> = orphans.iter().map(end_of).collect();
+    let (ended, _) = core.persist(|| core.store.finish(&ends)).await?;
+    let mut again = false;
+    for (run, ended) in orphans.iter().zip(ended) {
+        again |= ended && run.state == RunState::Pending;
+        if ended {
+            core.listener.hear(&Event::Rescued(run));
+        }
+    }
+    Ok(again)
+}
+
+fn give_up(run: &mut RunRecord, retry: bool) {
+    if run.cancel.is_some() {
+        (run.state, run.error) = (RunState::Cancelled, run.cancel.take());
+    } else if retry {
+        run.state = RunState::Pending;
+    } else {
+        (run.state, run.error) = (RunState::Failed, Some("its scheduler ended while it ran".to_owned()));
+    }
 }

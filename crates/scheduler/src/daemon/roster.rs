@@ -1,18 +1,18 @@
 //! The jobs of one scheduler, brought together with what its store knows of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 
 use super::core::Core;
 use super::due::{self, Passed};
-use super::event::Event;
+use super::event::{Event, Listener};
 use super::handler::{Handler, Handlers};
 use crate::civil::Zone;
 use crate::model::{JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
-use crate::store::ScheduleRecord;
+use crate::store::{Gate, NewRun, ScheduleRecord};
 use crate::trigger::Trigger;
 
 /// A job as the scheduler works with it.
@@ -21,10 +21,10 @@ pub(crate) struct Entry {
     pub(crate) record: ScheduleRecord,
     pub(crate) schedule: Schedule,
     pub(crate) handler: HandlerOf,
-    /// How many of its runs are going.
-    pub(crate) running: u32,
-    /// Runs that wait for their turn.
-    pub(crate) waiting: VecDeque<RunRecord>,
+    /// How often what it fires was changed by others.
+    pub(crate) lap: u32,
+    /// Another scheduler has a later version of it, or has removed it.
+    pub(crate) superseded: bool,
 }
 
 /// A handler, without the closure in debug output.
@@ -79,15 +79,22 @@ impl Roster {
                 }
             }
             roster.by_name.insert(record.spec.name.as_str().to_owned(), roster.entries.len());
-            roster.entries.push(Entry { record, schedule, handler, running: 0, waiting: VecDeque::new() });
+            roster.entries.push(Entry { record, schedule, handler, lap: 0, superseded: false });
         }
         let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
             missed.extend(missed_by(&old, "the job was removed before they ran", now)?);
             records.push(ScheduleRecord { retired: Some(now), next_fire: None, ..old });
         }
-        store.fire(&missed, &[]).await?;
+        let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
+        store.fire(&rows, &[]).await?;
         store.put(&records).await?;
+        // Another scheduler may have put the same jobs a moment before: what the store has then counts.
+        for record in store.schedules(Some(namespace)).await? {
+            if let Some(entry) = roster.find(record.spec.name.as_str()).and_then(|index| roster.get(index)) {
+                entry.take_over(record, listener);
+            }
+        }
         for run in &missed {
             listener.hear(&Event::Passed(run));
         }
@@ -113,6 +120,41 @@ impl Entry {
             kind,
             generation: self.record.generation,
         }
+    }
+
+    /// Whether it fires here.
+    pub(crate) const fn fires(&self) -> bool {
+        !self.superseded && self.record.paused.is_none()
+    }
+
+    /// Takes over what the store has; says whether its next fire has to be looked for again.
+    pub(crate) fn take_over(&mut self, record: ScheduleRecord, listener: &Listener) -> bool {
+        let superseded = record.generation > self.record.generation
+            || (record.generation == self.record.generation
+                && (record.spec != self.record.spec || record.retired.is_some()));
+        if superseded != self.superseded {
+            listener.hear(&Event::Superseded { job: record.spec.name.as_str(), generation: record.generation });
+        }
+        let as_before = superseded == self.superseded
+            && record.paused.is_some() == self.record.paused.is_some()
+            && record.high_water <= self.record.high_water
+            && record.valid_from == self.record.valid_from;
+        self.superseded = superseded;
+        if superseded {
+            self.lap += 1;
+            return false;
+        }
+        self.record.paused = record.paused;
+        if as_before {
+            return false;
+        }
+        self.lap += 1;
+        self.record.high_water = self.record.high_water.max(record.high_water);
+        self.record.valid_from = record.valid_from;
+        let after = self.record.high_water.map_or(record.valid_from, |mark| mark.max(record.valid_from));
+        self.record.next_fire =
+            if self.schedule.trigger().is_nominal() { self.schedule.next_after(after) } else { record.next_fire };
+        true
     }
 
     /// What kind of run its trigger brings about.
@@ -152,8 +194,9 @@ fn reconcile(
     // The rows are computed anew each time: what is stored may rest on other zone data.
     let next_fire = schedule.next_after(high_water.map_or(valid_from, |mark| mark.max(valid_from)));
     let zone_data = Zone::data_version().to_owned();
+    let paused = old.and_then(|old| old.paused.clone());
     let (namespace, retired) = (namespace.to_owned(), None);
-    ScheduleRecord { namespace, spec, generation, valid_from, next_fire, high_water, zone_data, retired }
+    ScheduleRecord { namespace, spec, generation, valid_from, next_fire, high_water, zone_data, retired, paused }
 }
 
 /// What a former version of a job has not made until `now`, when it was changed or removed.

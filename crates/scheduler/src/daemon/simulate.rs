@@ -10,13 +10,13 @@ use clusterkeep_core::clock::SimulatedClock;
 
 use super::builder::SchedulerBuilder;
 use super::core::Core;
-use super::dispatch;
+use super::dispatch::{self, Doer};
 use super::event::Event;
 use super::execute::end_of;
-use super::recover::recover;
+use super::recover::rescue;
 use super::roster::{Entry, Roster, Scope};
 use crate::run::{RunKind, RunRecord, RunState};
-use crate::store::Claim;
+use crate::store::{Gate, RunQuery};
 use crate::trigger::Trigger;
 
 impl SchedulerBuilder {
@@ -57,27 +57,27 @@ impl SchedulerBuilder {
             heap.extend(next.map(|at| Reverse((at, index))));
         }
         let mut ended = Vec::new();
+        core.beat().await?;
         // What a simulation that was cut off has left open comes first.
-        for mut run in recover(&core, &mut roster).await? {
+        rescue(&core, &mut roster).await?;
+        let open = RunQuery::within(&core.namespace).in_states([RunState::Pending]);
+        for run in core.store.runs(&open).await?.into_iter().rev() {
             let Some(entry) = roster.find(&run.key.job).and_then(|index| roster.get(index)) else { continue };
             clock.advance_to(run.key.nominal);
-            let claim = Claim { key: run.key.clone(), attempt: run.attempt, at: core.now() };
-            if core.store.claim(std::slice::from_ref(&claim)).await?.first() == Some(&true) {
-                (run.state, run.attempt, run.started) = (RunState::Running, claim.attempt + 1, Some(claim.at));
+            if let Some(run) = core.begin(run, u32::MAX).await? {
                 ended.push(attempt(&core, entry, run).await?);
             }
         }
+        let mut doer = Doer { worker: core.worker, room: usize::MAX };
         while let Some(Reverse((at, index))) = heap.pop().filter(|Reverse((at, _))| *at < until) {
             clock.advance_to(at);
             let Some(entry) = roster.get(index) else { continue };
-            let step = dispatch::step(entry, at, core.now());
-            let made = core.store.fire(&step.runs, std::slice::from_ref(&step.advance)).await?;
+            let mut step = dispatch::step(entry, &mut doer, at, core.now());
+            // One after the other: each has ended before the next begins.
+            step.runs.iter_mut().for_each(|new| new.gate = Gate::OPEN);
+            let made = core.make(&step.runs, std::slice::from_ref(&step.advance)).await?;
             let mut next = step.advance.next_fire;
-            for (run, made) in step.runs.into_iter().zip(made) {
-                entry.running = 0;
-                if !made {
-                    continue;
-                }
+            for run in made.into_iter().flatten() {
                 if run.state != RunState::Running {
                     core.listener.hear(&Event::Passed(&run));
                     ended.push(run);
@@ -91,6 +91,7 @@ impl SchedulerBuilder {
             }
             heap.extend(next.map(|at| Reverse((at, index))));
         }
+        core.store.leave(core.worker).await?;
         Ok(ended)
     }
 }

@@ -3,10 +3,12 @@
 use clusterkeep_core::{Error, Result};
 
 use super::builder::SchedulerBuilder;
+use super::dispatch::{Doer, begin_or};
 use super::event::Event;
 use super::execute::end_of;
 use super::roster::{Roster, Scope};
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
+use crate::store::{Gate, NewRun, Otherwise};
 
 /// What became of a job that was triggered by hand.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +37,8 @@ impl SchedulerBuilder {
         }
         let jobs: Vec<_> = jobs.into_iter().filter(|spec| spec.name.as_str() == job).collect();
         let now = core.now();
-        if core.store.is_shared() && !core.lease().await? {
+        let others = core.store.workers().await?;
+        if others.iter().any(|worker| worker.alive && worker.namespace == core.namespace) {
             let schedules = core.store.schedules(Some(&core.namespace)).await?;
             let generation =
                 schedules.iter().find(|known| known.spec.name.as_str() == job).map_or(1, |known| known.generation);
@@ -46,22 +49,22 @@ impl SchedulerBuilder {
                 kind: RunKind::Manual,
                 generation,
             };
-            core.store.fire(&[RunRecord::new(key.clone(), RunState::Pending)], &[]).await?;
+            let run = RunRecord::new(key.clone(), RunState::Pending);
+            core.store.fire(&[NewRun { run, gate: Gate::OPEN }], &[]).await?;
             return Ok(Triggered::Queued(key));
         }
+        core.beat().await?;
         let ran = async {
             let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::Some).await?;
             let entry = roster.get(0).ok_or_else(|| Error::input(format!("job `{job}` is unknown")))?;
-            let run = RunRecord {
-                attempt: 1,
-                started: Some(now),
-                ..RunRecord::new(entry.key(RunKind::Manual, now), RunState::Running)
-            };
-            if core.store.fire(std::slice::from_ref(&run), &[]).await?.first() != Some(&true) {
+            let run = RunRecord::new(entry.key(RunKind::Manual, now), RunState::Pending);
+            let mut doer = Doer { worker: core.worker, room: 1 };
+            let new = NewRun { gate: Gate::OPEN, ..begin_or(entry, run, &mut doer, now, Otherwise::Wait) };
+            let Some(run) = core.make(&[new], &[]).await?.into_iter().flatten().next() else {
                 return Err(Error::failed(format!(
                     "trigger job `{job}`: it was triggered at the same instant already"
                 )));
-            }
+            };
             core.listener.hear(&Event::Started(&run));
             let run = core.keep_lease(core.attempt(entry, run)).await;
             core.store.finish(&[end_of(&run)]).await?;
@@ -69,7 +72,7 @@ impl SchedulerBuilder {
             Ok(run)
         }
         .await;
-        core.store.release(&core.namespace, core.owner).await?;
+        core.store.leave(core.worker).await?;
         ran.map(|run| Triggered::Ran(Box::new(run)))
     }
 }

@@ -196,7 +196,10 @@ impl Store for MemoryStore {
         let fired = runs.iter().map(|run| tables.insert(run)).collect();
         for advance in advances {
             let row = tables.schedule(&advance.namespace, &advance.job);
-            if let Some(row) = row.filter(|row| row.record.generation == advance.generation) {
+            let as_known = |row: &&mut Row| {
+                (row.record.generation, row.record.paused.is_some()) == (advance.generation, advance.paused)
+            };
+            if let Some(row) = row.filter(as_known) {
                 let first = row.record.high_water.is_none_or(|mark| mark <= advance.high_water);
                 row.record.high_water = row.record.high_water.max(Some(advance.high_water));
                 if first {

@@ -152,6 +152,8 @@ pub struct Advance {
     pub job: String,
     /// Of which version the fires were: where another one is valid, nothing is stepped over.
     pub generation: u32,
+    /// Whether the job is paused, as far as its writer knows: where it is not so, nothing is stepped over.
+    pub paused: bool,
     /// The latest fire that was decided upon; a store's own never sinks.
     pub high_water: DateTime<Utc>,
     /// The fire after it.
