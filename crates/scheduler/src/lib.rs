@@ -41,8 +41,10 @@
 //! | `rrule` | recurrence rules of iCalendar |
 
 mod civil;
+pub mod control;
 mod daemon;
 mod history;
+mod ledger;
 mod model;
 mod run;
 mod store;
@@ -51,6 +53,7 @@ mod trigger;
 pub use civil::{IntoZone, Zone};
 pub use daemon::{DrainReport, Event, Scheduler, SchedulerBuilder, Triggered};
 pub use history::{Overview, overview};
+pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
     Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Timetable, When,
 };

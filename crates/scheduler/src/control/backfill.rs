@@ -1,0 +1,124 @@
+//! Running fires of the past that did not run.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::{Error, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::active;
+use crate::run::{RunKey, RunKind, RunRecord, RunState};
+use crate::store::{Gate, NewRun, RunQuery, Store};
+
+/// How many rows go to the store in one call.
+const BATCH: usize = 1_000;
+
+/// Fires of the past that did not run, found and not yet queued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Backfill {
+    /// The namespace of the job.
+    pub namespace: String,
+    /// The job.
+    pub job: String,
+    /// Which version of it runs.
+    pub generation: u32,
+    /// The nominal instants to run it for.
+    pub fires: Vec<DateTime<Utc>>,
+    /// How many fires of the period have run, or are about to.
+    pub have_run: u64,
+    #[serde(skip)]
+    priority: i16,
+}
+
+/// Finds the fires of `[from, until)` up to `now` that did not run: those of the job as it is now, also for a time before
+/// it was there. It changes nothing; [`Backfill::queue`] does.
+///
+/// # Errors
+///
+/// An unknown or a paused job, or one without nominal fires; more than `most` fires; a store that can't be read.
+pub async fn backfill(
+    store: &dyn Store,
+    namespace: &str,
+    job: &str,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    most: usize,
+    now: DateTime<Utc>,
+) -> Result<Backfill> {
+    if from >= until {
+        return Err(Error::input(format!("the period ends ({until}) before it begins ({from})"))
+            .with_hint("`from` is in it, `until` is not"));
+    }
+    let record = active(store, namespace, job).await?;
+    if record.paused.is_some() {
+        return Err(Error::input(format!("job `{job}` is paused")).with_hint("resume it first"));
+    }
+    let schedule = record.spec.schedule()?;
+    if !schedule.trigger().is_nominal() {
+        return Err(Error::input(format!("job `{job}` has no nominal fires to run again"))
+            .with_hint("run it once: `clusterkeep schedule trigger`"));
+    }
+    let until = until.min(now + TimeDelta::microseconds(1)).max(from);
+    let ran: HashSet<DateTime<Utc>> = store
+        .runs(&RunQuery::of(namespace, job).between(from, until))
+        .await?
+        .into_iter()
+        .filter(|run| matches!(run.key.kind, RunKind::Scheduled | RunKind::Backfill) && has_run(run.state))
+        .map(|run| run.key.nominal)
+        .collect();
+    let (mut fires, mut have_run) = (Vec::new(), 0);
+    let mut next = schedule.next_after(from - TimeDelta::nanoseconds(1));
+    while let Some(at) = next.filter(|at| *at < until) {
+        if ran.contains(&at) {
+            have_run += 1;
+        } else if fires.len() == most {
+            return Err(Error::input(format!("more than {most} fires of `{job}` did not run in this period"))
+                .with_hint("take a shorter one, or allow more"));
+        } else {
+            fires.push(at);
+        }
+        next = schedule.next_after(at);
+    }
+    Ok(Backfill {
+        namespace: namespace.to_owned(),
+        job: job.to_owned(),
+        generation: record.generation,
+        fires,
+        have_run,
+        priority: record.spec.priority,
+    })
+}
+
+/// Whether a run was begun, or is about to be.
+const fn has_run(state: RunState) -> bool {
+    !matches!(state, RunState::Skipped | RunState::Coalesced | RunState::Missed | RunState::Cancelled)
+}
+
+impl Backfill {
+    /// Queues the runs: the schedulers of the namespace run them, as far as the job's overlap policy lets them run at
+    /// once. Returns how many are new; what somebody else has queued meanwhile is not queued again.
+    ///
+    /// # Errors
+    ///
+    /// A store that can't be used: what was queued before that stays.
+    pub async fn queue(&self, store: &dyn Store) -> Result<u64> {
+        let mut made = 0;
+        for fires in self.fires.chunks(BATCH) {
+            let runs: Vec<NewRun> = fires.iter().map(|at| self.row(*at)).collect();
+            made += store.fire(&runs, &[]).await?.into_iter().filter(|fired| fired.is_made()).count() as u64;
+        }
+        Ok(made)
+    }
+
+    fn row(&self, nominal: DateTime<Utc>) -> NewRun {
+        let key = RunKey {
+            namespace: self.namespace.clone(),
+            job: self.job.clone(),
+            nominal,
+            kind: RunKind::Backfill,
+            generation: self.generation,
+        };
+        let run = RunRecord { priority: self.priority, ..RunRecord::new(key, RunState::Pending) };
+        NewRun { run, gate: Gate::OPEN }
+    }
+}

@@ -1,0 +1,103 @@
+//! Pausing a job, and ending that.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::Result;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::active;
+use crate::daemon::due::{self, Passed};
+use crate::daemon::passed_run;
+use crate::run::{RunKey, RunKind, RunState};
+use crate::store::{Advance, Gate, NewRun, Pause, ScheduleRecord, Store};
+
+/// What the end of a pause has left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Resumed {
+    /// The pause that has ended; `null` where there was none.
+    pub paused: Option<Pause>,
+    /// How many nominal fires fell into it: they are one row, skipped.
+    pub skipped: u64,
+    /// How many fires were due before it and were not decided upon by any scheduler: they are one row, missed.
+    pub missed: u64,
+    /// The next fire.
+    pub next_fire: Option<DateTime<Utc>>,
+}
+
+/// Why fires within a pause did not run.
+pub(crate) fn paused(pause: &Pause) -> String {
+    match &pause.note {
+        Some(note) => format!("paused by {}: {note:?}", pause.by),
+        None => format!("paused by {}", pause.by),
+    }
+}
+
+/// Pauses a job: no scheduler fires it until [`resume`]. What is running goes on.
+///
+/// A job that is paused already stays as it is: the answer is the pause that holds.
+///
+/// # Errors
+///
+/// An unknown job; a store that can't be used.
+pub async fn pause(store: &dyn Store, namespace: &str, job: &str, pause: Pause) -> Result<Pause> {
+    let record = active(store, namespace, job).await?;
+    if let Some(already) = record.paused {
+        return Ok(already);
+    }
+    store.pause(namespace, job, Some(&pause)).await?;
+    Ok(pause)
+}
+
+/// Ends a pause. The fires that fell into it are recorded as one row first, so that the ledger knows of them whenever
+/// this is cut off; called again it goes on.
+///
+/// # Errors
+///
+/// An unknown job; a store that can't be used.
+pub async fn resume(store: &dyn Store, namespace: &str, job: &str, now: DateTime<Utc>) -> Result<Resumed> {
+    let record = active(store, namespace, job).await?;
+    let schedule = record.spec.schedule()?;
+    let Some(pause) = record.paused.clone() else {
+        return Ok(Resumed { paused: None, skipped: 0, missed: 0, next_fire: record.next_fire });
+    };
+    let mut resumed = Resumed { paused: None, skipped: 0, missed: 0, next_fire: record.next_fire };
+    if schedule.trigger().is_nominal() {
+        let mark = record.high_water.map_or(record.valid_from, |mark| mark.max(record.valid_from));
+        let before = due::count(&schedule, mark, pause.since.min(now));
+        let within = due::count(&schedule, mark.max(pause.since), now);
+        let mut runs = Vec::new();
+        if let Some(passed) = before {
+            resumed.missed = passed.missed.count;
+            runs.push(row(&record, passed, "no scheduler was there before the job was paused", now));
+        }
+        if let Some(passed) = within {
+            resumed.skipped = passed.missed.count;
+            runs.push(row(&record, Passed { state: RunState::Skipped, ..passed }, &paused(&pause), now));
+        }
+        if let Some(last) = within.or(before).map(|passed| passed.missed.last) {
+            resumed.next_fire = schedule.next_after(last);
+            let advance = Advance {
+                namespace: record.namespace.clone(),
+                job: job.to_owned(),
+                generation: record.generation,
+                paused: true,
+                high_water: last,
+                next_fire: resumed.next_fire,
+            };
+            store.fire(&runs, &[advance]).await?;
+        }
+    }
+    store.pause(namespace, job, None).await?;
+    Ok(Resumed { paused: Some(pause), ..resumed })
+}
+
+fn row(record: &ScheduleRecord, passed: Passed, why: &str, now: DateTime<Utc>) -> NewRun {
+    let key = RunKey {
+        namespace: record.namespace.clone(),
+        job: record.spec.name.as_str().to_owned(),
+        nominal: passed.first,
+        kind: RunKind::Scheduled,
+        generation: record.generation,
+    };
+    NewRun { run: passed_run(key, passed, why, now), gate: Gate::OPEN }
+}

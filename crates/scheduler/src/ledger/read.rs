@@ -1,0 +1,121 @@
+//! The ledger of a job, read from a store stretch by stretch.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::{Error, Result};
+
+use super::tally::{Rowless, Tally};
+use super::{Count, GenerationCount, Ledger};
+use crate::control;
+use crate::model::Schedule;
+use crate::store::{Generation, RunQuery, ScheduleRecord, Store};
+
+/// How many fires a stretch has at most.
+const STRETCH: usize = 4_096;
+
+/// Accounts for the nominal fires of a job within `[from, until)` that were due at `now`.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use clusterkeep_scheduler::{Job, MemoryStore, Run, Scheduler, Store, ledger};
+/// use std::sync::Arc;
+/// let store: Arc<dyn Store> = MemoryStore::new().into();
+/// let (from, until) = ("2026-11-01T00:00:00Z".parse().unwrap(), "2026-11-21T00:00:00Z".parse().unwrap());
+/// Scheduler::builder()
+///     .store(store.clone())
+///     .handler("thin-out", |_: Run| async { Ok(()) })
+///     .job(Job::named("nightly").run("thin-out").cron("30 3 * * *"))
+///     .simulate(from, until)
+///     .await?;
+/// let ledger = ledger(&*store, "default", "nightly", from, until, until).await?;
+/// assert_eq!(ledger.total.to_string(), "20 nominal fires = 20 fired + 0 coalesced + 0 skipped + 0 missed");
+/// # Ok::<(), clusterkeep_core::Error>(()) }).unwrap();
+/// ```
+///
+/// # Errors
+///
+/// A job that the store does not know, or that has no nominal fires; a period that ends before it begins; a store that
+/// can't be read.
+pub async fn ledger(
+    store: &dyn Store,
+    namespace: &str,
+    job: &str,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Ledger> {
+    if from >= until {
+        return Err(Error::input(format!("the period ends ({until}) before it begins ({from})"))
+            .with_hint("`from` is in it, `until` is not"));
+    }
+    let record = control::known(store, namespace, job).await?;
+    // A fire at the present instant is due.
+    let until = until.min(now + TimeDelta::microseconds(1)).max(from);
+    let pruned = control::pruned_before(store, namespace).await?;
+    let mut generations = Vec::new();
+    let mut nominal = false;
+    for generation in store.generations(namespace, job).await? {
+        let schedule = generation.spec.schedule()?;
+        nominal |= schedule.trigger().is_nominal();
+        if !schedule.trigger().is_nominal()
+            || generation.valid_from >= until
+            || generation.valid_until.is_some_and(|end| end < from)
+        {
+            continue;
+        }
+        let rowless = rowless(&record, &generation, pruned);
+        let tally = Tally::new(generation.generation, from, until, rowless);
+        let count = walk(store, &record, &generation, &schedule, tally, from, until).await?;
+        let Generation { generation, valid_from, valid_until, .. } = generation;
+        generations.push(GenerationCount { generation, valid_from, valid_until, count });
+    }
+    if !nominal {
+        return Err(Error::input(format!("job `{job}` has no nominal fires, so there is nothing to sum up"))
+            .with_hint("what fires after its last run, or at the start, is in `schedule history`"));
+    }
+    let mut total = Count::default();
+    generations.iter().for_each(|generation| total.add(&generation.count));
+    let (namespace, job) = (namespace.to_owned(), job.to_owned());
+    Ok(Ledger { namespace, job, from, until, sums_up: total.sums_up(), total, generations })
+}
+
+/// What fires without a row are: of the valid version those behind the mark are still to come.
+fn rowless(record: &ScheduleRecord, generation: &Generation, pruned: Option<DateTime<Utc>>) -> Rowless {
+    if generation.valid_until.is_some() || generation.generation != record.generation {
+        return Rowless { decided: None, paused: None, pruned };
+    }
+    let mark = record.high_water.map_or(generation.valid_from, |mark| mark.max(generation.valid_from));
+    Rowless { decided: Some(mark), paused: record.paused.clone(), pruned }
+}
+
+/// Walks through the period, so many fires at a time.
+async fn walk(
+    store: &dyn Store,
+    record: &ScheduleRecord,
+    generation: &Generation,
+    schedule: &Schedule,
+    mut tally: Tally,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Count> {
+    let counts = |at: &DateTime<Utc>| *at < until && generation.valid_until.is_none_or(|end| *at <= end);
+    // Fires are later than what is asked with; one at `from` itself belongs to the period.
+    let before = (from - TimeDelta::nanoseconds(1)).max(generation.valid_from);
+    let mut next = schedule.next_after(before).filter(counts);
+    let mut begin = from;
+    let mut fires = Vec::with_capacity(STRETCH);
+    loop {
+        fires.clear();
+        while let Some(at) = next.filter(|_| fires.len() < STRETCH) {
+            fires.push(at);
+            next = schedule.next_after(at).filter(counts);
+        }
+        let end = next.unwrap_or(until);
+        let query = RunQuery::of(&record.namespace, record.spec.name.as_str()).between(begin, end);
+        let rows = store.runs(&query).await?;
+        tally.stretch(begin, end, &fires, &rows);
+        begin = end;
+        if next.is_none() {
+            return Ok(tally.done());
+        }
+    }
+}
