@@ -331,14 +331,13 @@ async fn beat_up(ring: &mut Ring) {
 }
 
 /// The same with a server that is ended and started again in the middle.
-async fn on_a_server(builder: impl Fn() -> LocalServerBuilder, schema: &str) {
+async fn on_a_server(builder: impl Fn() -> LocalServerBuilder, url: impl Fn(&LocalServer) -> String) {
     let folder = tempfile::tempdir().unwrap();
     let data = tempfile::tempdir().unwrap();
     let directory = data.path().join("server");
     let server = builder().directory(&directory).start().await.unwrap();
     let port = server.port();
-    let url = format!("{}{schema}", server.url());
-    let mut ring = Ring::new(&url, folder.path()).await;
+    let mut ring = Ring::new(&url(&server), folder.path()).await;
     beat_up(&mut ring).await;
     server.stop().await.unwrap();
     sleep(Duration::from_secs(1)).await;
@@ -360,7 +359,11 @@ async fn each_fire_is_accounted_for_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fire_is_accounted_for_on_postgres() {
     if servers::is_there(Engine::Postgres) {
-        on_a_server(|| LocalServer::postgres().without_password(), "?schema=clusterkeep").await;
+        on_a_server(
+            || LocalServer::postgres().without_password(),
+            |server| format!("{}?schema=clusterkeep", server.url()),
+        )
+        .await;
     }
 }
 
@@ -368,6 +371,6 @@ async fn each_fire_is_accounted_for_on_postgres() {
 async fn each_fire_is_accounted_for_on_cratedb() {
     if servers::is_there(Engine::Cratedb) {
         let disk = ("cluster.routing.allocation.disk.threshold_enabled", "false");
-        on_a_server(|| LocalServer::cratedb().setting(disk.0, disk.1), "?schema=clusterkeep").await;
+        on_a_server(|| LocalServer::cratedb().setting(disk.0, disk.1), |server| server.url_of("clusterkeep")).await;
     }
 }
