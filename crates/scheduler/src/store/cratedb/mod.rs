@@ -25,9 +25,13 @@ mod schema;
 mod store;
 mod values;
 
+use std::sync::Arc;
+
 use clusterkeep_core::Result;
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::{ConnectOptions, Db, Records, Statement, Value, sql};
+
+use super::Store;
 
 /// The schema of addresses that name none.
 const SCHEMA: &str = "clusterkeep";
@@ -56,7 +60,15 @@ impl CrateStore {
     /// A server that does not answer, or a user who may not create them; tables that a later version of this program wrote.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
         let url = url.clone().with_schema(url.schema().unwrap_or(SCHEMA));
-        let db = Db::connect_with(&url, ConnectOptions::default()).await?;
+        Self::on(Db::connect_with(&url, ConnectOptions::default()).await?).await
+    }
+
+    /// Keeps them where unqualified names of an open database lead, and creates the tables where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn on(db: Db) -> Result<Self> {
         schema::migrate(&db).await?;
         Ok(Self { db })
     }
@@ -84,8 +96,8 @@ impl CrateStore {
     }
 }
 
-impl From<CrateStore> for std::sync::Arc<dyn super::Store> {
+impl From<CrateStore> for Arc<dyn Store> {
     fn from(store: CrateStore) -> Self {
-        Self::new(store)
+        Arc::new(store)
     }
 }
