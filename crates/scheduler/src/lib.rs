@@ -35,7 +35,9 @@
 //!
 //! | feature | what it brings |
 //! |---|---|
-//! | `sqlite` | the durable store; without it there is the one in memory |
+//! | `sqlite` | the durable store of one machine: a file |
+//! | `postgres` | the durable store that many machines share |
+//! | `cratedb` | the same where there is a CrateDB, without transactions: see [`CrateStore`] |
 //! | `rrule` | recurrence rules of iCalendar |
 
 mod civil;
@@ -53,11 +55,15 @@ pub use model::{
     Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Timetable, When,
 };
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
+#[cfg(feature = "cratedb")]
+pub use store::CrateStore;
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{
     Advance, Beat, Cancelled, Claim, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, RunEnd, RunQuery,
-    ScheduleRecord, Store, Worker,
+    ScheduleRecord, Store, Worker, open,
 };
 #[cfg(feature = "rrule")]
 pub use trigger::Recurrence;

@@ -205,6 +205,19 @@ pub trait Session: Send {
     /// The statement's own parameters must be empty. It is atomic where the engine has transactions.
     async fn execute_many(&mut self, statement: &Statement, rows: &[Vec<Value>]) -> Result<u64>;
 
+    /// Runs a statement once per row of parameters, and says of each whether it changed anything: on CrateDB, in one
+    /// request, for statements that name one row by its whole key. A row that is not there, or that another one changed
+    /// first (`"_seq_no"`), was not changed.
+    ///
+    /// The statement's own parameters must be empty. It is atomic in a transaction alone.
+    async fn execute_each(&mut self, statement: &Statement, rows: &[Vec<Value>]) -> Result<Vec<bool>> {
+        let mut changed = Vec::with_capacity(rows.len());
+        for row in rows {
+            changed.push(self.execute(&statement.clone().bind_all(row.iter().cloned())).await? > 0);
+        }
+        Ok(changed)
+    }
+
     /// Runs a script of several statements without parameters.
     async fn execute_script(&mut self, statement: &Statement) -> Result<()>;
 

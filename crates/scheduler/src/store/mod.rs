@@ -3,7 +3,22 @@
 //! Stores hold rows and decide nothing: what fires when, and what becomes of it, is decided above them by the same code
 //! for all. What they promise is in [`Store`]; `tests/store_conformance.rs` holds each of them to it.
 
+#[cfg(feature = "cratedb")]
+mod cratedb;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]
+mod gate;
 mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]
+mod migrate;
+mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]
+mod query;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]
+mod rows;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -17,7 +32,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+#[cfg(feature = "cratedb")]
+pub use cratedb::CrateStore;
 pub use memory::MemoryStore;
+pub use open::open;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 

@@ -1,12 +1,16 @@
-//! The tables of the SQLite store, and how older ones become today's.
-//!
-//! Migrations are numbered and go forward only: a program never opens what a later one has written.
+//! The tables of the SQLite store.
 
-use clusterkeep_core::sql::{Db, sql};
-use clusterkeep_core::{Error, Result};
+use crate::store::migrate::Migrations;
 
-/// Each version's statements. What was released is never changed; what changes is appended.
-const MIGRATIONS: &[&[&str]] = &[&[
+pub(super) const MIGRATIONS: Migrations = Migrations {
+    create: "CREATE TABLE IF NOT EXISTS clusterkeep_scheduler_version (version INTEGER PRIMARY KEY) STRICT",
+    version: "SELECT coalesce(max(version), 0) FROM clusterkeep_scheduler_version",
+    record: "INSERT INTO clusterkeep_scheduler_version (version) VALUES (?)",
+    steps: STEPS,
+};
+
+const STEPS: &[&[&str]] = &[
+    &[
     // Instants are microseconds since 1970-01-01 00:00 UTC.
     "CREATE TABLE clusterkeep_scheduler_schedules (
         namespace TEXT NOT NULL,
@@ -47,31 +51,51 @@ const MIGRATIONS: &[&[&str]] = &[&[
         owner TEXT NOT NULL,
         until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID",
-]];
-
-/// Brings the tables to this program's version; at once, or not at all.
-pub(super) async fn migrate(db: &Db) -> Result<()> {
-    let mut session = db.session().await?;
-    session.begin().await?;
-    session
-        .execute(&sql("CREATE TABLE IF NOT EXISTS clusterkeep_scheduler_version (version INTEGER PRIMARY KEY) STRICT"))
-        .await?;
-    let versions = session.query(&sql("SELECT coalesce(max(version), 0) FROM clusterkeep_scheduler_version")).await?;
-    let version: i64 = versions.scalar()?;
-    let done = usize::try_from(version).unwrap_or_default();
-    let missing = MIGRATIONS.get(done..).ok_or_else(|| {
-        Error::input(format!(
-            "the schedules in {} are of version {version}, this program knows up to {}",
-            db.address(),
-            MIGRATIONS.len()
-        ))
-        .with_hint("use the version of this program that wrote them, or a later one")
-    })?;
-    for (number, statements) in (version + 1..).zip(missing) {
-        for statement in *statements {
-            session.execute(&sql(statement)).await?;
-        }
-        session.execute(&sql("INSERT INTO clusterkeep_scheduler_version (version) VALUES (?)").bind(number)).await?;
-    }
-    session.commit().await
-}
+    ],
+    &[
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN paused_since INTEGER",
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN paused_by TEXT",
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN paused_note TEXT",
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN changed INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX clusterkeep_scheduler_changed ON clusterkeep_scheduler_schedules (changed)",
+        // One row: how often something about schedules was changed.
+        "CREATE TABLE clusterkeep_scheduler_changes (last INTEGER NOT NULL) STRICT",
+        "INSERT INTO clusterkeep_scheduler_changes (last) VALUES (0)",
+        "CREATE TABLE clusterkeep_scheduler_generations (
+            namespace TEXT NOT NULL,
+            job TEXT NOT NULL,
+            generation INTEGER NOT NULL,
+            valid_from INTEGER NOT NULL,
+            valid_until INTEGER,
+            spec TEXT NOT NULL,
+            PRIMARY KEY (namespace, job, generation)
+        ) STRICT, WITHOUT ROWID",
+        "INSERT INTO clusterkeep_scheduler_generations (namespace, job, generation, valid_from, valid_until, spec)
+            SELECT namespace, job, generation, valid_from, retired, spec FROM clusterkeep_scheduler_schedules",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN worker TEXT",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN not_before INTEGER",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN renewed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN cancel TEXT",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN args TEXT",
+        // Each says in its condition what its query says in the same words.
+        "DROP INDEX clusterkeep_scheduler_open_runs",
+        "CREATE INDEX clusterkeep_scheduler_running ON clusterkeep_scheduler_runs (namespace, job)
+            WHERE state = 'running'",
+        "CREATE INDEX clusterkeep_scheduler_pending ON clusterkeep_scheduler_runs (namespace, job)
+            WHERE state = 'pending'",
+        "CREATE INDEX clusterkeep_scheduler_waiting ON clusterkeep_scheduler_runs (namespace, priority DESC, nominal)
+            WHERE state = 'pending'",
+        "CREATE INDEX clusterkeep_scheduler_to_cancel ON clusterkeep_scheduler_runs (worker)
+            WHERE cancel IS NOT NULL",
+        // `until` counts microseconds since the machine's start, of which `boot` is the name.
+        "CREATE TABLE clusterkeep_scheduler_workers (
+            worker TEXT PRIMARY KEY,
+            namespace TEXT NOT NULL,
+            place TEXT NOT NULL,
+            boot TEXT NOT NULL,
+            until INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID",
+        "DROP TABLE clusterkeep_scheduler_leases",
+    ],
+];

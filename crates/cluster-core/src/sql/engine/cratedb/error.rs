@@ -7,6 +7,8 @@ use crate::error::ErrorClass;
 
 /// An update or a delete of many rows met one that is not there, which changes nothing.
 pub(super) const DOCUMENT_MISSING: u32 = 40_411;
+/// Why a row was not changed by a statement that named it with its version: it is gone, or another one was faster.
+pub(super) const LOST: &[u32] = &[DOCUMENT_MISSING, 4091, 4092];
 /// The statement can't run for many rows at once.
 pub(super) const UNSUPPORTED: u32 = 4004;
 

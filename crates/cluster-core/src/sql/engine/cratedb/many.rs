@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::super::super::value::Value;
 use super::super::report::{Report, Said};
 use super::Failure;
-use super::error::{DOCUMENT_MISSING, ServerError, UNSUPPORTED};
+use super::error::{DOCUMENT_MISSING, LOST, ServerError, UNSUPPORTED};
 use super::http::{Call, Endpoint, Running, failed};
 use super::value::encode;
 use crate::error::{BoxError, Error, ErrorClass};
@@ -28,33 +28,50 @@ struct Item {
 
 /// Runs the statement for every row; returns how many rows it changed.
 pub(super) async fn run(endpoint: &Endpoint, client: &Client, text: &str, rows: &[Vec<Value>]) -> Result<u64, Failure> {
-    let encoded: Vec<Vec<Json>> = rows
-        .iter()
-        .map(|row| row.iter().map(encode).collect())
-        .collect::<Result<_, _>>()
-        .map_err(|cause: BoxError| Failure::Bind(Error::caused("bind the parameters of many rows", cause)))?;
     let mut changed = 0;
-    for chunk in encoded.chunks(MOST_ROWS) {
-        let call = Call { stmt: text, args: Vec::new(), bulk_args: chunk };
-        let mut running = Running::new(endpoint);
-        let call = Call { stmt: &running.tagged(text), ..call };
-        let sent = endpoint.send(client, &call).await;
-        if !matches!(&sent, Err(report) if report.class == ErrorClass::Unreachable) {
-            running.ended();
-        }
-        let response = match sent {
-            Ok(response) => response,
+    for chunk in encoded(rows)?.chunks(MOST_ROWS) {
+        match send(endpoint, client, text, chunk).await {
+            Ok(items) => changed += count(&items)?,
             // What drops partitions runs alone.
             Err(report) if report.code.as_deref() == Some(&UNSUPPORTED.to_string()) => {
                 changed += one_by_one(endpoint, client, text, chunk).await?;
-                continue;
             }
             Err(report) => return Err(report.into()),
-        };
-        let answer: Answer = response.json().await.map_err(failed)?;
-        changed += count(&answer.results)?;
+        }
     }
     Ok(changed)
+}
+
+/// Runs the statement for every row; says of each whether it changed anything.
+pub(super) async fn each(
+    endpoint: &Endpoint,
+    client: &Client,
+    text: &str,
+    rows: &[Vec<Value>],
+) -> Result<Vec<bool>, Failure> {
+    let mut changed = Vec::with_capacity(rows.len());
+    for chunk in encoded(rows)?.chunks(MOST_ROWS) {
+        changed.extend(outcomes(&send(endpoint, client, text, chunk).await?)?);
+    }
+    Ok(changed)
+}
+
+fn encoded(rows: &[Vec<Value>]) -> Result<Vec<Vec<Json>>, Failure> {
+    rows.iter()
+        .map(|row| row.iter().map(encode).collect())
+        .collect::<Result<_, _>>()
+        .map_err(|cause: BoxError| Failure::Bind(Error::caused("bind the parameters of many rows", cause)))
+}
+
+async fn send(endpoint: &Endpoint, client: &Client, text: &str, chunk: &[Vec<Json>]) -> Result<Vec<Item>, Report> {
+    let mut running = Running::new(endpoint);
+    let call = Call { stmt: &running.tagged(text), args: Vec::new(), bulk_args: chunk };
+    let sent = endpoint.send(client, &call).await;
+    if !matches!(&sent, Err(report) if report.class == ErrorClass::Unreachable) {
+        running.ended();
+    }
+    let answer: Answer = sent?.json().await.map_err(failed)?;
+    Ok(answer.results)
 }
 
 async fn one_by_one(endpoint: &Endpoint, client: &Client, text: &str, rows: &[Vec<Json>]) -> Result<u64, Report> {
@@ -88,6 +105,25 @@ fn count(results: &[Item]) -> Result<u64, Report> {
     };
     let said = Said(format!("{failed} of {all} rows failed, the others stay; row {}: {}", at + 1, error.message));
     Err(Report { source: Box::new(said), ..error.clone().report() })
+}
+
+/// Whether each row was changed; one that is not there, or not as the statement said any more, was not.
+fn outcomes(results: &[Item]) -> Result<Vec<bool>, Report> {
+    let failed = |item: &&Item| item.rowcount < -1 && item.error.as_ref().is_some_and(|error| !LOST.contains(&error.code));
+    if let Some(error) = results.iter().find(failed).and_then(|item| item.error.clone()) {
+        return Err(error.report());
+    }
+    // The server tells the reasons of the first failures only.
+    let (mut lost, mut told) = (0, 0);
+    for item in results.iter().filter(|item| item.rowcount < -1) {
+        lost += 1;
+        told += usize::from(item.error.is_some());
+    }
+    if lost > 0 && told == 0 {
+        let said = Said(format!("{lost} of {} rows failed, and the server does not say why", results.len()));
+        return Err(Report::new(ErrorClass::Other, said));
+    }
+    Ok(results.iter().map(|item| item.rowcount > 0).collect())
 }
 
 #[cfg(test)]

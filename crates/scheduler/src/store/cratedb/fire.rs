@@ -1,0 +1,150 @@
+//! Making rows, beginning and ending them.
+
+use std::collections::HashMap;
+
+use clusterkeep_core::Result;
+use clusterkeep_core::sql::{Value, sql};
+
+use super::values::{ids, micros, run, run_id, schedule_id};
+use super::{CrateStore, Table};
+use crate::run::{RunRecord, RunState};
+use crate::store::gate::{self, JobKey, Known, Mark, Open, job_of};
+use crate::store::{Advance, Claim, Fired, NewRun, RunEnd, rows};
+
+impl CrateStore {
+    pub(super) async fn make(&self, runs: &[NewRun]) -> Result<Vec<Fired>> {
+        const INSERT: &str = "INSERT INTO scheduler_runs (id, schedule, namespace, job, nominal, kind, generation, state, \
+             attempt, worker, not_before, renewed, priority, cancel, args, missed_count, missed_last, reason, note, \
+             started, finished, error, message, progress) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        if runs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs = gate::distinct(runs.iter().map(|new| job_of(&new.run.key)));
+        let mut known = Known { marks: self.marks(&jobs).await?, ..Known::default() };
+        let gated = gate::gated_jobs(runs);
+        if !gated.is_empty() {
+            known.open = self.count_open(&gated).await?;
+            let keys: Vec<String> = runs.iter().map(|new| run_id(&new.run.key)).collect();
+            let there = self.by_id("SELECT id FROM scheduler_runs WHERE id = ANY(?)", &keys).await?;
+            known.there =
+                runs.iter().map(|new| &new.run.key).filter(|key| there.contains_key(&run_id(key))).cloned().collect();
+        }
+        let mut made = gate::decide(runs, &mut known);
+        let rows = made.iter().flatten().map(run).collect::<Result<Vec<_>>>()?;
+        // The primary key decides who made it.
+        let inserted = self.each(INSERT, &rows).await?;
+        let mut ours = inserted.into_iter();
+        for decided in &mut made {
+            if decided.is_some() && !ours.next().unwrap_or_default() {
+                *decided = None;
+            }
+        }
+        Ok(gate::fired(&made))
+    }
+
+    async fn marks(&self, jobs: &[JobKey]) -> Result<HashMap<JobKey, Mark>> {
+        const READ: &str = "SELECT id, namespace, job, generation, high_water, paused_since FROM scheduler_schedules \
+             WHERE id = ANY(?)";
+        let keys: Vec<String> = jobs.iter().map(schedule_id).collect();
+        let found = self.by_id(READ, &keys).await?;
+        let mark = |row: &clusterkeep_core::sql::Row| {
+            let mark = Mark {
+                generation: rows::number(row, "generation")?,
+                high_water: rows::instant_or_null(row, "high_water")?,
+                paused: row.get::<Option<i64>>("paused_since")?.is_some(),
+            };
+            Ok(((row.get("namespace")?, row.get("job")?), mark))
+        };
+        found.values().map(mark).collect()
+    }
+
+    /// The open runs of these jobs, as they are a moment before it counts.
+    async fn count_open(&self, jobs: &[JobKey]) -> Result<HashMap<JobKey, Open>> {
+        let schedules: Vec<String> = jobs.iter().map(schedule_id).collect();
+        let count = sql("SELECT namespace, job, state, count(*) AS runs FROM scheduler_runs \
+             WHERE state IN ('pending', 'running') AND schedule = ANY(?) GROUP BY namespace, job, state")
+        .bind(ids(&schedules));
+        let mut open: HashMap<JobKey, Open> = HashMap::new();
+        for row in self.search(Table::Runs, count).await?.iter() {
+            let of_job = open.entry((row.get("namespace")?, row.get("job")?)).or_default();
+            match row.get::<String>("state")?.parse()? {
+                RunState::Running => of_job.running = row.get("runs")?,
+                _ => of_job.pending = true,
+            }
+        }
+        Ok(open)
+    }
+
+    pub(super) async fn advance(&self, advances: &[Advance]) -> Result<()> {
+        // One expression over the row as it is when it is written, so that no mark sinks.
+        const ADVANCE: &str = "UPDATE scheduler_schedules SET next_fire = CASE WHEN generation = ? \
+             AND (paused_since IS NOT NULL) = ? AND coalesce(high_water, ?) <= ? THEN CAST(? AS BIGINT) ELSE next_fire END, \
+             high_water = CASE WHEN generation = ? AND (paused_since IS NOT NULL) = ? \
+             THEN greatest(coalesce(high_water, ?), ?) ELSE high_water END WHERE id = ?";
+        let row = |advance: &&Advance| -> Vec<Value> {
+            let mark = micros(advance.high_water);
+            vec![
+                advance.generation.into(),
+                advance.paused.into(),
+                mark.into(),
+                mark.into(),
+                advance.next_fire.map(micros).into(),
+                advance.generation.into(),
+                advance.paused.into(),
+                mark.into(),
+                mark.into(),
+                schedule_id(&(advance.namespace.clone(), advance.job.clone())).into(),
+            ]
+        };
+        let rows: Vec<Vec<Value>> = gate::last_advances(advances).iter().map(row).collect();
+        self.each(ADVANCE, &rows).await.map(drop)
+    }
+
+    pub(super) async fn begin(&self, claims: &[Claim]) -> Result<Vec<bool>> {
+        const CLAIM: &str = "UPDATE scheduler_runs SET state = 'running', attempt = ?, worker = ?, started = ?, \
+             not_before = NULL, progress = NULL, message = NULL \
+             WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        let jobs =
+            gate::distinct(claims.iter().filter(|claim| claim.at_once != u32::MAX).map(|claim| job_of(&claim.key)));
+        let mut open = if jobs.is_empty() { HashMap::new() } else { self.count_open(&jobs).await? };
+        let mut asked = vec![false; claims.len()];
+        let set = |place: usize, run: &RunRecord| {
+            let claim = &claims[place];
+            let due = run.not_before.is_none_or(|at| at <= claim.at);
+            if run.state != RunState::Pending || run.attempt != claim.attempt || !due {
+                return None;
+            }
+            let going = &mut open.entry(job_of(&claim.key)).or_default().running;
+            // One that is asked about again has its place already.
+            if !std::mem::replace(&mut asked[place], true) {
+                if *going >= u64::from(claim.at_once) {
+                    asked[place] = false;
+                    return None;
+                }
+                *going += 1;
+            }
+            Some(vec![(claim.attempt + 1).into(), claim.worker.to_string().into(), micros(claim.at).into()])
+        };
+        let keys: Vec<_> = claims.iter().map(|claim| &claim.key).collect();
+        self.change(&keys, CLAIM, set).await
+    }
+
+    pub(super) async fn end(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
+        const FINISH: &str = "UPDATE scheduler_runs SET state = ?, error = ?, finished = ?, not_before = ?, cancel = NULL \
+             WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        let set = |place: usize, run: &RunRecord| {
+            let end: &RunEnd = &ends[place];
+            (run.state == RunState::Running && run.attempt == end.attempt).then(|| {
+                vec![
+                    end.state.as_str().into(),
+                    end.error.as_deref().into(),
+                    end.state.is_final().then(|| micros(end.at)).into(),
+                    end.not_before.map(micros).into(),
+                ]
+            })
+        };
+        let keys: Vec<_> = ends.iter().map(|end| &end.key).collect();
+        self.change(&keys, FINISH, set).await
+    }
+}

@@ -1,0 +1,84 @@
+//! The tables of the CrateDB store. Each has one column as its key: rows are read by it, many at once, in their latest
+//! state.
+
+use clusterkeep_core::Result;
+use clusterkeep_core::sql::{Db, sql};
+
+use crate::store::migrate::Migrations;
+
+const MIGRATIONS: Migrations = Migrations {
+    create: "CREATE TABLE IF NOT EXISTS scheduler_version (version BIGINT PRIMARY KEY) CLUSTERED INTO 1 SHARDS",
+    version: "SELECT coalesce(max(version), 0) FROM scheduler_version",
+    record: "INSERT INTO scheduler_version (version) VALUES (?) ON CONFLICT DO NOTHING",
+    steps: STEPS,
+};
+
+/// Without transactions two programs may take the same step at the same time, so each statement can be repeated.
+const STEPS: &[&[&str]] = &[&[
+    // Instants are microseconds since 1970-01-01 00:00 UTC, as on every store; `changed` and `until` are milliseconds of
+    // the server's clock. What nobody looks for has no index, which would limit its length.
+    "CREATE TABLE IF NOT EXISTS scheduler_schedules (
+        id TEXT PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        job TEXT NOT NULL,
+        generation BIGINT NOT NULL,
+        valid_from BIGINT NOT NULL,
+        next_fire BIGINT,
+        high_water BIGINT,
+        zone_data TEXT NOT NULL,
+        retired BIGINT,
+        spec TEXT NOT NULL INDEX OFF STORAGE WITH (columnstore = false),
+        paused_since BIGINT,
+        paused_by TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        paused_note TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        changed BIGINT NOT NULL
+    ) CLUSTERED INTO 2 SHARDS WITH (refresh_interval = 1000)",
+    "CREATE TABLE IF NOT EXISTS scheduler_generations (
+        id TEXT PRIMARY KEY,
+        schedule TEXT NOT NULL,
+        generation BIGINT NOT NULL,
+        valid_from BIGINT NOT NULL,
+        valid_until BIGINT,
+        spec TEXT NOT NULL INDEX OFF STORAGE WITH (columnstore = false)
+    ) CLUSTERED INTO 1 SHARDS WITH (refresh_interval = 1000)",
+    "CREATE TABLE IF NOT EXISTS scheduler_runs (
+        id TEXT PRIMARY KEY,
+        schedule TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        job TEXT NOT NULL,
+        nominal BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        generation BIGINT NOT NULL,
+        state TEXT NOT NULL,
+        attempt BIGINT NOT NULL,
+        worker TEXT,
+        not_before BIGINT,
+        renewed BIGINT NOT NULL,
+        priority BIGINT NOT NULL,
+        cancel TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        args TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        missed_count BIGINT,
+        missed_last BIGINT,
+        reason TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        note TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        started BIGINT,
+        finished BIGINT,
+        error TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        message TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        progress DOUBLE PRECISION
+    ) CLUSTERED INTO 2 SHARDS WITH (refresh_interval = 1000)",
+    "CREATE TABLE IF NOT EXISTS scheduler_workers (
+        worker TEXT PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        place TEXT NOT NULL,
+        until BIGINT NOT NULL
+    ) CLUSTERED INTO 1 SHARDS WITH (refresh_interval = 1000)",
+]];
+
+/// Makes what is missing.
+pub(super) async fn migrate(db: &Db) -> Result<()> {
+    let mut session = db.session().await?;
+    session.execute(&sql(MIGRATIONS.create)).await?;
+    session.execute(&sql("REFRESH TABLE scheduler_version")).await?;
+    MIGRATIONS.run(db, &mut *session).await
+}

@@ -1,0 +1,69 @@
+//! The store that many schedulers share: PostgreSQL.
+//!
+//! The tables lie in the schema that the address names (`?schema=`), else in `clusterkeep`. While rows of a job are made or
+//! begun, the row of its schedule is locked, so that gates are exact whoever else does the same. Leases go by the server's
+//! clock. Keys and states are never taken from memory: any number of schedulers, and no leader.
+
+mod schema;
+
+use clusterkeep_core::Result;
+use clusterkeep_core::address::DatabaseUrl;
+use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, SqlBuilder, Value};
+
+use super::sql::{Dialect, SqlStore, Texts, texts};
+
+/// The schema of addresses that name none.
+const SCHEMA: &str = "clusterkeep";
+
+/// The most sessions of one scheduler: its writing is in one of them, what is asked beside it in the others.
+const SESSIONS: u32 = 4;
+
+/// Keeps schedules and runs in PostgreSQL.
+pub type PostgresStore = SqlStore<Postgres>;
+
+/// How PostgreSQL says it.
+#[derive(Debug, Clone)]
+pub struct Postgres(());
+
+impl Dialect for Postgres {
+    const TEXTS: &'static Texts = &texts!(
+        "scheduler_",
+        "jsonb_array_elements(?) AS list (value)",
+        " FOR NO KEY UPDATE OF s",
+        "''",
+        "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+    );
+    const NUL: bool = false;
+
+    fn now(&self) -> Result<Vec<Value>> {
+        Ok(Vec::new())
+    }
+}
+
+impl PostgresStore {
+    /// Opens the database that a `postgres:` address names, and creates schema and tables where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not answer, or a user who may not create them; tables that a later version of this program wrote.
+    pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
+        let schema = Ident::new(url.schema().unwrap_or(SCHEMA))?;
+        let url = url.clone().with_schema(schema.as_str());
+        let db = Db::connect_with(&url, ConnectOptions::default().max_sessions(SESSIONS)).await?;
+        let mut session = db.session().await?;
+        session.begin().await?;
+        // Of several that begin together, one makes the tables; the lock ends with the transaction.
+        session.query(&schema::LOCK).await?;
+        let mut found = SqlBuilder::new(Engine::Postgres);
+        found.push("SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = ").bind(schema.as_str());
+        if session.query(&found.build()).await?.scalar::<i64>()? == 0 {
+            let mut create = SqlBuilder::new(Engine::Postgres);
+            create.push("CREATE SCHEMA ").ident(&schema);
+            session.execute(&create.build()).await?;
+        }
+        schema::MIGRATIONS.run(&db, &mut *session).await?;
+        session.commit().await?;
+        drop(session);
+        Ok(Self::new(db, Postgres(())))
+    }
+}

@@ -1,0 +1,37 @@
+//! Which runs to list, as a condition.
+
+use clusterkeep_core::sql::SqlBuilder;
+
+use super::RunQuery;
+
+impl RunQuery {
+    /// Appends what a row of runs must fulfil.
+    pub(super) fn push_conditions(&self, select: &mut SqlBuilder) {
+        if let Some(namespace) = &self.namespace {
+            select.push(" AND namespace = ").bind(namespace);
+        }
+        if let Some(job) = &self.job {
+            select.push(" AND job = ").bind(job);
+        }
+        if let Some(from) = self.from {
+            select.push(" AND coalesce(missed_last, nominal) >= ").bind(from.timestamp_micros());
+        }
+        if let Some(until) = self.until {
+            select.push(" AND nominal < ").bind(until.timestamp_micros());
+        }
+        // As text of the statement, so that the indexes on open runs can be used.
+        match self.states.as_slice() {
+            [] => {}
+            [state] => {
+                select.push(" AND state = '").push(state.as_str()).push("'");
+            }
+            states => {
+                select.push(" AND state IN (");
+                select.join(", ", states, |select, state| {
+                    select.push("'").push(state.as_str()).push("'");
+                });
+                select.push(")");
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Rows of databases to records.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::sql::Row;
+use clusterkeep_core::{Error, Result};
+use uuid::Uuid;
+
+use crate::run::{Missed, RunKey, RunKind, RunRecord, RunState};
+use crate::store::{Generation, Pause, ScheduleRecord, Worker};
+
+pub(super) fn instant(row: &Row, column: &str) -> Result<DateTime<Utc>> {
+    let micros = row.get::<i64>(column)?;
+    DateTime::from_timestamp_micros(micros).ok_or_else(|| unreadable(column, "it is out of range"))
+}
+
+pub(super) fn instant_or_null(row: &Row, column: &str) -> Result<Option<DateTime<Utc>>> {
+    if row.get::<Option<i64>>(column)?.is_none() { Ok(None) } else { instant(row, column).map(Some) }
+}
+
+pub(super) fn number(row: &Row, column: &str) -> Result<u32> {
+    u32::try_from(row.get::<i64>(column)?).map_err(|_| unreadable(column, "it is out of range"))
+}
+
+fn unreadable(column: &str, why: &str) -> Error {
+    Error::failed(format!("read column `{column}` of a scheduler's table: {why}"))
+}
+
+fn json<T: serde::de::DeserializeOwned>(column: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::caused(format!("read column `{column}` of a scheduler's table"), error))
+}
+
+/// Whom a column names.
+pub(super) fn uuid(column: &str, text: &str) -> Result<Uuid> {
+    text.parse().map_err(|error| Error::caused(format!("read column `{column}` of a scheduler's table"), error))
+}
+
+/// The primary key of a run.
+pub(super) fn key(row: &Row) -> Result<RunKey> {
+    Ok(RunKey {
+        namespace: row.get("namespace")?,
+        job: row.get("job")?,
+        nominal: instant(row, "nominal")?,
+        kind: RunKind::named(&row.get::<String>("kind")?)?,
+        generation: number(row, "generation")?,
+    })
+}
+
+/// The row of a run.
+pub(super) fn run(row: &Row) -> Result<RunRecord> {
+    let missed = match (row.get::<Option<i64>>("missed_count")?, instant_or_null(row, "missed_last")?) {
+        (Some(count), Some(last)) => Some(Missed { count: u64::try_from(count).unwrap_or_default(), last }),
+        _ => None,
+    };
+    let worker = row.get::<Option<String>>("worker")?;
+    Ok(RunRecord {
+        key: key(row)?,
+        state: row.get::<String>("state")?.parse::<RunState>()?,
+        attempt: number(row, "attempt")?,
+        worker: worker.map(|text| uuid("worker", &text)).transpose()?,
+        not_before: instant_or_null(row, "not_before")?,
+        renewed: number(row, "renewed")?,
+        priority: i16::try_from(row.get::<i64>("priority")?).map_err(|_| unreadable("priority", "it is out of range"))?,
+        cancel: row.get("cancel")?,
+        args: row.get::<Option<String>>("args")?.map(|text| json("args", &text)).transpose()?,
+        missed,
+        reason: row.get("reason")?,
+        note: row.get::<Option<String>>("note")?.map(|text| json("note", &text)).transpose()?,
+        started: instant_or_null(row, "started")?,
+        finished: instant_or_null(row, "finished")?,
+        error: row.get("error")?,
+        message: row.get("message")?,
+        progress: row.get("progress")?,
+    })
+}
+
+/// The row of a schedule.
+pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
+    let paused = match (instant_or_null(row, "paused_since")?, row.get::<Option<String>>("paused_by")?) {
+        (Some(since), by) => Some(Pause { since, by: by.unwrap_or_default(), note: row.get("paused_note")? }),
+        (None, _) => None,
+    };
+    Ok(ScheduleRecord {
+        namespace: row.get("namespace")?,
+        spec: json("spec", &row.get::<String>("spec")?)?,
+        generation: number(row, "generation")?,
+        valid_from: instant(row, "valid_from")?,
+        next_fire: instant_or_null(row, "next_fire")?,
+        high_water: instant_or_null(row, "high_water")?,
+        zone_data: row.get("zone_data")?,
+        retired: instant_or_null(row, "retired")?,
+        paused,
+    })
+}
+
+/// The row of a version of a job.
+pub(super) fn generation(row: &Row) -> Result<Generation> {
+    Ok(Generation {
+        generation: number(row, "generation")?,
+        spec: json("spec", &row.get::<String>("spec")?)?,
+        valid_from: instant(row, "valid_from")?,
+        valid_until: instant_or_null(row, "valid_until")?,
+    })
+}
+
+/// The row of a worker.
+pub(super) fn worker(row: &Row) -> Result<Worker> {
+    Ok(Worker {
+        worker: uuid("worker", &row.get::<String>("worker")?)?,
+        namespace: row.get("namespace")?,
+        place: row.get("place")?,
+        alive: row.get::<i64>("alive")? == 1,
+    })
+}

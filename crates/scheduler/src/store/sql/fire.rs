@@ -1,0 +1,104 @@
+//! Making rows and beginning them: what goes by the other runs of a job.
+
+use std::collections::HashMap;
+
+use clusterkeep_core::Result;
+use clusterkeep_core::sql::{Records, Session, sql};
+
+use super::{Dialect, SqlStore};
+use crate::run::RunKey;
+use crate::store::gate::{self, JobKey, Known, Mark, Open, job_of};
+use crate::store::{Advance, Claim, Fired, NewRun, RunEnd, rows};
+
+impl<D: Dialect> SqlStore<D> {
+    pub(super) async fn fire_once(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
+        if runs.is_empty() && advances.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.begin().await?;
+        let made = if runs.is_empty() { Vec::new() } else { self.make(&mut *session, runs, advances).await? };
+        if !advances.is_empty() {
+            let steps = self.lists().advances(gate::last_advances(advances));
+            session.execute(&sql(D::TEXTS.advance).bind(steps)).await?;
+        }
+        session.commit().await?;
+        Ok(made)
+    }
+
+    async fn make(&self, session: &mut dyn Session, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
+        let stepped = advances.iter().map(|advance| (advance.namespace.clone(), advance.job.clone()));
+        let jobs = gate::distinct(runs.iter().map(|new| job_of(&new.run.key)).chain(stepped));
+        let mut known = Known { marks: self.lock(session, &jobs).await?, ..Known::default() };
+        let keys = self.lists().keys(runs.iter().map(|new| &new.run.key));
+        let there = session.query(&sql(D::TEXTS.there).bind(keys)).await?;
+        known.there = there.iter().map(rows::key).collect::<Result<_>>()?;
+        let gated = gate::gated_jobs(runs);
+        if !gated.is_empty() {
+            known.open = self.count_open(session, &gated).await?;
+        }
+        let made = gate::decide(runs, &mut known);
+        if made.iter().any(Option::is_some) {
+            let rows = self.lists().runs(made.iter().flatten())?;
+            session.execute(&sql(D::TEXTS.insert).bind(rows)).await?;
+        }
+        Ok(gate::fired(&made))
+    }
+
+    /// Keeps others from making and beginning runs of these jobs until the transaction ends; returns their marks.
+    async fn lock(&self, session: &mut dyn Session, jobs: &[JobKey]) -> Result<HashMap<JobKey, Mark>> {
+        let locked = session.query(&sql(D::TEXTS.lock).bind(self.lists().jobs(jobs))).await?;
+        let mark = |row: &clusterkeep_core::sql::Row| {
+            let mark = Mark {
+                generation: rows::number(row, "generation")?,
+                high_water: rows::instant_or_null(row, "high_water")?,
+                paused: row.get::<Option<i64>>("paused_since")?.is_some(),
+            };
+            Ok(((row.get("namespace")?, row.get("job")?), mark))
+        };
+        locked.iter().map(mark).collect()
+    }
+
+    async fn count_open(&self, session: &mut dyn Session, jobs: &[JobKey]) -> Result<HashMap<JobKey, Open>> {
+        let counted = session.query(&sql(D::TEXTS.open).bind(self.lists().jobs(jobs))).await?;
+        let open = |row: &clusterkeep_core::sql::Row| {
+            let open = Open { running: row.get("running")?, pending: row.get::<i64>("pending")? > 0 };
+            Ok(((row.get("namespace")?, row.get("job")?), open))
+        };
+        counted.iter().map(open).collect()
+    }
+
+    pub(super) async fn claim_once(&self, claims: &[Claim]) -> Result<Vec<bool>> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.begin().await?;
+        let gated = claims.iter().filter(|claim| claim.at_once != u32::MAX);
+        let jobs = gate::distinct(gated.map(|claim| job_of(&claim.key)));
+        if !jobs.is_empty() {
+            // A statement of its own: what the next one counts is what is there once the lock is held.
+            self.lock(&mut *session, &jobs).await?;
+        }
+        let begun = session.query(&sql(D::TEXTS.claim).bind(self.lists().claims(claims))).await?;
+        session.commit().await?;
+        each(claims.iter().map(|claim| &claim.key), &begun)
+    }
+
+    pub(super) async fn finish_once(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
+        if ends.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Always in the same order, so that two that end the same runs do not wait for one another.
+        let mut ordered: Vec<&RunEnd> = ends.iter().collect();
+        ordered.sort_by(|a, b| a.key.cmp(&b.key));
+        let statement = sql(D::TEXTS.finish).bind(self.lists().ends(ordered));
+        let mut session = self.db.session().await?;
+        let ended = session.query(&statement).await?;
+        each(ends.iter().map(|end| &end.key), &ended)
+    }
+}
+
+/// Of each key whether its row was changed; where one is asked for twice, the first was.
+fn each<'a>(keys: impl Iterator<Item = &'a RunKey>, changed: &Records) -> Result<Vec<bool>> {
+    let mut changed: std::collections::HashSet<RunKey> = changed.iter().map(rows::key).collect::<Result<_>>()?;
+    Ok(keys.map(|key| changed.remove(key)).collect())
+}

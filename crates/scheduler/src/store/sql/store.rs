@@ -1,0 +1,147 @@
+//! The trait's calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use clusterkeep_core::Result;
+use clusterkeep_core::sql::{SqlBuilder, sql};
+use uuid::Uuid;
+
+use super::lists::{Lists, bind_key, micros};
+use super::{Dialect, SqlStore, again};
+use crate::run::{RunKey, RunRecord, RunState};
+use crate::store::{
+    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, RunEnd, RunQuery, ScheduleRecord, Store, Worker,
+    rows,
+};
+
+impl<D: Dialect> SqlStore<D> {
+    pub(super) const fn lists(&self) -> Lists {
+        Lists { nul: D::NUL }
+    }
+
+    async fn beat_once(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {
+        let mut session = self.begin().await?;
+        let name = worker.to_string();
+        let lapsed = session.query(&sql(D::TEXTS.lapsed).bind_all(self.dialect.now()?).bind(&name)).await?;
+        // Of one that was lost long ago nobody wants to know any more.
+        session.execute(&sql(D::TEXTS.forget).bind_all(self.dialect.now()?)).await?;
+        let lease = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+        let beat = sql(D::TEXTS.beat).bind(&name).bind(namespace).bind(self.lists().text(place));
+        session.execute(&beat.bind_all(self.dialect.now()?).bind(lease)).await?;
+        let cancel = session.query(&sql(D::TEXTS.to_cancel).bind(&name)).await?;
+        session.commit().await?;
+        let cancel = cancel.iter().map(|row| Ok((rows::key(row)?, rows::number(row, "attempt")?, row.get("cancel")?)));
+        Ok(Beat { lapsed: !lapsed.is_empty(), cancel: cancel.collect::<Result<_>>()? })
+    }
+}
+
+impl<D: Dialect> From<SqlStore<D>> for Arc<dyn Store> {
+    fn from(store: SqlStore<D>) -> Self {
+        Arc::new(store)
+    }
+}
+
+#[async_trait]
+impl<D: Dialect> Store for SqlStore<D> {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>> {
+        again!(self.put_once(schedules))
+    }
+
+    async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>> {
+        let query = match namespace {
+            Some(namespace) => sql(D::TEXTS.of_namespace).bind(namespace),
+            None => sql(D::TEXTS.all),
+        };
+        self.db.query(query).await?.iter().map(rows::schedule).collect()
+    }
+
+    async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {
+        self.changed_since(namespace, since).await
+    }
+
+    async fn generations(&self, namespace: &str, job: &str) -> Result<Vec<Generation>> {
+        self.versions(namespace, job).await
+    }
+
+    async fn pause(&self, namespace: &str, job: &str, pause: Option<&Pause>) -> Result<bool> {
+        again!(self.pause_once(namespace, job, pause))
+    }
+
+    async fn fire(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
+        again!(self.fire_once(runs, advances))
+    }
+
+    async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>> {
+        again!(self.claim_once(claims))
+    }
+
+    async fn report(&self, key: &RunKey, attempt: u32, progress: Option<f64>, message: Option<&str>) -> Result<bool> {
+        let message = message.map(|message| self.lists().text(message));
+        let statement = bind_key(sql(D::TEXTS.report).bind(progress).bind(message), key).bind(attempt);
+        Ok(self.db.execute(statement).await? > 0)
+    }
+
+    async fn finish(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
+        again!(self.finish_once(ends))
+    }
+
+    async fn cancel(&self, key: &RunKey, why: &str, at: DateTime<Utc>) -> Result<Cancelled> {
+        let why = self.lists().text(why);
+        let cancel = bind_key(sql(D::TEXTS.cancel).bind(&why).bind(&why).bind(micros(at)), key);
+        let states = self.db.query(cancel).await?;
+        let Some(row) = states.first() else { return Ok(Cancelled::Not) };
+        Ok(match row.get::<String>("state")?.parse()? {
+            RunState::Cancelled => Cancelled::Ended,
+            _ => Cancelled::Asked,
+        })
+    }
+
+    async fn renew(&self, key: &RunKey) -> Result<bool> {
+        Ok(self.db.execute(bind_key(sql(D::TEXTS.renew), key)).await? > 0)
+    }
+
+    async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        let mut select = SqlBuilder::new(self.db.engine());
+        select.push(D::TEXTS.runs);
+        query.push_conditions(&mut select);
+        select.push(" ORDER BY nominal DESC, namespace, job, kind, generation");
+        if let Some(limit) = query.limit {
+            select.push(" LIMIT ").number(i64::from(limit));
+        }
+        self.db.query(select.build()).await?.iter().map(rows::run).collect()
+    }
+
+    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+        let waiting = sql(D::TEXTS.waiting).bind(namespace).bind(micros(at)).bind(i64::from(limit));
+        self.db.query(waiting).await?.iter().map(rows::run).collect()
+    }
+
+    async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>> {
+        let orphans = sql(D::TEXTS.orphans).bind(namespace).bind_all(self.dialect.now()?);
+        self.db.query(orphans).await?.iter().map(rows::run).collect()
+    }
+
+    async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
+        self.db.execute(sql(D::TEXTS.prune).bind(namespace).bind(micros(before))).await
+    }
+
+    async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {
+        again!(self.beat_once(namespace, worker, place, lease))
+    }
+
+    async fn leave(&self, worker: Uuid) -> Result<()> {
+        self.db.execute(sql(D::TEXTS.leave).bind(worker.to_string())).await.map(drop)
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        let workers = self.db.query(sql(D::TEXTS.workers).bind_all(self.dialect.now()?)).await?;
+        workers.iter().map(rows::worker).collect()
+    }
+}
