@@ -395,9 +395,8 @@ async fn claims_keep_to_the_gate(store: Arc<dyn Store>) {
     runs.extend([2, 3, 4].map(|second| run("a", second, RunState::Pending)));
     runs.push(run("b", 1, RunState::Pending));
     fire(&*store, &runs).await;
-    let claims = |at_once| -> Vec<Claim> {
-        runs[1..].iter().map(|run| Claim { at_once, ..claim(run, 0, 9) }).collect()
-    };
+    let claims =
+        |at_once| -> Vec<Claim> { runs[1..].iter().map(|run| Claim { at_once, ..claim(run, 0, 9) }).collect() };
     assert_eq!(store.claim(&claims(1)).await.unwrap(), [false, false, false, true], "one of a is going");
     assert_eq!(store.claim(&claims(3)).await.unwrap(), [true, true, false, false]);
     store.finish(&[end(&runs[0], 1, RunState::Succeeded)]).await.unwrap();

@@ -60,7 +60,8 @@ pub(super) fn run(row: &Row) -> Result<RunRecord> {
         worker: worker.map(|text| uuid("worker", &text)).transpose()?,
         not_before: instant_or_null(row, "not_before")?,
         renewed: number(row, "renewed")?,
-        priority: i16::try_from(row.get::<i64>("priority")?).map_err(|_| unreadable("priority", "it is out of range"))?,
+        priority: i16::try_from(row.get::<i64>("priority")?)
+            .map_err(|_| unreadable("priority", "it is out of range"))?,
         cancel: row.get("cancel")?,
         args: row.get::<Option<String>>("args")?.map(|text| json("args", &text)).transpose()?,
         missed,

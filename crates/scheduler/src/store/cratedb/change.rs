@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use clusterkeep_core::sql::{Row, Value, sql};
+use clusterkeep_core::sql::{Engine, Row, SqlBuilder, Value};
 use clusterkeep_core::{Error, Result};
 
 use super::CrateStore;
-use super::values::{ids, run_id};
+use super::values::run_id;
 use crate::run::{RunKey, RunRecord};
 use crate::store::rows;
 
@@ -14,14 +14,22 @@ use crate::store::rows;
 const ROUNDS: u32 = 50;
 
 /// The most rows that one request reads.
-const MOST: usize = 1_000;
+const MOST: usize = 200;
 
 impl CrateStore {
-    /// The rows of these keys, in their latest state.
+    /// The rows of these keys, in their latest state; the query ends before its condition.
+    ///
+    /// Only equalities make the server read rows by their keys: for `= ANY(?)` it searches, in the state of its last
+    /// refresh.
     pub(super) async fn by_id(&self, query: &'static str, keys: &[String]) -> Result<HashMap<String, Row>> {
         let mut found = HashMap::with_capacity(keys.len());
         for chunk in keys.chunks(MOST) {
-            for row in self.db.query(sql(query).bind(ids(chunk))).await?.iter() {
+            let mut select = SqlBuilder::new(Engine::Cratedb);
+            select.push(query).push(" WHERE ");
+            select.join(" OR ", chunk, |select, id| {
+                select.push("id = ").bind(id);
+            });
+            for row in self.db.query(select.build()).await?.iter() {
                 found.insert(row.get("id")?, row.clone());
             }
         }
@@ -38,8 +46,7 @@ impl CrateStore {
         statement: &'static str,
         mut set: impl FnMut(usize, &RunRecord) -> Option<Vec<Value>>,
     ) -> Result<Vec<bool>> {
-        const READ: &str = "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_runs \
-             WHERE id = ANY(?)";
+        const READ: &str = "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_runs";
         let mut changed = vec![false; keys.len()];
         let mut left: Vec<(usize, String)> = keys.iter().map(|key| run_id(key)).enumerate().collect();
         for _ in 0..ROUNDS {

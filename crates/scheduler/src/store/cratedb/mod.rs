@@ -25,9 +25,13 @@ mod schema;
 mod store;
 mod values;
 
+use std::sync::Arc;
+
 use clusterkeep_core::Result;
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::{ConnectOptions, Db, Records, Statement, Value, sql};
+
+use super::Store;
 
 /// The schema of addresses that name none.
 const SCHEMA: &str = "clusterkeep";
@@ -84,8 +88,8 @@ impl CrateStore {
     }
 }
 
-impl From<CrateStore> for std::sync::Arc<dyn super::Store> {
+impl From<CrateStore> for Arc<dyn Store> {
     fn from(store: CrateStore) -> Self {
-        Self::new(store)
+        Arc::new(store)
     }
 }

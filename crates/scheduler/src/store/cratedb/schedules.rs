@@ -1,7 +1,5 @@
 //! Schedules, their versions and their pauses.
 
-use std::collections::HashMap;
-
 use clusterkeep_core::sql::{Value, sql};
 use clusterkeep_core::{Error, Result};
 
@@ -50,8 +48,8 @@ impl CrateStore {
     }
 
     async fn put_round(&self, schedules: &[ScheduleRecord], places: &[usize]) -> Result<Vec<(usize, Put)>> {
-        const READ: &str = "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_schedules \
-             WHERE id = ANY(?)";
+        const READ: &str =
+            "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_schedules";
         const INSERT: &str = "INSERT INTO scheduler_schedules (generation, valid_from, next_fire, high_water, zone_data, \
              retired, spec, paused_since, paused_by, paused_note, id, namespace, job, changed) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(current_timestamp AS BIGINT)) ON CONFLICT DO NOTHING";
@@ -96,9 +94,8 @@ impl CrateStore {
              VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET valid_until = excluded.valid_until";
         let id = |schedule: &ScheduleRecord| schedule_id(&job_of(schedule));
         let later = written.iter().filter(|schedule| schedule.generation > 1);
-        let close: Vec<Vec<Value>> = later
-            .map(|it| vec![micros(it.valid_from).into(), id(it).into(), it.generation.into()])
-            .collect();
+        let close: Vec<Vec<Value>> =
+            later.map(|it| vec![micros(it.valid_from).into(), id(it).into(), it.generation.into()]).collect();
         let rows = written.iter().map(|it| generation(it, &id(it))).collect::<Result<Vec<_>>>()?;
         if !close.is_empty() {
             self.refresh(Table::Generations).await?;

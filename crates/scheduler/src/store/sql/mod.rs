@@ -18,8 +18,7 @@ use clusterkeep_core::error::ErrorClass;
 use clusterkeep_core::sql::{Db, Session, Value};
 use clusterkeep_core::{Error, Result};
 
-pub use self::texts::Texts;
-pub(super) use self::texts::texts;
+pub(super) use self::texts::{Texts, texts};
 
 /// What the engines have not in common.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {

@@ -37,10 +37,8 @@ impl<D: Dialect> SqlStore<D> {
     ) -> Result<()> {
         let jobs = gate::distinct(schedules.iter().map(job_of));
         let known = session.query(&sql(D::TEXTS.known).bind(self.lists().jobs(&jobs))).await?;
-        let mut known: HashMap<JobKey, ScheduleRecord> = known
-            .iter()
-            .map(|row| rows::schedule(row).map(|known| (job_of(&known), known)))
-            .collect::<Result<_>>()?;
+        let mut known: HashMap<JobKey, ScheduleRecord> =
+            known.iter().map(|row| rows::schedule(row).map(|known| (job_of(&known), known))).collect::<Result<_>>()?;
         let mut changed: HashMap<JobKey, u32> = HashMap::new();
         for schedule in schedules {
             let job = job_of(schedule);

@@ -1,8 +1,8 @@
 //! The clock that leases of one machine go by: it does not stand still while the machine sleeps, and nobody sets it.
 
-use clusterkeep_core::Result;
 #[cfg(target_os = "linux")]
 use clusterkeep_core::Error;
+use clusterkeep_core::Result;
 
 /// A clock, and the name of the time for which its readings can be compared.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ pub(super) const MIGRATIONS: Migrations = Migrations {
 
 const STEPS: &[&[&str]] = &[
     &[
-    // Instants are microseconds since 1970-01-01 00:00 UTC.
-    "CREATE TABLE clusterkeep_scheduler_schedules (
+        // Instants are microseconds since 1970-01-01 00:00 UTC.
+        "CREATE TABLE clusterkeep_scheduler_schedules (
         namespace TEXT NOT NULL,
         job TEXT NOT NULL,
         generation INTEGER NOT NULL,
@@ -24,7 +24,7 @@ const STEPS: &[&[&str]] = &[
         spec TEXT NOT NULL,
         PRIMARY KEY (namespace, job)
     ) STRICT, WITHOUT ROWID",
-    "CREATE TABLE clusterkeep_scheduler_runs (
+        "CREATE TABLE clusterkeep_scheduler_runs (
         namespace TEXT NOT NULL,
         job TEXT NOT NULL,
         nominal INTEGER NOT NULL,
@@ -43,10 +43,10 @@ const STEPS: &[&[&str]] = &[
         progress REAL,
         PRIMARY KEY (namespace, job, nominal, kind, generation)
     ) STRICT, WITHOUT ROWID",
-    // What is open is looked for at every start and every second; of what has ended there is much more.
-    "CREATE INDEX clusterkeep_scheduler_open_runs ON clusterkeep_scheduler_runs (namespace, state)
+        // What is open is looked for at every start and every second; of what has ended there is much more.
+        "CREATE INDEX clusterkeep_scheduler_open_runs ON clusterkeep_scheduler_runs (namespace, state)
         WHERE state IN ('pending', 'running')",
-    "CREATE TABLE clusterkeep_scheduler_leases (
+        "CREATE TABLE clusterkeep_scheduler_leases (
         namespace TEXT PRIMARY KEY,
         owner TEXT NOT NULL,
         until INTEGER NOT NULL

@@ -109,7 +109,8 @@ fn count(results: &[Item]) -> Result<u64, Report> {
 
 /// Whether each row was changed; one that is not there, or not as the statement said any more, was not.
 fn outcomes(results: &[Item]) -> Result<Vec<bool>, Report> {
-    let failed = |item: &&Item| item.rowcount < -1 && item.error.as_ref().is_some_and(|error| !LOST.contains(&error.code));
+    let failed =
+        |item: &&Item| item.rowcount < -1 && item.error.as_ref().is_some_and(|error| !LOST.contains(&error.code));
     if let Some(error) = results.iter().find(failed).and_then(|item| item.error.clone()) {
         return Err(error.report());
     }

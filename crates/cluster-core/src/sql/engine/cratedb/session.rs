@@ -139,7 +139,9 @@ impl Session for CrateSession {
 
     async fn execute_each(&mut self, statement: &Statement, rows: &[Vec<Value>]) -> Result<Vec<bool>> {
         let (start, limit) = (Instant::now(), self.limit(statement));
-        let Some(prepared) = placeholder::prepare_many(Engine::Cratedb, statement, rows)? else { return Ok(Vec::new()) };
+        let Some(prepared) = placeholder::prepare_many(Engine::Cratedb, statement, rows)? else {
+            return Ok(Vec::new());
+        };
         let client = self.begin_call("execute many")?;
         let outcome = timeout(limit, many::each(&self.shared.endpoint, &client, &prepared.text, rows)).await;
         self.end("execute many", start, outcome)
