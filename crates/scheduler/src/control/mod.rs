@@ -4,7 +4,6 @@
 
 mod backfill;
 mod pause;
-mod prune;
 mod queue;
 mod runs;
 
@@ -12,9 +11,6 @@ use clusterkeep_core::{Error, Result};
 
 pub use backfill::{Backfill, backfill};
 pub use pause::{Resumed, pause, resume};
-pub(crate) use pause::paused;
-pub use prune::prune;
-pub(crate) use prune::pruned_before;
 pub use queue::{Dedup, Queued, queue};
 pub use runs::{cancel, retry};
 

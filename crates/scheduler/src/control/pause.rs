@@ -24,14 +24,6 @@ pub struct Resumed {
     pub next_fire: Option<DateTime<Utc>>,
 }
 
-/// Why fires within a pause did not run.
-pub(crate) fn paused(pause: &Pause) -> String {
-    match &pause.note {
-        Some(note) => format!("paused by {}: {note:?}", pause.by),
-        None => format!("paused by {}", pause.by),
-    }
-}
-
 /// Pauses a job: no scheduler fires it until [`resume`]. What is running goes on.
 ///
 /// A job that is paused already stays as it is: the answer is the pause that holds.
@@ -72,7 +64,7 @@ pub async fn resume(store: &dyn Store, namespace: &str, job: &str, now: DateTime
         }
         if let Some(passed) = within {
             resumed.skipped = passed.missed.count;
-            runs.push(row(&record, Passed { state: RunState::Skipped, ..passed }, &paused(&pause), now));
+            runs.push(row(&record, Passed { state: RunState::Skipped, ..passed }, &pause.to_string(), now));
         }
         if let Some(last) = within.or(before).map(|passed| passed.missed.last) {
             resumed.next_fire = schedule.next_after(last);

@@ -27,6 +27,9 @@ pub struct Ledger {
     pub from: DateTime<Utc>,
     /// Where it ends: the first instant behind it; the present, where that comes earlier.
     pub until: DateTime<Utc>,
+    /// Set where rows of fires before this instant, which lies in the period, may have been removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_before: Option<DateTime<Utc>>,
     /// Whether each fire that was due is accounted for, and nothing else is there.
     pub sums_up: bool,
     /// All versions together.
@@ -72,6 +75,9 @@ pub struct Count {
     pub pruned: u64,
     /// Those that nothing is known of. There should be none.
     pub lost: u64,
+    /// The first of those.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first_lost: Vec<DateTime<Utc>>,
     /// Rows, and fires in them, that no nominal fire accounts for. There should be none.
     pub unexpected: u64,
 }
@@ -103,6 +109,7 @@ impl Count {
         self.undecided += other.undecided;
         self.pruned += other.pruned;
         self.lost += other.lost;
+        self.first_lost.extend(&other.first_lost);
         self.unexpected += other.unexpected;
         for (reason, fires) in &other.skipped_for {
             because(&mut self.skipped_for, reason, *fires);

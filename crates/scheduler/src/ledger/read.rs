@@ -26,7 +26,7 @@ const STRETCH: usize = 4_096;
 ///     .job(Job::named("nightly").run("thin-out").cron("30 3 * * *"))
 ///     .simulate(from, until)
 ///     .await?;
-/// let ledger = ledger(&*store, "default", "nightly", from, until, until).await?;
+/// let ledger = ledger(&*store, ("default", "nightly"), (from, until), until).await?;
 /// assert_eq!(ledger.total.to_string(), "20 nominal fires = 20 fired + 0 coalesced + 0 skipped + 0 missed");
 /// # Ok::<(), clusterkeep_core::Error>(()) }).unwrap();
 /// ```
@@ -37,10 +37,8 @@ const STRETCH: usize = 4_096;
 /// can't be read.
 pub async fn ledger(
     store: &dyn Store,
-    namespace: &str,
-    job: &str,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
+    (namespace, job): (&str, &str),
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
     now: DateTime<Utc>,
 ) -> Result<Ledger> {
     if from >= until {
@@ -50,7 +48,7 @@ pub async fn ledger(
     let record = control::known(store, namespace, job).await?;
     // A fire at the present instant is due.
     let until = until.min(now + TimeDelta::microseconds(1)).max(from);
-    let pruned = control::pruned_before(store, namespace).await?;
+    let pruned = store.deleted_before(namespace).await?;
     let mut generations = Vec::new();
     let mut nominal = false;
     for generation in store.generations(namespace, job).await? {
@@ -75,7 +73,8 @@ pub async fn ledger(
     let mut total = Count::default();
     generations.iter().for_each(|generation| total.add(&generation.count));
     let (namespace, job) = (namespace.to_owned(), job.to_owned());
-    Ok(Ledger { namespace, job, from, until, sums_up: total.sums_up(), total, generations })
+    let deleted_before = pruned.filter(|before| *before > from);
+    Ok(Ledger { namespace, job, from, until, deleted_before, sums_up: total.sums_up(), total, generations })
 }
 
 /// What fires without a row are: of the valid version those behind the mark are still to come.

@@ -8,6 +8,9 @@ use super::{Count, because};
 use crate::run::{RunKind, RunRecord, RunState};
 use crate::store::Pause;
 
+/// How many of the fires that were lost are listed; all are counted.
+const LISTED: usize = 20;
+
 /// What to think of fires that have no row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rowless {
@@ -110,11 +113,16 @@ impl Tally {
         match paused.as_ref().filter(|pause| undecided && fire > pause.since) {
             Some(pause) => {
                 self.count.skipped += 1;
-                because(&mut self.count.skipped_for, &crate::control::paused(pause), 1);
+                because(&mut self.count.skipped_for, &pause.to_string(), 1);
             }
             None if undecided => self.count.undecided += 1,
             None if pruned.is_some_and(|before| fire < before) => self.count.pruned += 1,
-            None => self.count.lost += 1,
+            None => {
+                self.count.lost += 1;
+                if self.count.first_lost.len() < LISTED {
+                    self.count.first_lost.push(fire);
+                }
+            }
         }
     }
 }
