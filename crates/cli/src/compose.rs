@@ -3,6 +3,7 @@
 //! | action | arguments | what it does |
 //! |---|---|---|
 //! | `retention` | `manifest`: a name; `approve: within_guards` | plans the manifest as of now and applies the plan |
+//! | `history` | `keep`: an age | removes what became of the namespace's fires before that: final runs alone |
 //!
 //! A job runs what the program's own files say: the manifests are those that were loaded, never those of a store. What a
 //! guard rail stops is a refused run; no job raises a guard.
@@ -10,6 +11,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use clusterkeep_core::age::Age;
 use clusterkeep_core::clock::SimulatedClock;
 use clusterkeep_core::event::{Event, Events};
 use clusterkeep_core::plan::{Approval, Outcome, Report};
@@ -19,7 +21,7 @@ use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_retention::model::Manifest;
 use clusterkeep_retention::plan::Domain;
 use clusterkeep_retention::{Planned, Retention, text};
-use clusterkeep_scheduler::{JobSpec, Run, SchedulerBuilder};
+use clusterkeep_scheduler::{JobSpec, Run, SchedulerBuilder, Store};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,12 +29,16 @@ use tokio_util::sync::CancellationToken;
 /// The name of the action that applies a retention manifest.
 pub const RETENTION: &str = "retention";
 
+/// The name of the action that removes old run history.
+pub const HISTORY: &str = "history";
+
 /// What the actions work on.
 #[derive(Clone)]
 pub struct Actions {
     db: Db,
     state: Option<State>,
     manifests: Arc<[Manifest]>,
+    history: Option<Arc<dyn Store>>,
     simulated: bool,
 }
 
@@ -52,6 +58,13 @@ struct RetentionArgs {
     _approve: Approve,
 }
 
+/// The arguments of a job that runs [`HISTORY`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryArgs {
+    keep: Age,
+}
+
 /// The one approval that a schedule can give.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,13 +76,21 @@ impl Actions {
     /// Actions on `db`, with these manifests.
     #[must_use]
     pub fn new(db: Db, manifests: impl Into<Arc<[Manifest]>>) -> Self {
-        Self { db, state: None, manifests: manifests.into(), simulated: false }
+        Self { db, state: None, manifests: manifests.into(), history: None, simulated: false }
     }
 
     /// Keeps locks, records and the audit elsewhere than in the database that is served.
     #[must_use]
     pub fn state(mut self, state: State) -> Self {
         self.state = Some(state);
+        self
+    }
+
+    /// Says which store the action [`HISTORY`] removes old runs from: the one of the scheduler. Without one no job can
+    /// name it.
+    #[must_use]
+    pub fn history(mut self, store: Arc<dyn Store>) -> Self {
+        self.history = Some(store);
         self
     }
 
@@ -88,17 +109,27 @@ impl Actions {
     /// The first job that does not.
     pub fn check<'a>(&self, jobs: impl IntoIterator<Item = &'a JobSpec>) -> Result<()> {
         for job in jobs {
-            if job.run.action != RETENTION {
-                return Err(Error::input(format!("job `{}`: there is no action `{}`", job.name, job.run.action))
-                    .with_hint(format!("there is `{RETENTION}`")));
+            match job.run.action.as_str() {
+                RETENTION => drop(self.retention_args(job.name.as_str(), &job.run.args)?),
+                HISTORY if self.history.is_some() => drop(history_args(job.name.as_str(), &job.run.args)?),
+                other => {
+                    return Err(Error::input(format!("job `{}`: there is no action `{other}`", job.name))
+                        .with_hint(format!("there is `{RETENTION}`, and `{HISTORY}`")));
+                }
             }
-            self.retention_args(job.name.as_str(), &job.run.args)?;
         }
         Ok(())
     }
 
     /// Registers the actions with a scheduler.
     pub fn register(self, builder: SchedulerBuilder) -> SchedulerBuilder {
+        let builder = match self.history.clone() {
+            Some(store) => builder.action(HISTORY, move |run: Run| {
+                let store = store.clone();
+                async move { prune(&*store, &run).await }
+            }),
+            None => builder,
+        };
         builder.action(RETENTION, move |run: Run| {
             let this = self.clone();
             async move { this.retention(&run).await }
@@ -166,6 +197,26 @@ impl Actions {
         run.message(text::tail(&planned).trim()).await;
         outcome(&report, refused)
     }
+}
+
+/// What a job's arguments say about run history.
+fn history_args(job: &str, args: &serde_json::Map<String, serde_json::Value>) -> Result<HistoryArgs> {
+    serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
+        what: format!("job `{job}`: its action can't be run"),
+        place: None,
+        hint: Some("write `run: { action: history, keep: 90 days }`".into()),
+        source: Some(error.into()),
+    })
+}
+
+/// Removes the final runs of the job's namespace for instants that are older than the job says. No fire comes again by
+/// that, and the ledger knows of it.
+async fn prune(store: &dyn Store, run: &Run) -> Result<()> {
+    let keep = history_args(run.job(), run.args())?.keep;
+    let before = keep.before(run.now(), chrono_tz::UTC)?;
+    let removed = store.prune(&run.key().namespace, before).await?;
+    run.message(format!("removed {removed} runs for instants before {}", before.format("%Y-%m-%d %H:%M:%S UTC"))).await;
+    Ok(())
 }
 
 /// What a guard rail stops, as the error that makes the run a refused one.

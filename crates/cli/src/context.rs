@@ -227,6 +227,34 @@ fn place(url: &DatabaseUrl) -> String {
     }
 }
 
+/// SIGHUP, heard from the moment on that this is made.
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    pub(crate) fn listen() -> Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let signal = signal(SignalKind::hangup()).map_err(|error| Error::caused("listen for signals", error))?;
+            Ok(Self { signal })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for the next one; where there is none, for ever.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 /// What was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {

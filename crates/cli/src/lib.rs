@@ -12,6 +12,8 @@ mod context;
 mod demo;
 mod errors;
 mod files;
+mod health;
+pub mod metrics;
 pub mod output;
 pub mod report;
 pub mod schema;

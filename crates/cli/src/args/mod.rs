@@ -5,6 +5,7 @@ mod cluster;
 mod demo;
 mod dev;
 mod fires;
+mod hand;
 mod query;
 mod retention;
 mod schedule;
@@ -22,6 +23,9 @@ pub use cluster::{
 pub use demo::DemoArgs;
 pub use dev::{DevCloudArgs, DevCommand};
 pub use fires::{ExplainScheduleArgs, ExpressionArgs, Grammar, LintArgs, NextArgs, ReadingArgs, SimulateArgs};
+pub use hand::{
+    BackfillArgs, CancelArgs, DoctorArgs, JobArgs, LedgerArgs, PauseArgs, ResumeArgs, RetryArgs, ShowScheduleArgs,
+};
 pub use query::QueryArgs;
 pub use retention::{
     AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, ArchiveCommand, CheckArgs, DiffPoliciesArgs, ExplainArgs,
@@ -29,7 +33,7 @@ pub use retention::{
     PlanArgs, PoliciesCommand, ReleaseHoldArgs, RemovePolicyArgs, RestorePartitionArgs, RetentionCommand,
     ShowArchiveArgs, ShowPolicyArgs, StateArgs, StoreOf,
 };
-pub use schedule::{HistoryArgs, ListSchedulesArgs, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
+pub use schedule::{HistoryArgs, ListSchedulesArgs, Listen, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
 pub use values::{Moment, Timeout};
 
 use crate::output::Format;

@@ -1,17 +1,25 @@
 //! The command lines of `schedule` and `run`.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use clusterkeep_scheduler::{DEFAULT_NAMESPACE, RunState};
+use clusterkeep_core::age::Age;
+use clusterkeep_scheduler::RunState;
 
-use super::{ClusterArgs, ExplainScheduleArgs, LintArgs, NextArgs, SimulateArgs, Timeout};
+use super::{
+    BackfillArgs, CancelArgs, ClusterArgs, DoctorArgs, ExplainScheduleArgs, LedgerArgs, LintArgs, Moment, NextArgs,
+    PauseArgs, ResumeArgs, RetryArgs, ShowScheduleArgs, SimulateArgs, Timeout,
+};
 
 /// What can be done about schedules.
 #[derive(Debug, Subcommand)]
 pub enum ScheduleCommand {
     /// List the schedules that a store knows, with their next fire and latest run
     List(ListSchedulesArgs),
+    /// Show one schedule: its versions, its next fires and what it did last
+    Show(ShowScheduleArgs),
     /// Show when an expression or a job fires next, and what the clock's changes do to it
     Next(NextArgs),
     /// Say in plain words when an expression or a job fires
@@ -20,16 +28,31 @@ pub enum ScheduleCommand {
     Lint(LintArgs),
     /// Show all fires of a period, without waiting and without running anything
     Simulate(SimulateArgs),
+    /// Keep a job from firing, until it is resumed
+    Pause(PauseArgs),
+    /// Let a job fire again, and record what it has not run meanwhile
+    Resume(ResumeArgs),
     /// Run a job at once, beside its schedule
     Trigger(TriggerArgs),
+    /// Run a job for the fires of a past period that did not run
+    Backfill(BackfillArgs),
+    /// End runs that wait or are going
+    Cancel(CancelArgs),
+    /// Have runs tried anew that failed in all of their attempts
+    Retry(RetryArgs),
     /// Show what became of fires, the latest first
     History(HistoryArgs),
+    /// Account for every fire of a period: fired, coalesced, skipped or missed
+    Ledger(LedgerArgs),
+    /// Look for what is wrong with a store and its schedulers
+    Doctor(DoctorArgs),
 }
 
 /// Where schedules and runs are kept.
 #[derive(Debug, Clone, Args)]
 pub struct StoreArgs {
-    /// Where schedules and runs are kept; by default a SQLite file in the user's state directory
+    /// Where schedules and runs are kept: sqlite:, postgres: or crate:, or memory: for once; by default a SQLite file in
+    /// the user's state directory
     #[arg(long, value_name = "ADDRESS")]
     pub state: Option<String>,
 }
@@ -53,19 +76,20 @@ pub struct ListSchedulesArgs {
 /// Which job.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It runs here, or, where a scheduler is running on the store, there.
+It runs here, or, where a scheduler is running on the store, there. Without -f it waits in the store for a
+scheduler. With --key there is one run per key and window of time, whoever asks for it and how often.
 
 Examples:
   clusterkeep schedule trigger nightly --cluster sqlite://clusterkeep-demo/weather.db \\
       -f examples/weather.yaml
   clusterkeep schedule trigger nightly --cluster sqlite://clusterkeep-demo/weather.db \\
       -f examples/weather.yaml --state sqlite://clusterkeep-demo/jobs.db
-  clusterkeep schedule history nightly --namespace weather")]
+  clusterkeep schedule trigger nightly --key import-17 --within 1h --args '{}'")]
 pub struct TriggerArgs {
     /// The job
     pub job: String,
     /// The file with the timetable, and with what its jobs name; several are taken together
-    #[arg(long = "file", short, value_name = "FILE", required = true)]
+    #[arg(long = "file", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The cluster that jobs work on.
     #[command(flatten)]
@@ -73,7 +97,21 @@ pub struct TriggerArgs {
     /// Where runs are kept.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// Without -f: the namespace of the job, where its name alone does not say it
+    #[arg(long, short, value_name = "NAME", conflicts_with = "files")]
+    pub namespace: Option<String>,
+    /// Without -f: arguments that take the place of the job's own, a JSON object
+    #[arg(long, value_name = "JSON", conflicts_with = "files", value_parser = object)]
+    pub args: Option<Object>,
+    /// Without -f: what makes this run the same as another one
+    #[arg(long, value_name = "TEXT", conflicts_with = "files", requires = "within")]
+    pub key: Option<String>,
+    /// How long a key stands for one run
+    #[arg(long, value_name = "DURATION", requires = "key")]
+    pub within: Option<Age>,
 }
+
+type Object = serde_json::Map<String, serde_json::Value>;
 
 /// Which runs.
 #[derive(Debug, Args)]
@@ -88,13 +126,19 @@ pub struct HistoryArgs {
     /// Where runs are kept.
     #[command(flatten)]
     pub store: StoreArgs,
-    /// The namespace of the job
+    /// Only those of this namespace
     #[arg(long, short, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Only runs that failed or were refused
+    /// Only runs that failed, are dead or were refused
     #[arg(long, conflicts_with = "in_state")]
     pub failed: bool,
-    /// Only runs in this state: pending, running, succeeded, failed, refused, skipped, coalesced, missed
+    /// Only runs that failed in each of their attempts
+    #[arg(long, conflicts_with_all = ["in_state", "failed"])]
+    pub dead: bool,
+    /// Only runs for instants before this one: the next page
+    #[arg(long, value_name = "INSTANT|DATE")]
+    pub before: Option<Moment>,
+    /// Only runs in this state: pending, running, succeeded, failed, dead, cancelled, refused, skipped, coalesced, missed
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub in_state: Vec<RunState>,
     /// At most so many
@@ -102,18 +146,11 @@ pub struct HistoryArgs {
     pub limit: u32,
 }
 
-impl HistoryArgs {
-    /// The namespace that a job is looked up in.
-    #[must_use]
-    pub fn namespace_of_job(&self) -> &str {
-        self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
-    }
-}
-
 /// What is run.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Ctrl-C or SIGTERM once: no new run starts, those that are going get their grace. Twice: at once.
+Ctrl-C or SIGTERM once: no new run starts, those that are going get their grace. Twice: at once. SIGHUP reads the
+files again; where they are not in order, the old ones stay valid. Several of these may run on one store.
 
 Examples:
   clusterkeep run --cluster sqlite://clusterkeep-demo/weather.db -f examples/weather.yaml
@@ -134,6 +171,42 @@ pub struct RunArgs {
     /// How long runs may go on after it was asked to stop
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub grace: Timeout,
+    /// How long runs stay this program's own while it does not get to the store
+    #[arg(long, value_name = "DURATION", default_value = "15s")]
+    pub lease: Timeout,
+    /// How many runs may go at once, of each namespace
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub at_once: u32,
+    /// Answer /healthz, /readyz and /metrics (Prometheus) by HTTP, without encryption: on this port of 127.0.0.1, or on
+    /// another address of this machine
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
+    pub listen: Option<Listen>,
+}
+
+/// Where to listen: loopback, unless an address is given.
+///
+/// ```
+/// use clusterkeep::args::Listen;
+/// assert_eq!("9464".parse::<Listen>().unwrap().0.to_string(), "127.0.0.1:9464");
+/// assert_eq!("0.0.0.0:9464".parse::<Listen>().unwrap().0.to_string(), "0.0.0.0:9464");
+/// assert!("somewhere".parse::<Listen>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(port) = text.trim_start_matches(':').parse() {
+            return Ok(Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
+        }
+        text.parse().map(Self).map_err(|_| "write a port, such as 9464, or an address with one, such as 127.0.0.1:9464")
+    }
+}
+
+fn object(text: &str) -> Result<Object, String> {
+    serde_json::from_str(text).map_err(|error| format!("{error}; write an object such as {{\"part\": 3}}"))
 }
 
 fn state(name: &str) -> Result<RunState, String> {

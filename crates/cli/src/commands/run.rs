@@ -1,50 +1,83 @@
 //! `run`: the jobs of timetables, in the foreground.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use clusterkeep_core::clock::{Clock, SystemClock};
-use clusterkeep_core::sql::ConnectOptions;
+use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_scheduler::{Event, RunRecord, RunState, Scheduler, Timetable};
+use clusterkeep_scheduler::{Event, RunRecord, RunState, Scheduler, Store, Timetable};
+use tokio::sync::watch;
 
 use super::schedule::store;
 use crate::args::RunArgs;
 use crate::compose::Actions;
-use crate::context::Context;
-use crate::files;
+use crate::context::{Context, Hangups};
 use crate::output::{Colour, Printer};
+use crate::{files, health, metrics};
+
+/// How often it is looked whether schedulers of former files have nothing to do any more.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
-    let timetables = files::timetables(&args.files)?;
-    let manifests: Vec<_> = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
+    let loaded = Loaded::read(&args)?;
     let stop = context.stop_between_steps();
+    // Heard from here on: a signal must never end what has begun.
+    let mut hangups = Hangups::listen()?;
+    let listener = match args.listen {
+        Some(listen) => Some((health::bind(listen.0).await?, metrics::install()?)),
+        None => None,
+    };
     let target = context.connect(&args.cluster, ConnectOptions::default()).await?;
-    let actions = Actions::new(target.db.clone(), manifests);
-    for timetable in &timetables {
-        actions.check(&timetable.jobs)?;
+    let store = store(&args.store, Some(&target.db), context).await?;
+    let (namespaces, watched) = watch::channel(Vec::new());
+    let mut answering = tokio::task::JoinSet::new();
+    if let Some((listener, metrics)) = listener {
+        if let Ok(address) = listener.local_addr() {
+            context.printer.note(&format!("answering on http://{address}: /healthz, /readyz, /metrics"));
+        }
+        answering
+            .spawn(health::serve(listener, health::Watched { store: store.clone(), namespaces: watched, metrics }));
     }
-    let store = store(&args.store, context).await?;
-    let mut schedulers = Vec::new();
-    for timetable in timetables {
-        let printer = context.printer.clone();
-        let about = about(&timetable);
-        let builder = Scheduler::builder()
-            .store(store.clone())
-            .grace(args.grace.0)
-            .on_event(move |event| say(&printer, event))
-            .timetable(timetable);
-        schedulers.push(actions.clone().register(builder).start().await?);
-        context.printer.note(&about);
-    }
-    let ended = {
-        let all = schedulers.iter_mut().map(|scheduler| Box::pin(scheduler.ended()));
-        tokio::select! {
-            () = stop.cancelled() => None,
-            (ended, ..) = futures::future::select_all(all) => Some(ended),
+    let starting = Starting { args: &args, db: &target.db, store: &store, printer: &context.printer };
+    let mut running = starting.start(loaded).await?;
+    let mut former: Vec<Going> = Vec::new();
+    let ended = loop {
+        namespaces.send_replace(running.iter().map(|going| going.namespace.clone()).collect());
+        let ended = {
+            let all = running.iter_mut().map(|going| Box::pin(going.scheduler.ended()));
+            tokio::select! {
+                () = stop.cancelled() => Some(None),
+                (ended, ..) = futures::future::select_all(all) => Some(Some(ended)),
+                () = hangups.next() => None,
+                () = tokio::time::sleep(LOOK), if !former.is_empty() => {
+                    former = drain_idle(former).await?;
+                    continue;
+                }
+            }
+        };
+        if let Some(ended) = ended {
+            break ended;
+        }
+        match starting.again(&running).await {
+            Ok(started) => {
+                context.printer.note("the files were read again");
+                former.extend(std::mem::replace(&mut running, started));
+            }
+            Err(error) => {
+                crate::errors::report(&context.printer, &error);
+                context.printer.alert("the files that were read before stay valid");
+            }
         }
     };
+    namespaces.send_replace(Vec::new());
     let mut cut_off = 0;
     let mut failed = ended.and_then(Result::err);
-    for scheduler in schedulers {
-        match scheduler.drain().await {
+    let drains = running.into_iter().chain(former).map(|going| going.scheduler.drain());
+    for drained in futures::future::join_all(drains).await {
+        match drained {
             Ok(report) => cut_off += report.cut_off,
             // The one that ended by itself has said why already.
             Err(error) => failed = failed.or(Some(error)),
@@ -57,6 +90,98 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
             what: format!("{cut_off} runs were cut off after the grace; see `schedule history`"),
         }),
         None => Ok(ExitCode::Done),
+    }
+}
+
+/// What the files hold.
+struct Loaded {
+    timetables: Vec<Timetable>,
+    manifests: Vec<clusterkeep_retention::model::Manifest>,
+}
+
+impl Loaded {
+    fn read(args: &RunArgs) -> Result<Self> {
+        let timetables = files::timetables(&args.files)?;
+        let manifests = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
+        Ok(Self { timetables, manifests })
+    }
+}
+
+/// A scheduler at work.
+struct Going {
+    namespace: String,
+    scheduler: Scheduler,
+    /// How many runs it has going.
+    runs: Arc<AtomicUsize>,
+}
+
+/// Ends those that have no run going. What goes on is not cut off by files that were read again.
+async fn drain_idle(former: Vec<Going>) -> Result<Vec<Going>> {
+    let (busy, idle): (Vec<_>, Vec<_>) = former.into_iter().partition(|going| going.runs.load(Ordering::Relaxed) > 0);
+    for going in idle {
+        going.scheduler.drain().await?;
+    }
+    Ok(busy)
+}
+
+/// What schedulers are started with.
+struct Starting<'a> {
+    args: &'a RunArgs,
+    db: &'a Db,
+    store: &'a Arc<dyn Store>,
+    printer: &'a Printer,
+}
+
+impl Starting<'_> {
+    async fn start(&self, loaded: Loaded) -> Result<Vec<Going>> {
+        let actions = Actions::new(self.db.clone(), loaded.manifests).history(self.store.clone());
+        for timetable in &loaded.timetables {
+            actions.check(&timetable.jobs)?;
+        }
+        let mut all = Vec::new();
+        for timetable in loaded.timetables {
+            let (printer, runs) = (self.printer.clone(), Arc::new(AtomicUsize::new(0)));
+            let (about, namespace, going) = (about(&timetable), timetable.namespace.clone(), runs.clone());
+            let builder = Scheduler::builder()
+                .store(self.store.clone())
+                .grace(self.args.grace.0)
+                .lease(self.args.lease.0)
+                .at_once(usize::try_from(self.args.at_once).unwrap_or(usize::MAX))
+                .on_event(move |event| {
+                    follow(&going, event);
+                    metrics::count(event);
+                    say(&printer, event);
+                })
+                .timetable(timetable);
+            let scheduler = actions.clone().register(builder).start().await?;
+            all.push(Going { namespace, scheduler, runs });
+            self.printer.note(&about);
+        }
+        Ok(all)
+    }
+
+    /// Starts what the files hold now; a namespace that is gone from them has no jobs any more.
+    async fn again(&self, before: &[Going]) -> Result<Vec<Going>> {
+        let mut loaded = Loaded::read(self.args)?;
+        let there: BTreeSet<String> = loaded.timetables.iter().map(|timetable| timetable.namespace.clone()).collect();
+        let gone = before.iter().filter(|going| !there.contains(&going.namespace));
+        loaded.timetables.extend(gone.map(|going| Timetable { namespace: going.namespace.clone(), jobs: Vec::new() }));
+        self.start(loaded).await
+    }
+}
+
+/// Counts the runs that are going.
+fn follow(runs: &AtomicUsize, event: &Event<'_>) {
+    match event {
+        Event::Started(_) => {
+            runs.fetch_add(1, Ordering::Relaxed);
+        }
+        Event::Finished(_) | Event::Overtaken(_) => {
+            // One that was not seen to begin is not counted off.
+            let less = |count: usize| Some(count.saturating_sub(1));
+            runs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok();
+        }
+        _ => {}
     }
 }
 
@@ -84,6 +209,11 @@ fn say(printer: &Printer, event: &Event<'_>) {
             printer.note(&format!("{} {}{why}", named(run), run.state));
         }
         Event::Overtaken(run) => printer.note(&format!("{} was overtaken by a later attempt", named(run))),
+        Event::Rescued(run) => printer.note(&format!("{} was left by its scheduler: {}", named(run), run.state)),
+        Event::Superseded { job, generation } => {
+            printer.note(&format!("{job}: version {generation} of another scheduler is valid, it does not fire here"));
+        }
+        Event::LeaseLost => printer.alert("the lease had run out: others may have taken over what runs here"),
         Event::Moved { job, .. } => printer.note(&format!("{job}: new zone data moved its next fire")),
         Event::StoreFailed(error) => {
             printer.alert(&format!("the store failed and is tried again: {}", crate::errors::chain(error)));

@@ -68,9 +68,10 @@ fn window(dedup: &Dedup, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
             .with_hint("a week is the longest unit that has one length"));
     };
     // FNV-1a: the same on every machine and in every version. Keys spread over the window, and so do not meet.
-    let hash = dedup.key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = dedup
+        .key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let shift = i64::try_from(hash % length.unsigned_abs()).unwrap_or_default();
     let into = (now.timestamp_micros() - shift).rem_euclid(length);
     Ok(now.trunc_subsecs(6) - TimeDelta::microseconds(into))

@@ -38,12 +38,7 @@ pub async fn cancel(
 /// # Errors
 ///
 /// An unknown job; a store that can't be used.
-pub async fn retry(
-    store: &dyn Store,
-    namespace: &str,
-    job: &str,
-    of: Option<DateTime<Utc>>,
-) -> Result<Vec<RunRecord>> {
+pub async fn retry(store: &dyn Store, namespace: &str, job: &str, of: Option<DateTime<Utc>>) -> Result<Vec<RunRecord>> {
     let any = [RunState::Failed, RunState::Dead, RunState::Cancelled, RunState::Refused];
     let states = if of.is_some() { &any[..] } else { &[RunState::Dead] };
     let mut renewed = Vec::new();

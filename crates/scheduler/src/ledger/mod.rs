@@ -143,11 +143,8 @@ impl fmt::Display for Count {
         part(self.skipped, "skipped", &self.skipped_for)?;
         part(self.missed, "missed", &self.missed_for)?;
         let none = BTreeMap::new();
-        let rest = [
-            (self.undecided, "not decided upon yet"),
-            (self.pruned, "removed from the history"),
-            (self.lost, "LOST"),
-        ];
+        let rest =
+            [(self.undecided, "not decided upon yet"), (self.pruned, "removed from the history"), (self.lost, "LOST")];
         for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
             part(count, what, &none)?;
         }

@@ -126,3 +126,90 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use clusterkeep_core::age;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::daemon::due::{self, Passed};
+    use crate::daemon::passed_run;
+    use crate::model::{Misfire, Schedule};
+    use crate::run::RunKey;
+    use crate::trigger::{Cron, Trigger};
+
+    fn key(nominal: DateTime<Utc>) -> RunKey {
+        let (namespace, job) = ("n".to_owned(), "j".to_owned());
+        RunKey { namespace, job, nominal, kind: RunKind::Scheduled, generation: 1 }
+    }
+
+    fn quarters() -> Schedule {
+        Schedule::new(Trigger::Cron(Cron::parse("*/15 * * * *").unwrap()))
+    }
+
+    /// The rows of a scheduler that looks after so many minutes each, by these policies; and when it looked last.
+    fn rows(start: DateTime<Utc>, looks: &[(i64, usize)]) -> (Vec<RunRecord>, DateTime<Utc>) {
+        let policies = [Misfire::Skip, Misfire::Latest, Misfire::All { within: age::hours(2) }];
+        let (schedule, mut now, mut rows) = (quarters(), start, Vec::new());
+        let mut next = schedule.next_after(start);
+        for (minutes, policy) in looks {
+            now += TimeDelta::minutes(*minutes);
+            let Some(first) = next.filter(|at| *at <= now) else { continue };
+            let decision = due::decide(&schedule, policies[*policy], first, now);
+            rows.extend(decision.run.iter().map(|at| RunRecord::new(key(*at), RunState::Succeeded)));
+            rows.extend(decision.passed.map(|passed: Passed| passed_run(key(passed.first), passed, "late", now)));
+            next = decision.next;
+        }
+        (rows, now)
+    }
+
+    /// Counts in stretches of so many fires.
+    fn count(rows: &[RunRecord], start: DateTime<Utc>, now: DateTime<Utc>, size: usize) -> Count {
+        let until = now + TimeDelta::microseconds(1);
+        let mut tally = Tally::new(1, start, until, Rowless::default());
+        let fires: Vec<_> = quarters().upcoming(start).map(|fire| fire.nominal).take_while(|at| *at < until).collect();
+        let mut begin = start;
+        let mut rest = &fires[..];
+        loop {
+            let (part, behind) = rest.split_at(size.min(rest.len()));
+            let end = behind.first().copied().unwrap_or(until);
+            let within: Vec<_> =
+                rows.iter().filter(|run| run.last_fire() >= begin && run.key.nominal < end).cloned().collect();
+            tally.stretch(begin, end, part, &within);
+            if behind.is_empty() {
+                return tally.done();
+            }
+            (begin, rest) = (end, behind);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_decided_sums_up(
+            looks in prop::collection::vec((1_i64..400, 0_usize..3), 1..40),
+            size in 1_usize..50,
+            drop in any::<prop::sample::Index>(),
+        ) {
+            let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+            let (mut rows, now) = rows(start, &looks);
+            let whole = count(&rows, start, now, size);
+            prop_assert!(whole.sums_up(), "{}", whole);
+            prop_assert_eq!(whole.expected as i64, (now - start).num_minutes() / 15);
+            prop_assert_eq!(&count(&rows, start, now, usize::MAX), &whole);
+            if rows.is_empty() {
+                return Ok(());
+            }
+            // One row less, and as many fires as it stood for are lost; one that nobody knows of, and it shows.
+            let gone = rows.remove(drop.index(rows.len()));
+            prop_assert_eq!(count(&rows, start, now, size).lost, gone.fires());
+            let stray = RunRecord { missed: None, ..RunRecord::new(key(gone.key.nominal + TimeDelta::seconds(1)), gone.state) };
+            rows.push(gone);
+            rows.push(stray);
+            if rows.last().is_some_and(|stray| stray.key.nominal <= now) {
+                prop_assert_eq!(count(&rows, start, now, size).unexpected, 1);
+            }
+        }
+    }
+}

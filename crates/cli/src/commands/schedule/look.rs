@@ -1,0 +1,206 @@
+//! `schedule list`, `show`, `history` and `ledger`: what a store knows.
+
+use chrono::{DateTime, Utc};
+use clusterkeep_core::clock::{Clock, SystemClock};
+use clusterkeep_core::sql::Value;
+use clusterkeep_core::{ExitCode, Result};
+use clusterkeep_scheduler::{
+    Fire, Generation, GenerationCount, Overview, RunQuery, RunRecord, RunState, ScheduleRecord, ledger, overview,
+};
+use serde::Serialize;
+
+use super::next::line;
+use super::store::{existing, job, named};
+use super::{local, said, utc};
+use crate::args::{HistoryArgs, LedgerArgs, ListSchedulesArgs, ShowScheduleArgs};
+use crate::context::Context;
+use crate::output::{Format, Listing};
+
+/// How many fires and runs `show` has.
+const FEW: usize = 5;
+
+pub(super) async fn list(args: ListSchedulesArgs, context: &Context) -> Result<ExitCode> {
+    let all = match existing(&args.store, context).await? {
+        Some(store) => overview(&*store, args.namespace.as_deref()).await?,
+        None => Vec::new(),
+    };
+    let listing = Listing::of(&all, "there is no schedule yet; `clusterkeep run -f FILE` makes those of a timetable")
+        .column("namespace", |item: &Overview| item.schedule.namespace.as_str().into())
+        .column("job", |item| item.schedule.spec.name.as_str().into())
+        .column("when", |item| item.schedule.spec.when.to_string().into())
+        .column("zone", |item| item.schedule.spec.zone.tz().name().into())
+        .column("next fire", |item| next_fire(&item.schedule))
+        .column("last run", |item| item.last_run.as_ref().map(|run| utc(run.key.nominal)).into())
+        .column("state", |item| item.last_run.as_ref().map(|run| run.state.to_string()).into());
+    context.printer.data(&listing.render(context.printer.format(), &all)?)?;
+    Ok(ExitCode::Done)
+}
+
+/// When it fires next, or why it does not.
+fn next_fire(schedule: &ScheduleRecord) -> Value {
+    match (&schedule.retired, &schedule.paused) {
+        (Some(since), _) => format!("removed {}", utc(*since)).into(),
+        (None, Some(pause)) => pause.to_string().into(),
+        (None, None) => schedule.next_fire.map(|at| local(at, schedule.spec.zone.tz())).into(),
+    }
+}
+
+/// A schedule with all that is known of it.
+#[derive(Serialize)]
+struct Shown {
+    schedule: ScheduleRecord,
+    generations: Vec<Generation>,
+    next: Vec<Fire>,
+    runs: Vec<RunRecord>,
+}
+
+pub(super) async fn show(args: ShowScheduleArgs, context: &Context) -> Result<ExitCode> {
+    let (store, schedule) = job(&args.job, context).await?;
+    let name = schedule.spec.name.as_str();
+    let generations = store.generations(&schedule.namespace, name).await?;
+    let limit = u32::try_from(FEW).unwrap_or(u32::MAX);
+    let runs = store.runs(&RunQuery::of(&schedule.namespace, name).limit(limit)).await?;
+    let computed = schedule.spec.schedule()?;
+    let fires = schedule.retired.is_none() && computed.trigger().is_nominal();
+    let next: Vec<Fire> = if fires { computed.upcoming(SystemClock.now()).take(FEW).collect() } else { Vec::new() };
+    if context.printer.format() != Format::Table {
+        let shown = Shown { schedule, generations, next, runs };
+        context.printer.data(&context.printer.format().document(&shown)?)?;
+        return Ok(ExitCode::Done);
+    }
+    let zone = schedule.spec.zone.tz();
+    let mut text = format!(
+        "{name} of {}: {} ({}), runs {}\n",
+        schedule.namespace,
+        schedule.spec.when,
+        zone.name(),
+        schedule.spec.run.action
+    );
+    if let Some(pause) = &schedule.paused {
+        text.push_str(&format!("{pause}, since {}\n", utc(pause.since)));
+    }
+    if let Some(retired) = schedule.retired {
+        text.push_str(&format!("removed {}\n", utc(retired)));
+    }
+    for version in &generations {
+        let until = version.valid_until.map(|at| format!(" until {}", utc(at))).unwrap_or_default();
+        text.push_str(&format!(
+            "version {} from {}{until}: {}\n",
+            version.generation,
+            utc(version.valid_from),
+            version.spec.when
+        ));
+    }
+    text.push_str("next:\n");
+    for fire in &next {
+        text.push_str(&format!("  {}", line(fire, zone)));
+    }
+    text.push_str("last:\n");
+    for run in &runs {
+        text.push_str(format!("  {} {} {}", utc(run.key.nominal), run.state, said(run)).trim_end());
+        text.push('\n');
+    }
+    context.printer.data(&text)?;
+    Ok(ExitCode::Done)
+}
+
+pub(super) async fn history(args: HistoryArgs, context: &Context) -> Result<ExitCode> {
+    let store = existing(&args.store, context).await?;
+    let mut query = match (&args.job, &args.namespace) {
+        (Some(job), namespace) => {
+            let found = match &store {
+                Some(store) => named(&**store, namespace.as_deref(), job).await?,
+                None => return Err(super::store::unknown(job)),
+            };
+            RunQuery::of(found.namespace, job)
+        }
+        (None, Some(namespace)) => RunQuery::within(namespace),
+        (None, None) => RunQuery::all(),
+    };
+    if args.failed {
+        query = query.in_states([RunState::Failed, RunState::Dead, RunState::Refused]);
+    } else if args.dead {
+        query = query.in_states([RunState::Dead]);
+    } else if !args.in_state.is_empty() {
+        query = query.in_states(args.in_state.clone());
+    }
+    if let Some(before) = args.before {
+        query = query.between(DateTime::UNIX_EPOCH, before.at(chrono_tz::UTC));
+    }
+    let runs = match &store {
+        Some(store) => store.runs(&query.limit(args.limit)).await?,
+        None => Vec::new(),
+    };
+    let listing = Listing::of(&runs, "there is no such run")
+        .column("for", |run: &RunRecord| utc(run.key.nominal).into())
+        .column("job", |run| run.key.job.as_str().into())
+        .column("state", |run| run.state.to_string().into())
+        .column("attempt", |run| run.attempt.into())
+        .column("started", |run| run.started.map(utc).into())
+        .column("took", took)
+        .column("what", |run| said(run).into());
+    context.printer.data(&listing.render(context.printer.format(), &runs)?)?;
+    if let Some(last) = runs.last().filter(|_| runs.len() == args.limit as usize) {
+        context.printer.note(&format!("there may be more: --before {}", instant(last.key.nominal)));
+    }
+    Ok(ExitCode::Done)
+}
+
+fn took(run: &RunRecord) -> Value {
+    let length = run.started.zip(run.finished).map(|(from, until)| until - from);
+    length.map(|length| format!("{:.1} s", length.as_seconds_f64())).into()
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+pub(super) async fn account(args: LedgerArgs, context: &Context) -> Result<ExitCode> {
+    let (store, record) = job(&args.job, context).await?;
+    let (name, zone, now) = (record.spec.name.as_str(), record.spec.zone.tz(), SystemClock.now());
+    let until = args.to.map_or(now, |to| to.at(zone));
+    let from = match args.from {
+        Some(from) => from.at(zone),
+        None => {
+            let versions = store.generations(&record.namespace, name).await?;
+            versions.first().map_or(record.valid_from, |first| first.valid_from)
+        }
+    };
+    let ledger = ledger(&*store, (&record.namespace, name), (from, until), now).await?;
+    let format = context.printer.format();
+    if format == Format::Table {
+        context.printer.data(&format!("{name}  {}", ledger.total))?;
+        if ledger.until < until {
+            context.printer.note(&format!("note: counted up to now, {}", utc(now)));
+        }
+        if let Some(before) = ledger.deleted_before {
+            context.printer.note(&format!("note: runs for instants before {} were deleted", utc(before)));
+        }
+        for lost in &ledger.total.first_lost {
+            context.printer.alert(&format!("lost: {}", utc(*lost)));
+        }
+    } else {
+        let listing = Listing::of(&ledger.generations, "")
+            .column("generation", |item: &GenerationCount| item.generation.into())
+            .column("valid_from", |item| utc(item.valid_from).into())
+            .column("expected", |item| number(item.count.expected))
+            .column("fired", |item| number(item.count.fired))
+            .column("coalesced", |item| number(item.count.coalesced))
+            .column("skipped", |item| number(item.count.skipped))
+            .column("missed", |item| number(item.count.missed))
+            .column("undecided", |item| number(item.count.undecided))
+            .column("pruned", |item| number(item.count.pruned))
+            .column("lost", |item| number(item.count.lost))
+            .column("unexpected", |item| number(item.count.unexpected));
+        context.printer.data(&listing.render(format, &ledger)?)?;
+    }
+    if ledger.sums_up {
+        return Ok(ExitCode::Done);
+    }
+    context.printer.alert(&format!("{name}: the fires of this period are not all accounted for"));
+    Ok(ExitCode::Failed)
+}
+
+fn number(count: u64) -> Value {
+    i64::try_from(count).unwrap_or(i64::MAX).into()
+}

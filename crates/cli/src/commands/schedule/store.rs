@@ -1,0 +1,102 @@
+//! Which store is meant, and which job of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clusterkeep_core::address::DatabaseUrl;
+use clusterkeep_core::sql::Db;
+use clusterkeep_core::{Error, Result};
+use clusterkeep_scheduler::{MemoryStore, ScheduleRecord, Store, open};
+
+use crate::args::{JobArgs, StoreArgs};
+use crate::context::{Context, state_folder};
+
+/// The store of a program that runs once.
+const MEMORY: [&str; 2] = ["memory:", "memory://"];
+
+/// The store that is meant, created where it is missing; `served` is the cluster that its jobs work on.
+pub(in crate::commands) async fn store(
+    args: &StoreArgs,
+    served: Option<&Db>,
+    context: &Context,
+) -> Result<Arc<dyn Store>> {
+    if args.state.as_deref().is_some_and(|state| MEMORY.contains(&state)) {
+        return Ok(MemoryStore::new().into());
+    }
+    let url = url(args, context)?;
+    if let Some(served) = served {
+        elsewhere(&url, served)?;
+    }
+    if let (None, Some(folder)) = (&args.state, url.path().and_then(Path::parent)) {
+        std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    }
+    open(&url).await
+}
+
+/// Refuses the database of the cluster that jobs work on: a job may stop it, or restore it to what it was.
+fn elsewhere(state: &DatabaseUrl, served: &Db) -> Result<()> {
+    let Ok(served) = served.address().parse::<DatabaseUrl>() else { return Ok(()) };
+    let place = |url: &DatabaseUrl| match url.path() {
+        Some(path) => path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string(),
+        None => format!("{}:{}/{}", url.host(), url.port(), url.database().unwrap_or_default()),
+    };
+    if state.engine() != served.engine() || place(state) != place(&served) {
+        return Ok(());
+    }
+    Err(Error::input("schedules are not kept in the database that their jobs work on")
+        .with_hint("name another database with --state; by default it is a SQLite file in the user's state directory"))
+}
+
+/// The store that is meant, where there is one: looking creates no file.
+pub(super) async fn existing(args: &StoreArgs, context: &Context) -> Result<Option<Arc<dyn Store>>> {
+    if args.state.as_deref().is_some_and(|state| MEMORY.contains(&state)) {
+        return Err(Error::input("nothing is kept in memory when a program has ended")
+            .with_hint("name a store with --state: sqlite:, postgres: or crate:"));
+    }
+    let url = url(args, context)?;
+    match url.path() {
+        Some(path) if !path.exists() && args.state.is_some() => {
+            Err(Error::input(format!("there is no SQLite file `{}`", path.display()))
+                .with_hint("`clusterkeep run` creates it; is the path right?"))
+        }
+        Some(path) if !path.exists() => Ok(None),
+        _ => open(&url).await.map(Some),
+    }
+}
+
+/// Its address.
+pub(super) fn url(args: &StoreArgs, context: &Context) -> Result<DatabaseUrl> {
+    match &args.state {
+        Some(address) => context.state_url(address),
+        None => Ok(DatabaseUrl::sqlite(state_folder()?.join("scheduler.db"))),
+    }
+}
+
+/// The store and the job of it that is meant.
+pub(super) async fn job(args: &JobArgs, context: &Context) -> Result<(Arc<dyn Store>, ScheduleRecord)> {
+    let store = existing(&args.store, context).await?.ok_or_else(|| unknown(&args.job))?;
+    let record = named(&*store, args.namespace.as_deref(), &args.job).await?;
+    Ok((store, record))
+}
+
+/// The job of this name, in the only namespace that has it where none is given.
+pub(super) async fn named(store: &dyn Store, namespace: Option<&str>, job: &str) -> Result<ScheduleRecord> {
+    let mut all = store.schedules(None).await?;
+    all.retain(|schedule| schedule.spec.name.as_str() == job);
+    let spaces = all.iter().map(|schedule| schedule.namespace.as_str()).collect::<Vec<_>>().join(", ");
+    let mut wanted = all.iter().filter(|schedule| namespace.is_none_or(|name| schedule.namespace == name));
+    match (wanted.next(), wanted.next()) {
+        (Some(schedule), None) => Ok(schedule.clone()),
+        (Some(_), Some(_)) => Err(Error::input(format!("job `{job}` is in more than one namespace"))
+            .with_hint(format!("say which with --namespace: {spaces}"))),
+        (None, _) if spaces.is_empty() => Err(unknown(job)),
+        (None, _) => {
+            Err(Error::input(format!("job `{job}` of namespace `{}` is unknown", namespace.unwrap_or_default()))
+                .with_hint(format!("it is in another namespace: --namespace {spaces}")))
+        }
+    }
+}
+
+pub(super) fn unknown(job: &str) -> Error {
+    Error::input(format!("job `{job}` is unknown")).with_hint("`clusterkeep schedule list` shows those that there are")
+}
