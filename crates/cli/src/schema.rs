@@ -15,7 +15,7 @@ use clusterkeep_retention::model::{Hold, Manifest};
 use clusterkeep_retention::plan::Domain;
 use clusterkeep_retention::restore::Archived;
 use clusterkeep_retention::store::{Difference, Stored};
-use clusterkeep_scheduler::{Overview, RunRecord, Timetable};
+use clusterkeep_scheduler::{Ledger, Overview, RunRecord, Timetable};
 use schemars::{Schema, schema_for};
 
 use crate::commands::documents::{ClusterDocument, HealthDocument, ListedCluster, ListedJob, PingDocument};
@@ -48,6 +48,8 @@ pub enum Kind {
     AuditRecord,
     /// A schedule, as `schedule list --format json` prints them
     Schedule,
+    /// What `schedule ledger --format json` prints
+    Ledger,
     /// A run, as `schedule history --format json` prints them
     Run,
     /// A cluster in short, as `cluster list --format json` prints them
@@ -111,6 +113,7 @@ impl Kind {
             Self::Restored => schema_for!(clusterkeep_retention::restore::Restored),
             Self::AuditRecord => schema_for!(Record),
             Self::Schedule => schema_for!(Overview),
+            Self::Ledger => schema_for!(Ledger),
             Self::Run => schema_for!(RunRecord),
             Self::ListedCluster => schema_for!(ListedCluster),
             Self::Cluster => schema_for!(ClusterDocument),

@@ -151,5 +151,13 @@ async fn what_was_deleted_is_no_loss_and_what_is_gone_is_one() {
         assert!(pruned.sums_up && pruned.total.pruned == 5 && pruned.total.fired == 15, "{}", pruned.total);
         until(&store, "2026-11-21T00:00:00Z").await;
         assert_eq!(november(&*store, "2026-11-30T00:00:00Z").await.total, pruned.total, "no key is open again");
+        // Nor by hand: what ran then is not known any more.
+        let (from, to) = (at("2026-11-01T00:00:00Z"), at("2026-11-21T00:00:00Z"));
+        let now = at("2026-11-06T01:00:00Z");
+        let refused = control::backfill(&*store, "default", "nightly", (from, to), 100, now).await.unwrap_err();
+        assert!(refused.to_string().contains("was deleted"), "{refused}");
+        let dedup = Dedup { key: "weekly".to_owned(), within: age::days(30) };
+        let refused = control::queue(&*store, "default", "nightly", None, Some(&dedup), now).await.unwrap_err();
+        assert!(refused.to_string().contains("whether the key was used"), "{refused}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,7 +36,8 @@ pub struct Backfill {
 ///
 /// # Errors
 ///
-/// An unknown or a paused job, or one without nominal fires; more than `most` fires; a store that can't be read.
+/// An unknown or a paused job, or one without nominal fires; more than `most` fires; a period whose run history was
+/// deleted; a store that can't be read.
 pub async fn backfill(
     store: &dyn Store,
     namespace: &str,
@@ -57,6 +58,12 @@ pub async fn backfill(
     if !schedule.trigger().is_nominal() {
         return Err(Error::input(format!("job `{job}` has no nominal fires to run again"))
             .with_hint("run it once: `clusterkeep schedule trigger`"));
+    }
+    if let Some(before) = store.deleted_before(namespace).await?.filter(|before| from < *before) {
+        return Err(Error::refused(format!(
+            "what ran before {before} was deleted, so it is not known what did not run"
+        ))
+        .with_hint(format!("begin at {}", before.to_rfc3339_opts(SecondsFormat::AutoSi, true))));
     }
     let until = until.min(now + TimeDelta::microseconds(1)).max(from);
     let ran: HashSet<DateTime<Utc>> = store

@@ -33,7 +33,8 @@ pub struct Queued {
 ///
 /// # Errors
 ///
-/// An unknown job; a window of no length, or one that the calendar gives; a store that can't be used.
+/// An unknown job; a window of no length, or one that the calendar gives; a window that reaches back
+/// behind the run history that is kept; a store that can't be used.
 pub async fn queue(
     store: &dyn Store,
     namespace: &str,
@@ -47,6 +48,14 @@ pub async fn queue(
         Some(dedup) => window(dedup, now)?,
         None => now.trunc_subsecs(6),
     };
+    if dedup.is_some()
+        && let Some(before) = store.deleted_before(namespace).await?.filter(|before| nominal < *before)
+    {
+        return Err(Error::refused(format!(
+            "what ran before {before} was deleted, so it is not known whether the key was used"
+        ))
+        .with_hint("take a shorter window than run history is kept for"));
+    }
     let key = RunKey {
         namespace: namespace.to_owned(),
         job: job.to_owned(),
