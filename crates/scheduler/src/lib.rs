@@ -51,7 +51,7 @@ mod store;
 mod trigger;
 
 pub use civil::{IntoZone, Zone};
-pub use daemon::{DrainReport, Event, Scheduler, SchedulerBuilder, Triggered};
+pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Triggered, rehearse};
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{

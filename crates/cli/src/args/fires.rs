@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use clap::Args;
 use clusterkeep_scheduler::{Dialect, Fold, Gap};
 
-use super::Moment;
+use super::{Moment, Timeout};
 
 /// An expression or a job, and what it is to be read by.
 #[derive(Debug, Args)]
@@ -105,8 +105,8 @@ pub struct LintArgs {
 /// Which period.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It tells what would fire, and runs nothing. With --expect-fires or --expect it is a test: the answer `no` ends with
-exit code 1.
+It tells what would fire, and runs nothing. With --expect-fires, --expect-runs or --expect it is a test: the answer `no`
+ends with exit code 1.
 
 Examples:
   clusterkeep schedule simulate '30 1 * * *' --zone America/New_York \\
@@ -114,7 +114,7 @@ Examples:
   clusterkeep schedule simulate -f examples/weather.yaml --from 2014-01-15 --until 2014-01-29 \\
       --expect-fires 14
   clusterkeep schedule simulate nightly -f examples/weather.yaml --from 2014-01-15 \\
-      --until 2014-01-29 --format json")]
+      --until 2014-01-29 --takes 5min --down 2014-01-17..2014-01-20 --expect-runs 12")]
 pub struct SimulateArgs {
     /// A cron expression; with -f, the name of a job, and all of them where none is named
     #[arg(required_unless_present = "files")]
@@ -132,8 +132,27 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N")]
     pub expect_fires: Option<usize>,
     /// Exit code 1 unless it has the fires of this file, which `--format json` has written
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["takes", "down"])]
     pub expect: Option<PathBuf>,
+    /// With -f: how long each run is taken to take; shows what the jobs' overlap and misfire policies make of it
+    #[arg(long, value_name = "DURATION", requires = "files")]
+    pub takes: Option<Timeout>,
+    /// With -f: a time without a scheduler; it may be given several times
+    #[arg(long, value_name = "FROM..UNTIL", requires = "files", value_parser = span)]
+    pub down: Vec<Span>,
+    /// With --takes or --down: exit code 1 unless so many fires run
+    #[arg(long, value_name = "N", requires = "files")]
+    pub expect_runs: Option<u64>,
+}
+
+/// A time from one moment, which is in it, to another one, which is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Moment, pub Moment);
+
+fn span(text: &str) -> Result<Span, String> {
+    let (from, until) = text.split_once("..").ok_or("write FROM..UNTIL, such as 2026-01-01..2026-01-03")?;
+    let moment = |text: &str| text.parse().map_err(str::to_owned);
+    Ok(Span(moment(from)?, moment(until)?))
 }
 
 fn zone(name: &str) -> Result<Tz, String> {

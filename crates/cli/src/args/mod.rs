@@ -22,7 +22,7 @@ pub use cluster::{
 };
 pub use demo::DemoArgs;
 pub use dev::{DevCloudArgs, DevCommand};
-pub use fires::{ExplainScheduleArgs, ExpressionArgs, Grammar, LintArgs, NextArgs, ReadingArgs, SimulateArgs};
+pub use fires::{ExplainScheduleArgs, ExpressionArgs, Grammar, LintArgs, NextArgs, ReadingArgs, SimulateArgs, Span};
 pub use hand::{
     BackfillArgs, CancelArgs, DoctorArgs, JobArgs, LedgerArgs, PauseArgs, ResumeArgs, RetryArgs, ShowScheduleArgs,
 };

@@ -100,7 +100,7 @@ fn expressions() {
         place.run(&["schedule", "next", "@daily", "--after", "tomorrow"]),
         place.run(&["schedule", "history", "nightly"]),
         place.run(&["schedule", "list", "--state", "sqlite://typo.db"]),
-        place.run(&["schedule", "list", "--state", "postgres://localhost/jobs"]),
+        place.run(&["schedule", "list", "--state", "mysql://localhost/jobs"]),
     ];
     snapshot!("bad_expressions", all(&runs));
     assert!(runs.iter().all(|ran| ran.code == Some(2)));

@@ -16,10 +16,10 @@ jobs:
   - name: nightly
     when: \"30 3 * * *\"
     zone: America/New_York
-    run: { action: history, keep: 90 days }
+    run: { action: history, keep: 20 years }
   - name: tick
     when: \"@every 1s\"
-    run: { action: history, keep: 90 days }
+    run: { action: history, keep: 20 years }
 ";
 
 const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
@@ -198,4 +198,14 @@ fn schedules_are_not_kept_where_their_jobs_work() {
         "schedule_state_served",
         place.run(&["run", "-f", "jobs.yaml", "--cluster", DB, "--state", "sqlite://./weather.db"])
     );
+}
+
+#[test]
+fn policies_are_simulated() {
+    let place = place();
+    let period =
+        ["schedule", "simulate", "nightly", "-f", "jobs.yaml", "--from", "2014-01-15", "--until", "2014-01-22"];
+    let down = ["--down", "2014-01-17..2014-01-20", "--takes", "5min"];
+    snapshot!("schedule_simulate_policies", place.run(&[&period[..], &down, &["--expect-runs", "5"]].concat()));
+    snapshot!("schedule_simulate_policies_no", place.run(&[&period[..], &down, &["--expect-runs", "7"]].concat()));
 }

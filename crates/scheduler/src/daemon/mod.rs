@@ -1,7 +1,7 @@
 //! The scheduler itself: makes fires when their time has come, and runs their handlers.
 //!
 //! `due` decides (pure), `roster` knows the jobs, `engine` waits and dispatches, `execute` runs one handler, `simulate`
-//! walks through a period without waiting. Only the engine has a loop.
+//! walks through a period without waiting, `rehearse` (pure) tells what policies would make of one. Only the engine has a loop.
 
 mod builder;
 mod certain;
@@ -15,6 +15,7 @@ mod execute;
 mod guard;
 mod handler;
 mod recover;
+mod rehearse;
 mod retry;
 mod roster;
 mod simulate;
@@ -23,5 +24,6 @@ mod trigger_now;
 pub use builder::SchedulerBuilder;
 pub use event::Event;
 pub use guard::{DrainReport, Scheduler};
+pub use rehearse::{Outage, rehearse};
 pub(crate) use roster::passed_run;
 pub use trigger_now::Triggered;

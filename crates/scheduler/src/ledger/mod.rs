@@ -14,6 +14,8 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::run::{RunRecord, RunState};
+
 pub use read::ledger;
 
 /// What became of the nominal fires of a period.
@@ -98,6 +100,42 @@ impl Count {
     pub const fn sums_up(&self) -> bool {
         let known = self.fired + self.coalesced + self.skipped + self.missed + self.undecided + self.pruned;
         self.lost == 0 && self.unexpected == 0 && known == self.expected
+    }
+
+    /// The sum of rows that were made beforehand, by [`rehearse`](crate::rehearse): what is pending there is not decided.
+    #[must_use]
+    pub fn of(rows: &[RunRecord]) -> Self {
+        let mut count = Self::default();
+        for run in rows {
+            count.expected += run.fires();
+            match run.state {
+                RunState::Pending => count.undecided += run.fires(),
+                _ => count.account(run, run.fires()),
+            }
+        }
+        count
+    }
+
+    /// Counts so many fires of a row.
+    fn account(&mut self, run: &RunRecord, fires: u64) {
+        let why = run.reason.as_deref().unwrap_or("no reason given");
+        match run.state {
+            RunState::Coalesced => self.coalesced += fires,
+            RunState::Missed => {
+                self.missed += fires;
+                because(&mut self.missed_for, why, fires);
+            }
+            RunState::Skipped => {
+                self.skipped += fires;
+                because(&mut self.skipped_for, why, fires);
+            }
+            // It waited for its turn, and was cancelled before that came.
+            RunState::Cancelled if run.attempt == 0 => {
+                self.skipped += fires;
+                because(&mut self.skipped_for, why, fires);
+            }
+            _ => self.fired += fires,
+        }
     }
 
     fn add(&mut self, other: &Self) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::{Count, because};
-use crate::run::{RunKind, RunRecord, RunState};
+use crate::run::{RunKind, RunRecord};
 use crate::store::Pause;
 
 /// How many of the fires that were lost are listed; all are counted.
@@ -60,11 +60,11 @@ impl Tally {
             }
             match (singles.remove(fire), covering) {
                 (Some(run), covering) => {
-                    self.accounted(run);
+                    self.count.account(run, 1);
                     // Both a run and among those that never ran: counted twice.
                     self.count.unexpected += u64::from(covering.is_some());
                 }
-                (None, Some(run)) => self.accounted(run),
+                (None, Some(run)) => self.count.account(run, 1),
                 (None, None) => self.without_row(*fire),
             }
         }
@@ -83,28 +83,6 @@ impl Tally {
     /// What was counted.
     pub(super) fn done(self) -> Count {
         self.count
-    }
-
-    fn accounted(&mut self, run: &RunRecord) {
-        let why = run.reason.as_deref().unwrap_or("no reason given");
-        let count = &mut self.count;
-        match run.state {
-            RunState::Coalesced => count.coalesced += 1,
-            RunState::Missed => {
-                count.missed += 1;
-                because(&mut count.missed_for, why, 1);
-            }
-            RunState::Skipped => {
-                count.skipped += 1;
-                because(&mut count.skipped_for, why, 1);
-            }
-            // It waited for its turn, and was cancelled before that came.
-            RunState::Cancelled if run.attempt == 0 => {
-                count.skipped += 1;
-                because(&mut count.skipped_for, why, 1);
-            }
-            _ => count.fired += 1,
-        }
     }
 
     fn without_row(&mut self, fire: DateTime<Utc>) {
@@ -137,7 +115,7 @@ mod tests {
     use crate::daemon::due::{self, Passed};
     use crate::daemon::passed_run;
     use crate::model::{Misfire, Schedule};
-    use crate::run::RunKey;
+    use crate::run::{RunKey, RunState};
     use crate::trigger::{Cron, Trigger};
 
     fn key(nominal: DateTime<Utc>) -> RunKey {

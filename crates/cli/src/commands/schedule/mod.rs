@@ -6,6 +6,7 @@ mod hand;
 mod lint;
 mod look;
 mod next;
+mod rehearse;
 mod simulate;
 mod store;
 

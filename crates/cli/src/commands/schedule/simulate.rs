@@ -13,7 +13,7 @@ use crate::args::SimulateArgs;
 use crate::output::{Format, Listing, Printer};
 
 /// More than this is a mistake in the period.
-const MOST: usize = 1_000_000;
+pub(super) const MOST: usize = 1_000_000;
 
 /// A fire of one of several jobs, as `--format json` prints them and `--expect` reads them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ impl Simulated {
 
 /// Walks through the period; the answer is no where something else was expected.
 pub(crate) fn simulate(args: &SimulateArgs, printer: &Printer) -> Result<ExitCode> {
+    if args.takes.is_some() || !args.down.is_empty() || args.expect_runs.is_some() {
+        return super::rehearse::rehearse(args, printer);
+    }
     let all = expression::some(args.what.as_deref(), &args.reading)?;
     let mut fires = Vec::new();
     let mut lines = Vec::new();
