@@ -43,6 +43,7 @@
 mod civil;
 mod daemon;
 mod history;
+mod ledger;
 mod model;
 mod run;
 mod store;
@@ -51,6 +52,7 @@ mod trigger;
 pub use civil::{IntoZone, Zone};
 pub use daemon::{DrainReport, Event, Scheduler, SchedulerBuilder, Triggered};
 pub use history::{Overview, overview};
+pub use ledger::{Ledger, ledger};
 pub use model::{
     Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Timetable, When,
 };

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_scheduler::{
-    Advance, Claim, Event, Job, MemoryStore, Run, RunEnd, RunKey, RunQuery, RunRecord, RunState, ScheduleRecord,
-    Scheduler, SchedulerBuilder, Store,
+    Advance, Beat, Cancelled, Claim, Event, Fired, Generation, Job, MemoryStore, NewRun, Pause, Run, RunEnd, RunKey,
+    RunQuery, RunRecord, RunState, ScheduleRecord, Scheduler, SchedulerBuilder, Store, Worker,
 };
 use uuid::Uuid;
 
@@ -56,13 +56,22 @@ impl Store for Faulty {
     fn is_shared(&self) -> bool {
         self.inner.is_shared()
     }
-    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<()> {
+    async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>> {
         self.call(self.inner.put(schedules)).await
     }
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>> {
         self.call(self.inner.schedules(namespace)).await
     }
-    async fn fire(&self, runs: &[RunRecord], advances: &[Advance]) -> Result<Vec<bool>> {
+    async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {
+        self.call(self.inner.changed(namespace, since)).await
+    }
+    async fn generations(&self, namespace: &str, job: &str) -> Result<Vec<Generation>> {
+        self.call(self.inner.generations(namespace, job)).await
+    }
+    async fn pause(&self, namespace: &str, job: &str, pause: Option<&Pause>) -> Result<bool> {
+        self.call(self.inner.pause(namespace, job, pause)).await
+    }
+    async fn fire(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
         self.call(self.inner.fire(runs, advances)).await
     }
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>> {
@@ -74,17 +83,32 @@ impl Store for Faulty {
     async fn finish(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
         self.call(self.inner.finish(ends)).await
     }
+    async fn cancel(&self, key: &RunKey, why: &str, at: DateTime<Utc>) -> Result<Cancelled> {
+        self.call(self.inner.cancel(key, why, at)).await
+    }
+    async fn renew(&self, key: &RunKey) -> Result<bool> {
+        self.call(self.inner.renew(key)).await
+    }
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         self.call(self.inner.runs(query)).await
+    }
+    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+        self.call(self.inner.waiting(namespace, at, limit)).await
+    }
+    async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>> {
+        self.call(self.inner.orphans(namespace)).await
     }
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
         self.call(self.inner.prune(namespace, before)).await
     }
-    async fn lease(&self, namespace: &str, owner: Uuid, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool> {
-        self.call(self.inner.lease(namespace, owner, now, until)).await
+    async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {
+        self.call(self.inner.beat(namespace, worker, place, lease)).await
     }
-    async fn release(&self, namespace: &str, owner: Uuid) -> Result<()> {
-        self.call(self.inner.release(namespace, owner)).await
+    async fn leave(&self, worker: Uuid) -> Result<()> {
+        self.call(self.inner.leave(worker)).await
+    }
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        self.call(self.inner.workers()).await
     }
 }
 

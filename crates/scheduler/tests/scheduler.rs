@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::clock::SimulatedClock;
 use clusterkeep_core::{Error, age};
 use clusterkeep_scheduler::{
-    Event, Job, MemoryStore, Misfire, OnCrash, Overlap, Run, RunKind, RunQuery, RunRecord, RunState, Scheduler,
-    SchedulerBuilder, Store, Triggered,
+    Event, Fired, Gate, Job, MemoryStore, Misfire, NewRun, OnCrash, Overlap, Run, RunKind, RunQuery, RunRecord,
+    RunState, Scheduler, SchedulerBuilder, Store, Triggered,
 };
 
 macro_rules! on_each_store {
@@ -305,7 +305,8 @@ async fn what_a_crash_left_running_is_dealt_with(store: Arc<dyn Store>) {
             RunState::Running,
         );
         run.attempt = 1;
-        assert_eq!(store.fire(&[run], &[]).await.unwrap(), [true]);
+        let new = NewRun { run, gate: Gate::OPEN };
+        assert_eq!(store.fire(&[new], &[]).await.unwrap(), [Fired::Made(RunState::Running)]);
     }
     let mut next = quiet(&store).clock(StandingClock(at("2014-01-15T01:00:30Z")));
     for job in jobs() {
@@ -317,7 +318,7 @@ async fn what_a_crash_left_running_is_dealt_with(store: Arc<dyn Store>) {
     let of = |job: &str| all.iter().rev().find(|run| run.key.job == job).unwrap();
     assert_eq!(
         (of("fail").state, of("fail").error.as_deref()),
-        (RunState::Failed, Some("the scheduler ended while it ran"))
+        (RunState::Failed, Some("its scheduler ended while it ran"))
     );
     assert_eq!((of("retry").state, of("retry").attempt), (RunState::Succeeded, 2));
 }
@@ -423,23 +424,6 @@ async fn all_that_is_wrong_is_said_at_once() {
     ] {
         assert!(error.to_string().contains(part), "{part}: {error}");
     }
-}
-
-#[cfg(feature = "sqlite")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_has_one_scheduler_per_namespace() {
-    let folder = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> =
-        clusterkeep_scheduler::SqliteStore::open(folder.path().join("jobs.db")).await.unwrap().into();
-    let scheduler = quiet(&store).job(nightly()).start().await.unwrap();
-    // By its own clock the second one has no patience left at once.
-    let clock = SimulatedClock::at(Utc::now() - TimeDelta::days(1));
-    let error = quiet(&store).clock(clock).job(nightly()).start().await.unwrap_err();
-    assert!(matches!(error, Error::Locked { .. }), "{error}");
-    let other = quiet(&store).namespace("other").job(nightly()).start().await.unwrap();
-    other.drain().await.unwrap();
-    scheduler.drain().await.unwrap();
-    quiet(&store).job(nightly()).start().await.unwrap().drain().await.unwrap();
 }
 
 #[tokio::test]

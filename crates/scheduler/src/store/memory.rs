@@ -23,6 +23,7 @@ struct Tables {
     schedules: BTreeMap<(String, String), Row>,
     runs: BTreeMap<RunKey, RunRecord>,
     workers: BTreeMap<Uuid, Beats>,
+    deleted_before: BTreeMap<String, DateTime<Utc>>,
     /// How often something about schedules was changed.
     changes: i64,
 }
@@ -314,9 +315,15 @@ impl Store for MemoryStore {
 
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
         let mut tables = self.tables();
+        let mark = tables.deleted_before.entry(namespace.to_owned()).or_insert(before);
+        *mark = before.max(*mark);
         let count = tables.runs.len();
         tables.runs.retain(|key, run| key.namespace != namespace || !run.state.is_final() || run.last_fire() >= before);
         Ok((count - tables.runs.len()) as u64)
+    }
+
+    async fn deleted_before(&self, namespace: &str) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.tables().deleted_before.get(namespace).copied())
     }
 
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {

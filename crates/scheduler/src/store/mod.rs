@@ -355,8 +355,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Running rows of a namespace that nobody holds: their worker's lease has run out, or it has left.
     async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>>;
 
-    /// Deletes the rows of a namespace that are final and whose last fire lies before `before`; returns how many.
+    /// Deletes the rows of a namespace that are final and whose last fire lies before `before`; returns how many. That it
+    /// has been done is written down before anything is deleted.
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64>;
+
+    /// Before which instant rows of a namespace may have been deleted.
+    async fn deleted_before(&self, namespace: &str) -> Result<Option<DateTime<Utc>>>;
 
     /// Takes or renews a worker's lease, for so long by the store's clock.
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat>;
@@ -366,4 +370,14 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The schedulers that have not left.
     async fn workers(&self) -> Result<Vec<Worker>>;
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "paused by {}", self.by)?;
+        match &self.note {
+            Some(note) => write!(f, ": {note:?}"),
+            None => Ok(()),
+        }
+    }
 }

@@ -67,6 +67,11 @@ const STEPS: &[&[&str]] = &[&[
         message TEXT INDEX OFF STORAGE WITH (columnstore = false),
         progress DOUBLE PRECISION
     ) CLUSTERED INTO 2 SHARDS WITH (refresh_interval = 1000)",
+    // Before which instant history may have been deleted.
+    "CREATE TABLE IF NOT EXISTS scheduler_deleted (
+        namespace TEXT PRIMARY KEY,
+        before BIGINT NOT NULL
+    ) CLUSTERED INTO 1 SHARDS",
     "CREATE TABLE IF NOT EXISTS scheduler_workers (
         worker TEXT PRIMARY KEY,
         namespace TEXT NOT NULL,

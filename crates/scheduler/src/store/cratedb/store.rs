@@ -142,8 +142,17 @@ impl Store for CrateStore {
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
         const PRUNE: &str = "DELETE FROM scheduler_runs WHERE namespace = ? AND coalesce(missed_last, nominal) < ? \
              AND state NOT IN ('pending', 'running')";
+        const MARK: &str = "INSERT INTO scheduler_deleted (namespace, before) VALUES (?, ?) ON CONFLICT (namespace) \
+             DO UPDATE SET before = greatest(before, excluded.before)";
+        self.db.execute(sql(MARK).bind(namespace).bind(micros(before))).await?;
         self.refresh(Table::Runs).await?;
         self.db.execute(sql(PRUNE).bind(namespace).bind(micros(before))).await
+    }
+
+    async fn deleted_before(&self, namespace: &str) -> Result<Option<DateTime<Utc>>> {
+        const MARK: &str = "SELECT before FROM scheduler_deleted WHERE namespace = ?";
+        let rows = self.db.query(sql(MARK).bind(namespace)).await?;
+        rows.iter().next().map(|row| rows::instant(row, "before")).transpose()
     }
 
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {

@@ -75,6 +75,8 @@ const STEPS: &[&[&str]] = &[&[
     "CREATE INDEX scheduler_pending ON scheduler_runs (namespace, job) WHERE state = 'pending'",
     "CREATE INDEX scheduler_waiting ON scheduler_runs (namespace, priority DESC, nominal) WHERE state = 'pending'",
     "CREATE INDEX scheduler_to_cancel ON scheduler_runs (worker) WHERE cancel IS NOT NULL",
+    // Before which instant history may have been deleted.
+    "CREATE TABLE scheduler_deleted (namespace TEXT PRIMARY KEY, before BIGINT NOT NULL)",
     r#"CREATE TABLE scheduler_workers (
         worker TEXT COLLATE "C" PRIMARY KEY,
         namespace TEXT NOT NULL,

@@ -129,7 +129,13 @@ impl<D: Dialect> Store for SqlStore<D> {
     }
 
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
+        self.db.execute(sql(D::TEXTS.mark_deleted).bind(namespace).bind(micros(before))).await?;
         self.db.execute(sql(D::TEXTS.prune).bind(namespace).bind(micros(before))).await
+    }
+
+    async fn deleted_before(&self, namespace: &str) -> Result<Option<DateTime<Utc>>> {
+        let rows = self.db.query(sql(D::TEXTS.deleted_before).bind(namespace)).await?;
+        rows.iter().next().map(|row| rows::instant(row, "before")).transpose()
     }
 
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {

@@ -30,6 +30,8 @@ pub struct Texts {
     pub(in crate::store) runs: &'static str,
     pub(in crate::store) waiting: &'static str,
     pub(in crate::store) orphans: &'static str,
+    pub(in crate::store) mark_deleted: &'static str,
+    pub(in crate::store) deleted_before: &'static str,
     pub(in crate::store) prune: &'static str,
     pub(in crate::store) lapsed: &'static str,
     pub(in crate::store) beat: &'static str,
@@ -178,6 +180,11 @@ macro_rules! texts {
                  SELECT 1 FROM ", $p, "workers AS w WHERE w.worker = r.worker AND w.boot = ", $boot,
                 " AND w.until > ", $now, ") ORDER BY r.nominal"
             ),
+            mark_deleted: concat!(
+                "INSERT INTO ", $p, "deleted (namespace, before) VALUES (?, ?) ON CONFLICT (namespace) DO UPDATE \
+                 SET before = excluded.before WHERE ", $p, "deleted.before < excluded.before"
+            ),
+            deleted_before: concat!("SELECT before FROM ", $p, "deleted WHERE namespace = ?"),
             prune: concat!(
                 "DELETE FROM ", $p, "runs WHERE namespace = ? AND coalesce(missed_last, nominal) < ? \
                  AND state NOT IN ('pending', 'running')"

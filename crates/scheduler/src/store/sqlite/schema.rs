@@ -88,6 +88,9 @@ const STEPS: &[&[&str]] = &[
             WHERE state = 'pending'",
         "CREATE INDEX clusterkeep_scheduler_to_cancel ON clusterkeep_scheduler_runs (worker)
             WHERE cancel IS NOT NULL",
+        // Before which instant history may have been deleted.
+        "CREATE TABLE clusterkeep_scheduler_deleted (namespace TEXT PRIMARY KEY, before INTEGER NOT NULL)
+            STRICT, WITHOUT ROWID",
         // `until` counts microseconds since the machine's start, of which `boot` is the name.
         "CREATE TABLE clusterkeep_scheduler_workers (
             worker TEXT PRIMARY KEY,
