@@ -101,6 +101,9 @@ impl Store for Faulty {
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
         self.call(self.inner.prune(namespace, before)).await
     }
+    async fn deleted_before(&self, namespace: &str) -> Result<Option<DateTime<Utc>>> {
+        self.call(self.inner.deleted_before(namespace)).await
+    }
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {
         self.call(self.inner.beat(namespace, worker, place, lease)).await
     }
