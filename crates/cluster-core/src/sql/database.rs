@@ -64,6 +64,8 @@ pub struct ConnectOptions {
     pub read_only: bool,
     /// A SQLite file that does not exist is created.
     pub create: bool,
+    /// The most that a transaction may stand still before the server ends it, and with it the session (PostgreSQL).
+    pub idle_in_transaction: Option<Duration>,
 }
 
 impl Default for ConnectOptions {
@@ -75,6 +77,7 @@ impl Default for ConnectOptions {
             max_sessions: 8,
             read_only: false,
             create: false,
+            idle_in_transaction: None,
         }
     }
 }
@@ -112,6 +115,14 @@ impl ConnectOptions {
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Has the server end a transaction, and its session, that stands still for so long (PostgreSQL): a program that hangs
+    /// in the middle of one keeps nobody else from what it has locked.
+    #[must_use]
+    pub const fn idle_in_transaction(mut self, timeout: Duration) -> Self {
+        self.idle_in_transaction = Some(timeout);
         self
     }
 

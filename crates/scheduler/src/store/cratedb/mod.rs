@@ -60,7 +60,15 @@ impl CrateStore {
     /// A server that does not answer, or a user who may not create them; tables that a later version of this program wrote.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
         let url = url.clone().with_schema(url.schema().unwrap_or(SCHEMA));
-        let db = Db::connect_with(&url, ConnectOptions::default()).await?;
+        Self::on(Db::connect_with(&url, ConnectOptions::default()).await?).await
+    }
+
+    /// Keeps them where unqualified names of an open database lead, and creates the tables where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn on(db: Db) -> Result<Self> {
         schema::migrate(&db).await?;
         Ok(Self { db })
     }

@@ -6,6 +6,8 @@
 
 mod schema;
 
+use std::time::Duration;
+
 use clusterkeep_core::Result;
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, SqlBuilder, Value};
@@ -17,6 +19,9 @@ const SCHEMA: &str = "clusterkeep";
 
 /// The most sessions of one scheduler: its writing is in one of them, what is asked beside it in the others.
 const SESSIONS: u32 = 4;
+
+/// How long a scheduler that hangs in the middle of a transaction may keep others from the jobs that it has locked.
+const HUNG: Duration = Duration::from_secs(10);
 
 /// Keeps schedules and runs in PostgreSQL.
 pub type PostgresStore = SqlStore<Postgres>;
@@ -49,10 +54,10 @@ impl PostgresStore {
     pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
         let schema = Ident::new(url.schema().unwrap_or(SCHEMA))?;
         let url = url.clone().with_schema(schema.as_str());
-        let db = Db::connect_with(&url, ConnectOptions::default().max_sessions(SESSIONS)).await?;
+        let options = ConnectOptions::default().max_sessions(SESSIONS).idle_in_transaction(HUNG);
+        let db = Db::connect_with(&url, options).await?;
         let mut session = db.session().await?;
         session.begin().await?;
-        // Of several that begin together, one makes the tables; the lock ends with the transaction.
         session.query(&schema::LOCK).await?;
         let mut found = SqlBuilder::new(Engine::Postgres);
         found.push("SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = ").bind(schema.as_str());
@@ -61,6 +66,21 @@ impl PostgresStore {
             create.push("CREATE SCHEMA ").ident(&schema);
             session.execute(&create.build()).await?;
         }
+        session.commit().await?;
+        drop(session);
+        Self::on(db).await
+    }
+
+    /// Keeps them where unqualified names of an open database lead, and creates the tables where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn on(db: Db) -> Result<Self> {
+        let mut session = db.session().await?;
+        session.begin().await?;
+        // Of several that begin together, one makes the tables; the lock ends with the transaction.
+        session.query(&schema::LOCK).await?;
         schema::MIGRATIONS.run(&db, &mut *session).await?;
         session.commit().await?;
         drop(session);

@@ -58,6 +58,15 @@ impl SqliteStore {
     pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
         // One session writes, and one may read beside it.
         let db = Db::connect_with(url, ConnectOptions::default().create().max_sessions(2)).await?;
+        Self::on(db).await
+    }
+
+    /// Keeps them in an open database, and creates the tables where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn on(db: Db) -> Result<Self> {
         let mut session = db.session().await?;
         session.begin().await?;
         schema::MIGRATIONS.run(&db, &mut *session).await?;

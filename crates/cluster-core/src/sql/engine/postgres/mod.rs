@@ -83,6 +83,9 @@ fn setup(url: &DatabaseUrl, options: &ConnectOptions) -> Result<String> {
     if options.read_only {
         text.push_str("SET default_transaction_read_only = on; ");
     }
+    if let Some(timeout) = options.idle_in_transaction {
+        text.push_str(&format!("SET idle_in_transaction_session_timeout = {}; ", timeout.as_millis()));
+    }
     text.push_str("SELECT pg_backend_pid()::text");
     Ok(text)
 }
