@@ -101,6 +101,9 @@ impl Store for Faulty {
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
         self.call(self.inner.prune(namespace, before)).await
     }
+    async fn deleted_before(&self, namespace: &str) -> Result<Option<DateTime<Utc>>> {
+        self.call(self.inner.deleted_before(namespace)).await
+    }
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {
         self.call(self.inner.beat(namespace, worker, place, lease)).await
     }
@@ -158,8 +161,8 @@ async fn a_simulation_that_is_cut_off_anywhere_goes_on_without_loss() {
 async fn a_store_that_goes_away_makes_the_scheduler_wait_and_loses_nothing() {
     let mut tasks = tokio::task::JoinSet::new();
     for fault in [Fault::Before, Fault::After] {
-        // The first four calls are those of the start, which reports a failure instead of waiting.
-        for first in 4..16 {
+        // The first calls are those of the start, which reports a failure instead of waiting.
+        for first in 7..19 {
             tasks.spawn(away_for_two_calls(first, fault));
         }
     }

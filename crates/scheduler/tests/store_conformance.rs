@@ -204,9 +204,13 @@ async fn deleting_history_reopens_no_key(store: Arc<dyn Store>) {
     let (ended, going) = (run("a", 60, RunState::Running), run("a", 120, RunState::Running));
     store.fire(&[open(&ended), open(&going)], &[advance("a", 120)]).await.unwrap();
     store.finish(&[end(&ended, 1, RunState::Succeeded)]).await.unwrap();
+    assert_eq!(store.deleted_before("n").await.unwrap(), None);
     assert_eq!(store.prune("other", at(9_999)).await.unwrap(), 0);
     assert_eq!(store.prune("n", at(60)).await.unwrap(), 0);
+    assert_eq!(store.deleted_before("n").await.unwrap(), Some(at(60)));
     assert_eq!(store.prune("n", at(9_999)).await.unwrap(), 1, "what is open stays");
+    assert_eq!(store.prune("n", at(100)).await.unwrap(), 0);
+    assert_eq!(store.deleted_before("n").await.unwrap(), Some(at(9_999)), "it never sinks");
     assert_eq!(fire(&*store, &[ended]).await, [Fired::Not]);
 }
 
