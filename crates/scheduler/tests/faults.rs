@@ -161,8 +161,8 @@ async fn a_simulation_that_is_cut_off_anywhere_goes_on_without_loss() {
 async fn a_store_that_goes_away_makes_the_scheduler_wait_and_loses_nothing() {
     let mut tasks = tokio::task::JoinSet::new();
     for fault in [Fault::Before, Fault::After] {
-        // The first four calls are those of the start, which reports a failure instead of waiting.
-        for first in 4..16 {
+        // The first calls are those of the start, which reports a failure instead of waiting.
+        for first in 7..19 {
             tasks.spawn(away_for_two_calls(first, fault));
         }
     }

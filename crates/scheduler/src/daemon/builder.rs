@@ -223,6 +223,7 @@ impl SchedulerBuilder {
             worker: Uuid::new_v4(),
             place: place(),
             lease: self.lease,
+            waits: true,
             stop: CancellationToken::new(),
         }
     }

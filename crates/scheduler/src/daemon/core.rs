@@ -38,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) place: String,
     /// How long its lease lasts.
     pub(crate) lease: Duration,
+    /// It waits for a store that is away; without, a failure is final.
+    pub(crate) waits: bool,
     /// Asked to stop.
     pub(crate) stop: CancellationToken,
 }
@@ -53,7 +55,7 @@ impl Core {
     pub(crate) async fn persist<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<(T, bool)> {
         let mut failed = false;
         loop {
-            let stopping = self.stop.is_cancelled();
+            let stopping = !self.waits || self.stop.is_cancelled();
             match call().await {
                 Ok(value) => return Ok((value, failed)),
                 Err(error) => {

@@ -24,7 +24,12 @@ impl Engine {
 /// Another scheduler may do the same at the same time: the attempt's number says who was first. Runs of jobs that are not
 /// in the roster have failed.
 pub(crate) async fn rescue(core: &Core, roster: &mut Roster) -> Result<bool> {
-    let (mut orphans, _) = core.persist(|| core.store.orphans(&core.namespace)).await?;
+    let (orphans, _) = core.persist(|| core.store.orphans(&core.namespace)).await?;
+    take_over(core, roster, orphans).await
+}
+
+/// The same for runs that are known to be nobody's.
+pub(crate) async fn take_over(core: &Core, roster: &mut Roster, mut orphans: Vec<RunRecord>) -> Result<bool> {
     for run in &mut orphans {
         let entry = roster.find(&run.key.job).and_then(|index| roster.get(index));
         give_up(run, entry.is_some_and(|entry| entry.handler.0.on_crash(&entry.record.spec) == OnCrash::Retry));

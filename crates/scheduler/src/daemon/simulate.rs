@@ -13,7 +13,7 @@ use super::core::Core;
 use super::dispatch::{self, Doer};
 use super::event::Event;
 use super::execute::end_of;
-use super::recover::rescue;
+use super::recover::take_over;
 use super::roster::{Entry, Roster, Scope};
 use crate::run::{RunKind, RunRecord, RunState};
 use crate::store::{Gate, RunQuery};
@@ -46,7 +46,7 @@ impl SchedulerBuilder {
         let start = from - TimeDelta::microseconds(1);
         let clock = SimulatedClock::at(start);
         self.clock = Arc::new(clock.clone());
-        let core = self.core();
+        let core = Core { waits: false, ..self.core() };
         let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
         let mut heap: BinaryHeap<Reverse<(DateTime<Utc>, usize)>> = BinaryHeap::new();
         for (index, entry) in roster.entries.iter().enumerate() {
@@ -58,8 +58,10 @@ impl SchedulerBuilder {
         }
         let mut ended = Vec::new();
         core.beat().await?;
-        // What a simulation that was cut off has left open comes first.
-        rescue(&core, &mut roster).await?;
+        // What a simulation that was cut off has left open comes first: nobody else runs the jobs of a simulated past.
+        let going = RunQuery::within(&core.namespace).in_states([RunState::Running]);
+        let going = core.store.runs(&going).await?;
+        take_over(&core, &mut roster, going).await?;
         let open = RunQuery::within(&core.namespace).in_states([RunState::Pending]);
         for run in core.store.runs(&open).await?.into_iter().rev() {
             let Some(entry) = roster.find(&run.key.job).and_then(|index| roster.get(index)) else { continue };

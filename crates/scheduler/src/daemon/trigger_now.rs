@@ -3,6 +3,7 @@
 use clusterkeep_core::{Error, Result};
 
 use super::builder::SchedulerBuilder;
+use super::core::Core;
 use super::dispatch::{Doer, begin_or};
 use super::event::Event;
 use super::execute::end_of;
@@ -28,7 +29,7 @@ impl SchedulerBuilder {
     /// What the run itself fails with is in its record.
     pub async fn trigger(mut self, job: &str) -> Result<Triggered> {
         let jobs = self.checked()?;
-        let core = self.core();
+        let core = Core { waits: false, ..self.core() };
         if !jobs.iter().any(|spec| spec.name.as_str() == job) {
             let known: Vec<&str> = jobs.iter().map(|spec| spec.name.as_str()).collect();
             return Err(
