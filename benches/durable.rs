@@ -50,14 +50,14 @@ async fn all() -> Result<()> {
     let postgres = LocalServer::postgres().durable(true).without_password();
     if postgres.installed().is_some() {
         let server = postgres.start().await?;
-        measure("PostgreSQL", server.url(), "8,000", 5, 200).await?;
+        measure("PostgreSQL", server.url(), "8,000", 5, 50).await?;
         peers(server.url());
         server.stop().await?;
     }
     let crate_db = LocalServer::cratedb().setting("cluster.routing.allocation.disk.threshold_enabled", "false");
     if crate_db.installed().is_some() {
         let server = crate_db.start().await?;
-        measure("CrateDB", server.url(), "1,000", 1, 20).await?;
+        measure("CrateDB", server.url(), "1,000", 1, 10).await?;
         server.stop().await?;
     }
     Ok(())

@@ -80,6 +80,7 @@ conformance! {
     the_urgent_go_first,
     all_fields_come_back,
     odd_text_is_kept,
+    long_lists_are_as_good_as_short_ones,
     runs_are_listed_latest_first,
     an_overview_shows_the_latest_run,
     nothing_is_a_valid_request,
@@ -610,6 +611,27 @@ async fn odd_text_is_kept(store: Arc<dyn Store>) {
     store.finish(&[RunEnd { error: Some(error.into()), ..end(&run, 1, RunState::Failed) }]).await.unwrap();
     let kept = only(&*store).await.error.unwrap();
     assert!(kept == error || kept == error.replace('\0', "\u{fffd}"), "{kept:?}");
+}
+
+async fn long_lists_are_as_good_as_short_ones(store: Arc<dyn Store>) {
+    let names: Vec<String> = (0..150).map(|number| format!("job {number}")).collect();
+    let schedules: Vec<ScheduleRecord> = names.iter().map(|name| schedule(name, 1)).collect();
+    assert!(store.put(&schedules).await.unwrap().iter().all(|put| *put));
+    assert!(store.put(&schedules).await.unwrap().iter().all(|put| *put), "again, as at the next start");
+    let mut runs: Vec<RunRecord> = names.iter().map(|name| run(name, 60, RunState::Pending)).collect();
+    runs.extend(names.iter().map(|name| run(name, 120, RunState::Running)));
+    let rows: Vec<NewRun> = runs.iter().map(|run| gated(run, 1, Otherwise::Wait)).collect();
+    let steps: Vec<Advance> = names.iter().map(|name| advance(name, 120)).collect();
+    let first = store.fire(&rows, &steps).await.unwrap();
+    assert!(first.iter().all(|made| *made == Fired::Made(RunState::Pending)), "each waits behind the one before it");
+    assert!(store.fire(&rows, &steps).await.unwrap().iter().all(|made| *made == Fired::Not));
+    let claims: Vec<Claim> = runs.iter().map(|run| Claim { at_once: 1, ..claim(run, 0, 130) }).collect();
+    let begun = store.claim(&claims).await.unwrap();
+    assert_eq!(begun.iter().filter(|begun| **begun).count(), 150, "one of each job");
+    let ends: Vec<RunEnd> = runs.iter().map(|run| end(run, 1, RunState::Succeeded)).collect();
+    assert_eq!(store.finish(&ends).await.unwrap(), begun);
+    let marks = store.schedules(None).await.unwrap();
+    assert!(marks.len() == 150 && marks.iter().all(|it| it.high_water == Some(at(120))));
 }
 
 async fn runs_are_listed_latest_first(store: Arc<dyn Store>) {

@@ -26,7 +26,7 @@ impl CrateStore {
         if !gated.is_empty() {
             known.open = self.count_open(&gated).await?;
             let keys: Vec<String> = runs.iter().map(|new| run_id(&new.run.key)).collect();
-            let there = self.by_id("SELECT id FROM scheduler_runs", &keys).await?;
+            let there = self.by_id(Table::Runs, "SELECT id FROM scheduler_runs", &keys).await?;
             known.there =
                 runs.iter().map(|new| &new.run.key).filter(|key| there.contains_key(&run_id(key))).cloned().collect();
         }
@@ -46,7 +46,7 @@ impl CrateStore {
     async fn marks(&self, jobs: &[JobKey]) -> Result<HashMap<JobKey, Mark>> {
         const READ: &str = "SELECT id, namespace, job, generation, high_water, paused_since FROM scheduler_schedules";
         let keys: Vec<String> = jobs.iter().map(schedule_id).collect();
-        let found = self.by_id(READ, &keys).await?;
+        let found = self.by_id(Table::Schedules, READ, &keys).await?;
         let mark = |row: &clusterkeep_core::sql::Row| {
             let mark = Mark {
                 generation: rows::number(row, "generation")?,

@@ -3,7 +3,8 @@
 //! CrateDB has no transactions, so each promise rests on one row: a key is made once because it is the primary key, a run
 //! is begun and ended once because its row is written only in the version that was read (`_seq_no` and `_primary_term`),
 //! and a mark rises in one expression of the server. Rows are made before their schedule steps over them. What is read
-//! by its whole key is always the latest; searches refresh their table first. Leases go by the server's clock.
+//! by its whole key is always the latest; searches refresh their table first, and what they find is written only where it
+//! has not changed since. Leases go by the server's clock.
 //!
 //! # What it can't promise
 //!

@@ -57,7 +57,7 @@ impl CrateStore {
              high_water = ?, zone_data = ?, retired = ?, spec = ?, paused_since = ?, paused_by = ?, paused_note = ?, \
              changed = CAST(current_timestamp AS BIGINT) WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let keys: Vec<String> = places.iter().map(|place| schedule_id(&job_of(&schedules[*place]))).collect();
-        let found = self.by_id(READ, &keys).await?;
+        let found = self.by_id(Table::Schedules, READ, &keys).await?;
         let (mut outcomes, mut new, mut known) = (Vec::new(), Vec::new(), Vec::new());
         for (place, id) in places.iter().zip(keys) {
             let row = found.get(&id);

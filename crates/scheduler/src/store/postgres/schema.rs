@@ -71,8 +71,8 @@ const STEPS: &[&[&str]] = &[&[
         PRIMARY KEY (namespace, job, nominal, kind, generation)
     )"#,
     // Each says in its condition what its query says in the same words.
-    "CREATE INDEX scheduler_running ON scheduler_runs (namespace, job) WHERE state = 'running'",
-    "CREATE INDEX scheduler_pending ON scheduler_runs (namespace, job) WHERE state = 'pending'",
+    "CREATE INDEX scheduler_running ON scheduler_runs (namespace, job, state) WHERE state = 'running'",
+    "CREATE INDEX scheduler_pending ON scheduler_runs (namespace, job, state) WHERE state = 'pending'",
     "CREATE INDEX scheduler_waiting ON scheduler_runs (namespace, priority DESC, nominal) WHERE state = 'pending'",
     "CREATE INDEX scheduler_to_cancel ON scheduler_runs (worker) WHERE cancel IS NOT NULL",
     // Before which instant history may have been deleted.

@@ -78,11 +78,12 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN cancel TEXT",
         "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN args TEXT",
-        // Each says in its condition what its query says in the same words.
+        // Each says in its condition what its query says in the same words; the state is among the columns, too, since
+        // SQLite takes the index of which more columns are given, and the primary key begins with the same two.
         "DROP INDEX clusterkeep_scheduler_open_runs",
-        "CREATE INDEX clusterkeep_scheduler_running ON clusterkeep_scheduler_runs (namespace, job)
+        "CREATE INDEX clusterkeep_scheduler_running ON clusterkeep_scheduler_runs (namespace, job, state)
             WHERE state = 'running'",
-        "CREATE INDEX clusterkeep_scheduler_pending ON clusterkeep_scheduler_runs (namespace, job)
+        "CREATE INDEX clusterkeep_scheduler_pending ON clusterkeep_scheduler_runs (namespace, job, state)
             WHERE state = 'pending'",
         "CREATE INDEX clusterkeep_scheduler_waiting ON clusterkeep_scheduler_runs (namespace, priority DESC, nominal)
             WHERE state = 'pending'",
