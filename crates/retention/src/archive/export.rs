@@ -9,6 +9,7 @@ use super::checksum::Contents;
 use super::gather;
 use super::location::Location;
 use super::manifest::{ArchivedColumn, ArchivedFile, ArchivedSource, Manifest, VERSION};
+use super::mark::{Mark, mark};
 use super::name::{self, Object, Stem};
 use super::part::Part;
 use super::schema::{self, Field};
@@ -44,6 +45,8 @@ pub struct Archived {
     pub manifest: Manifest,
     /// It was there before with these very rows, and was verified; nothing was written.
     pub reused: bool,
+    /// How it stood in its store before it was read back, or when it was written.
+    pub mark: Mark,
 }
 
 /// Writes the rows of `part` to `location`; an earlier archive of the very same rows is verified and used again.
@@ -71,8 +74,8 @@ pub async fn export(location: &Location, db: &Db, part: &Part, context: &Context
     }
     if !archives.is_empty() {
         let contents = gather::sum_up(&mut *session, part, fields.clone()).await?;
-        if let Some(manifest) = same(location, &archives, &fields, &contents).await {
-            return Ok(Archived { manifest, reused: true });
+        if let Some((manifest, mark)) = same(location, &archives, &fields, &contents).await {
+            return Ok(Archived { manifest, reused: true, mark });
         }
     }
 
@@ -106,7 +109,8 @@ pub async fn export(location: &Location, db: &Db, part: &Part, context: &Context
     };
     let written = Bytes::from(manifest.write()?);
     location.store().publish(&name::manifest_key(&manifest.name), written).await?;
-    Ok(Archived { manifest, reused: false })
+    let mark = mark(location, &manifest).await?;
+    Ok(Archived { manifest, reused: false, mark })
 }
 
 /// Begins what is read as of one instant.
@@ -133,7 +137,12 @@ async fn found(location: &Location, stem: &Stem) -> Result<(Vec<String>, Vec<Str
 }
 
 /// The newest archive that has these very rows and can be read back.
-async fn same(location: &Location, archives: &[String], fields: &[Field], contents: &Contents) -> Option<Manifest> {
+async fn same(
+    location: &Location,
+    archives: &[String],
+    fields: &[Field],
+    contents: &Contents,
+) -> Option<(Manifest, Mark)> {
     for archive in archives.iter().rev() {
         let candidate = async {
             let manifest = verify::manifest(location, archive).await?;
@@ -142,10 +151,11 @@ async fn same(location: &Location, archives: &[String], fields: &[Field], conten
             if !columns.eq(has) || manifest.difference(contents).is_some() {
                 return Ok(None);
             }
-            verify::verify(location, archive).await.map(Some)
+            let mark = mark(location, &manifest).await?;
+            verify::verify(location, archive).await.map(|manifest| Some((manifest, mark)))
         };
         match candidate.await {
-            Ok(Some(manifest)) => return Some(manifest),
+            Ok(Some(found)) => return Some(found),
             Ok(None) => {}
             // It stays for somebody to look at.
             Err(error) => tracing::warn!(%error, archive, %location, "an earlier archive can't be used again"),

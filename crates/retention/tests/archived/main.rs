@@ -13,4 +13,5 @@ mod between;
 mod killed;
 mod life;
 mod places;
+mod vanished;
 mod world;
