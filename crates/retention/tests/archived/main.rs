@@ -10,6 +10,7 @@
 )]
 
 mod between;
+mod hidden;
 mod killed;
 mod life;
 mod places;
