@@ -57,6 +57,7 @@ pub use checksum::{Checksum, Contents};
 pub use export::{Archived, Context, export};
 pub use gather::still_holds;
 pub use kind::Kind;
+pub(crate) use list::names;
 pub use list::{Listed, State, list};
 pub use location::Location;
 pub use manifest::{ArchivedColumn, ArchivedFile, ArchivedSource, Manifest, VERSION};

@@ -144,6 +144,7 @@ fn archive_due(tier: &ArchiveTier, source: &Source, verdict: &Verdict<Domain>, s
         let is_archived = source.archives.iter().any(|archive| {
             archive.files
                 && archive.repository == *to
+                && archive.listed != Some(false)
                 && archive.partition == name
                 && (archive.rows, Some(archive.end)) == (rows, detail.end)
                 && starts(archive.start)
@@ -239,6 +240,12 @@ pub(super) fn check_places(
                 };
                 changes.iter().find_map(|due| of_change(due, changes, standing, room))
             }
+            // What can't be looked for does not count as removed.
+            (Reason::ArchiveExpired { .. }, Decision::Remove) => match &verdict.object.part {
+                Part::Archive(place) if room.places.repositories.is_some() => room.repository(&place.0),
+                Part::Archive(place) => room.location(&place.0),
+                _ => None,
+            },
             _ => None,
         };
         if let Some(what) = obstacle {

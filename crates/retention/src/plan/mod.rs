@@ -120,6 +120,7 @@ pub fn plan(
         expiry::decide(&lifecycle, source, now, &mut verdicts)?;
         holds::apply(&lifecycle, inventory, now, &mut verdicts[first..]);
         guards::apply_to_archives(&lifecycle, source, &checks, &mut verdicts[first..]);
+        changes::check_places(&lifecycle, source, &mut room, &mut verdicts[first..]);
         steps.expire(&lifecycle, &verdicts[first..]);
     }
     let (steps, hash) = steps.finish();

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clusterkeep_core::ExitCode;
+use clusterkeep_core::age::days;
 use clusterkeep_core::event::{Event, Events};
 use clusterkeep_core::plan::{Approval, Outcome};
+use clusterkeep_retention::Retention;
 
 use crate::world::{Kind, NOW, World, assert_done, at};
 
@@ -90,4 +92,42 @@ async fn case_18_of_partitions_of_mariadb() {
 #[tokio::test]
 async fn case_18_of_slices_of_mariadb() {
     meddled(Kind::MariadbPlain, Meddling::RemoveFile).await;
+}
+
+/// What is archived alone, and whose archive somebody has removed, is archived again.
+#[tokio::test]
+async fn what_is_archived_alone_is_archived_again() {
+    let world = World::new(Kind::Sqlite).await.unwrap();
+    assert_done(&world.apply().await);
+    assert!(world.retention().plan(at(NOW)).await.unwrap().is_empty());
+    let there = world.archives().await;
+    let last = Path::new(&world.to()).join(&there[4].file.key);
+    std::fs::remove_file(last).unwrap();
+    let plan = world.retention().plan(at(NOW)).await.unwrap();
+    assert_eq!(plan.steps.len(), 1, "{plan}");
+    assert_done(&world.apply().await);
+    assert!(world.retention().plan(at(NOW)).await.unwrap().is_empty());
+}
+
+/// A place that is not there says nothing of what is in it: nothing is archived anew for that, and what is to be removed
+/// from it stays on record.
+#[tokio::test]
+async fn a_disk_that_is_not_mounted() {
+    let world = World::new(Kind::Sqlite).await.unwrap();
+    assert_done(&world.apply().await);
+    let (place, away) = (PathBuf::from(world.to()), world.folder.path().join("away"));
+    std::fs::rename(&place, &away).unwrap();
+    assert!(world.retention().plan(at(NOW)).await.unwrap().is_empty());
+    let retention = Retention::new(world.db.clone()).policy(world.policy().keep_archives(days(30)));
+    let before = world.rows().await;
+    let plan = retention.plan(at("2026-02-02T12:00:00Z")).await.unwrap();
+    assert!(plan.is_empty(), "{plan}");
+    let refused: Vec<_> = plan.refused().map(|verdict| verdict.reason.to_string()).collect();
+    assert_eq!(refused.len(), 5, "three that would go, and two archives: {plan}");
+    assert!(refused.iter().all(|why| why.contains("5 archives on record are in it")), "{refused:?}");
+    let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
+    assert_eq!((report.exit_code, world.rows().await == before), (ExitCode::Refused, true));
+    std::fs::rename(&away, &place).unwrap();
+    let listed = retention.archives().list(None).await.unwrap();
+    assert_eq!(listed.iter().filter(|one| one.state.as_deref() == Some("complete")).count(), 5, "{listed:?}");
 }

@@ -46,6 +46,10 @@ impl Folder {
         .await
     }
 
+    pub(super) fn is_there(&self) -> bool {
+        self.root.is_dir()
+    }
+
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
     }

@@ -35,6 +35,14 @@ pub(super) enum Store {
 }
 
 impl Store {
+    /// Whether the place itself is there, as far as that can be told without a request: a disk may not be mounted.
+    pub(super) fn is_there(&self) -> bool {
+        match self {
+            Self::Folder(store) => store.is_there(),
+            Self::Objects(_) => true,
+        }
+    }
+
     /// All objects, or those in one folder.
     pub(super) async fn list(&self, folder: Option<&str>) -> Result<Vec<Entry>> {
         let mut found = match self {
