@@ -45,8 +45,9 @@ pub(super) fn check(lifecycle: &Lifecycle<'_>, engine: Engine, native: bool) -> 
             return Err(Error::input(format!("the tier `{name}` of `{table}` does not work on {engine} like this"))
                 .with_hint(hint));
         }
-        // Files take the rows of slices as well as those of partitions.
-        if !native && !matches!(change, Change::Archive(_)) {
+        // Files take the rows of slices as well as those of partitions; a snapshot does not.
+        let of_slices = matches!(change, Change::Archive(tier) if tier.to.is_some());
+        if !native && !of_slices {
             return Err(Error::input(format!("`{table}` has no partitions, which the tier `{name}` is for"))
                 .with_hint("partition the table by its column of time, or leave the tier out"));
         }

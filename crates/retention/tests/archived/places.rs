@@ -1,8 +1,10 @@
 //! Places that are not there, or that nothing can be put at: refused in the plan, and the rows stay.
 
 use clusterkeep_core::ExitCode;
+use clusterkeep_core::age::days;
 use clusterkeep_core::plan::Approval;
 use clusterkeep_retention::Retention;
+use clusterkeep_retention::model::{Meaning, Policy};
 use clusterkeep_testkit::objects;
 
 use crate::world::{Kind, NOW, World, at, policy_at};
@@ -48,11 +50,41 @@ async fn a_store_that_does_not_know_the_keys() {
 #[tokio::test]
 async fn names_of_another_engine_are_refused() {
     let world = World::new(Kind::Sqlite).await.unwrap();
-    let policy = clusterkeep_retention::model::Policy::for_table("raw").time("ts");
-    let policy = policy
-        .meaning(clusterkeep_retention::model::Meaning::EpochSeconds)
-        .archive_after(clusterkeep_core::age::days(3), "a_repository");
+    let policy = Policy::for_table("raw").time("ts").meaning(Meaning::EpochSeconds);
+    let policy = policy.archive_after(days(3), "a_repository");
     let refused = Retention::new(world.db.clone()).policy(policy).plan(at(NOW)).await.unwrap_err();
     assert_eq!(ExitCode::from(&refused), ExitCode::BadInput);
     assert!(refused.hint().unwrap().contains("`to`"), "{refused}: {:?}", refused.hint());
+}
+
+/// Tiers that an engine, or a table without partitions, has nothing for are refused by name when a plan is made.
+#[tokio::test]
+async fn tiers_that_have_no_meaning_are_never_passed_over() {
+    let policy = |kind| {
+        let policy = Policy::for_table("raw").time("ts");
+        if kind == Kind::Sqlite { policy.meaning(Meaning::EpochSeconds) } else { policy }
+    };
+    for kind in [Kind::Sqlite, Kind::Plain, Kind::Partitions, Kind::MariadbPlain, Kind::Mariadb] {
+        let Some(world) = World::new(kind).await else { continue };
+        let policy = || policy(kind);
+        let mut tiers = vec![
+            ("set_replicas", policy().set_replicas_after(days(3), "0")),
+            ("reallocate", policy().reallocate_after(days(3), "storage", "cold")),
+            ("archive", policy().archive_after(days(3), "a_repository")),
+        ];
+        if kind != Kind::Partitions {
+            tiers.push(("reallocate", policy().tablespace_after(days(3), "slow")));
+        }
+        if !matches!(kind, Kind::Partitions | Kind::Mariadb) {
+            tiers.push(("merge", policy().merge_after(days(3))));
+        }
+        for (name, policy) in tiers {
+            // Also where something else would be done by it.
+            let retention = Retention::new(world.db.clone()).policy(policy.drop_after(days(20)));
+            let refused = retention.plan(at(NOW)).await.unwrap_err();
+            assert_eq!(ExitCode::from(&refused), ExitCode::BadInput, "{kind:?}: {refused}");
+            assert!(refused.to_string().contains(&format!("tier `{name}`")), "{kind:?}: {refused}");
+            assert!(refused.hint().is_some(), "{kind:?}: {refused}");
+        }
+    }
 }

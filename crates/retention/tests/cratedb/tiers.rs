@@ -278,6 +278,11 @@ async fn what_can_be_known_beforehand_is_refused_in_the_plan() {
     for (policy, why) in [
         (policy().tablespace_after(days(20), "slow"), "the tier `reallocate` of `readings` does not work on CrateDB"),
         (Policy::for_table("plain").time("ts").merge_after(days(20)), "`plain` has no partitions"),
+        (
+            Policy::for_table("plain").time("ts").archive_after(days(20), "r").drop_after(days(30)),
+            "`plain` has no partitions, which the tier `archive` is for",
+        ),
+        (policy().archive_to_after(days(20), "/srv/cold"), "the tier `archive` of `readings` does not work on CrateDB"),
     ] {
         world.run(sql("CREATE TABLE IF NOT EXISTS plain (ts TIMESTAMP WITH TIME ZONE)")).await;
         let refused = world.retention(policy).plan(at(NOW)).await.unwrap_err();
