@@ -64,6 +64,7 @@ pub use manifest::{ArchivedColumn, ArchivedFile, ArchivedSource, Manifest, VERSI
 pub use mark::{Mark, is_unchanged, mark};
 pub use part::{Bound, Part, Span};
 pub use remove::remove;
+pub(crate) use restore::{Found, count, look, restore_from};
 pub use restore::{Restored, Target, is_in_table, restore};
 pub use verify::{is_there, manifest, verify};
 

@@ -6,9 +6,12 @@ use clusterkeep_core::ExitCode;
 use clusterkeep_core::age::days;
 use clusterkeep_core::event::{Event, Events};
 use clusterkeep_core::plan::{Approval, Outcome};
+use clusterkeep_core::sql::sql;
 use clusterkeep_retention::Retention;
+use clusterkeep_retention::archive::verify;
+use clusterkeep_retention::restore::Destination;
 
-use crate::world::{Kind, NOW, World, assert_done, at};
+use crate::world::{Kind, NOW, World, assert_done, at, policy_at, restored};
 
 /// What somebody does to the files of an archive.
 #[derive(Debug, Clone, Copy)]
@@ -130,4 +133,33 @@ async fn a_disk_that_is_not_mounted() {
     std::fs::rename(&away, &place).unwrap();
     let listed = retention.archives().list(None).await.unwrap();
     assert_eq!(listed.iter().filter(|one| one.state.as_deref() == Some("complete")).count(), 5, "{listed:?}");
+}
+
+/// An archive that is whole, and another one than was put on record under its name, does not come back.
+#[tokio::test]
+async fn another_archive_in_the_place_of_one() {
+    let world = World::new(Kind::Sqlite).await.unwrap();
+    assert_done(&world.apply().await);
+    world.db.execute(sql("UPDATE raw SET note = 'forged' WHERE n > 100")).await.unwrap();
+    let forge = world.folder.path().join("forge");
+    let retention = Retention::new(world.db.clone()).policy(policy_at(Kind::Sqlite, forge.to_str().unwrap()));
+    let plan = retention.plan(at(NOW)).await.unwrap();
+    assert_done(&retention.apply(&plan, Approval::WithinGuards).await.unwrap());
+    let name = world.archives().await[4].name.clone();
+    for ending in [".json", ".parquet"] {
+        for path in files(&forge, ending) {
+            let there = PathBuf::from(world.to()).join(path.strip_prefix(&forge).unwrap());
+            std::fs::copy(&path, &there).unwrap();
+        }
+    }
+    assert!(verify(&world.location(), &name).await.is_ok(), "it is whole");
+    world.db.execute(sql("DELETE FROM raw WHERE n BETWEEN 96 AND 143")).await.unwrap();
+    // The name is on record at both places: which one is meant is said.
+    let ambiguous = restored(&world.retention(), &name, Destination::Table).await.unwrap_err();
+    assert!(ambiguous.contains("is on record in"), "{ambiguous}");
+    let refused =
+        restored(&world.retention(), &format!("{}/{name}", world.to()), Destination::Table).await.unwrap_err();
+    assert!(refused.contains("is not the archive that is on record"), "{refused}");
+    restored(&world.retention(), &format!("{}/{name}", forge.display()), Destination::Table).await.unwrap();
+    assert!(world.rows().await.contains(",119,forged"));
 }
