@@ -216,6 +216,9 @@ fn what_can_not_be_done_is_refused_and_leaves_nothing_half_done() {
     };
     let inventory = || world([1, 35]);
     assert_eq!(refused(policy().reallocate_after(days(5), "storage", "icy"), &inventory()), "no node has storage=icy");
+    let many = policy().set_replicas_after(days(5), "3-all");
+    assert_eq!(refused(many, &inventory()), "4 copies need as many nodes, and there are 3");
+    assert_eq!(planned(policy().set_replicas_after(days(5), "0-all"), &inventory()).refused().count(), 0);
     let copies = policy().reallocate_after(days(5), "storage", "cold");
     assert_eq!(refused(copies, &inventory()), "2 copies need as many nodes with storage=cold, and there is 1");
     let moving = || policy().set_replicas_after(days(5), "0").reallocate_after(days(5), "storage", "cold");

@@ -29,6 +29,7 @@ async fn from_hot_to_cold_to_gone() {
     let Some(mut world) = World::new().await else { return };
     moves::partitions_move_by_age(&world).await;
     moves::what_does_not_move_is_explained_and_put_back(&world).await;
+    moves::what_does_not_fit_is_refused(&world).await;
     archives::a_partition_comes_back(&world).await;
     archives::a_store_that_has_gone_away(&world).await;
     moves::a_node_that_dies_during_a_move(&mut world).await;

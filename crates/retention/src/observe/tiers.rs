@@ -169,7 +169,7 @@ pub(super) async fn places<'a>(
         for change in lifecycle.changes() {
             match change {
                 Change::Reallocate(tier) if tier.tablespace.is_some() => tablespaces = true,
-                Change::Reallocate(_) => nodes = true,
+                Change::Reallocate(_) | Change::SetReplicas(_) => nodes = true,
                 Change::Archive(ArchiveTier { to: Some(to), .. }) => {
                     if !places.locations.contains_key(to) {
                         let kept = sources.iter().flat_map(|source| &source.archives);
@@ -178,7 +178,7 @@ pub(super) async fn places<'a>(
                     }
                 }
                 Change::Archive(_) => repositories = true,
-                Change::SetReplicas(_) | Change::Merge(_) => {}
+                Change::Merge(_) => {}
             }
         }
     }

@@ -267,6 +267,7 @@ async fn what_can_be_known_beforehand_is_refused_in_the_plan() {
         (policy().archive_after(days(20), "nowhere"), "there is no repository nowhere"),
         (policy().archive_after(days(20), &repository).drop_after(days(25)), "is read-only"),
         (policy().reallocate_after(days(20), "storage", "cold"), "no node has storage=cold"),
+        (policy().set_replicas_after(days(20), "1"), "2 copies need as many nodes, and there is 1"),
     ] {
         let (plan, report) = world.apply(policy, NOW).await;
         assert!(plan.steps.is_empty(), "{plan}");
