@@ -11,6 +11,7 @@ mod drop_partitions;
 mod files;
 mod fold;
 mod gate;
+mod held;
 mod late;
 mod lost;
 #[cfg(feature = "postgres")]
@@ -282,6 +283,7 @@ impl Executor<Domain> for Apply<'_> {
     }
 
     async fn run(&self, step: &Step<Domain>, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
+        self.not_held(&[step]).await?;
         match &step.action {
             Action::Downsample(build) => again(|| downsample::build(self, build, recorder)).await,
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
@@ -343,6 +345,7 @@ impl Executor<Domain> for Apply<'_> {
         steps: &[&Step<Domain>],
         recorder: &Recorder<'_, Domain>,
     ) -> Result<Vec<serde_json::Value>> {
+        self.not_held(steps).await?;
         together::drop_partitions(self, steps, recorder).await
     }
 

@@ -68,7 +68,11 @@ pub async fn export(location: &Location, db: &Db, part: &Part, context: &Context
     schema::settle(&mut *session, part, &mut fields).await?;
 
     let (archives, rest) = found(location, &stem).await?;
-    for key in rest {
+    for (name, key) in rest {
+        // Somebody else may have finished it since: another server of the same address, or a program with another state.
+        if location.store().stamp(&name::manifest_key(&name)).await?.is_some() {
+            continue;
+        }
         tracing::info!(key, %location, "removing what an earlier export has left");
         location.store().delete(&key).await?;
     }
@@ -122,8 +126,8 @@ async fn begin(session: &mut dyn Session) -> Result<()> {
     Ok(())
 }
 
-/// The names of archives of a part, and the keys of what is of none of them.
-async fn found(location: &Location, stem: &Stem) -> Result<(Vec<String>, Vec<String>)> {
+/// The names of archives of a part, and the keys of what is of none of them, each with the name that it was to have.
+async fn found(location: &Location, stem: &Stem) -> Result<(Vec<String>, Vec<(String, String)>)> {
     let entries = location.store().list(Some(stem.folder())).await?;
     let prefix = stem.prefix();
     let ours = entries.iter().filter(|entry| entry.key.starts_with(&prefix));
@@ -132,7 +136,7 @@ async fn found(location: &Location, stem: &Stem) -> Result<(Vec<String>, Vec<Str
         keyed.iter().filter(|(_, (_, object))| *object == Object::Manifest).map(|(_, (name, _))| *name).collect();
     // What lies beside a manifest is left alone, also what it does not name: to be sure, one would have to trust it.
     let rest = keyed.iter().filter(|(_, (name, object))| *object == Object::Rest && !archives.contains(name));
-    let rest = rest.map(|(key, _)| (*key).clone()).collect();
+    let rest = rest.map(|(key, (name, _))| ((*name).to_owned(), (*key).clone())).collect();
     Ok((archives.into_iter().map(str::to_owned).collect(), rest))
 }
 

@@ -25,6 +25,7 @@ pub use cutoff::{Cutoff, cutoffs};
 pub use domain::{Action, Build, Decision, Detail, Domain, Object, Part, Size};
 pub use due::Due;
 pub(crate) use estimate::estimate;
+pub(crate) use holds::on as held;
 pub(crate) use lifecycle::{Lifecycle, lifecycles};
 pub use reason::{Held, Reason, ShareUnit};
 

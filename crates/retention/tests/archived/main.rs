@@ -10,6 +10,7 @@
 )]
 
 mod between;
+mod held;
 mod hidden;
 mod killed;
 mod life;
