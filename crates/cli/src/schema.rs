@@ -13,7 +13,7 @@ use clusterkeep_core::{Error, Result, cloud, copy, manifest};
 use clusterkeep_retention::import::Judged;
 use clusterkeep_retention::model::{Hold, Manifest};
 use clusterkeep_retention::plan::Domain;
-use clusterkeep_retention::restore::Archived;
+use clusterkeep_retention::restore::{Archived, Restoring};
 use clusterkeep_retention::store::{Difference, Stored};
 use clusterkeep_scheduler::{Ledger, Overview, RunRecord, Timetable};
 use schemars::{Schema, schema_for};
@@ -42,8 +42,12 @@ pub enum Kind {
     ImportedPolicy,
     /// A copy of a partition, as `retention restore list --format json` prints them
     Archive,
-    /// What `retention restore run --format json` prints
-    Restored,
+    /// The manifest of an archive in files, which lies beside each of them
+    ArchiveManifest,
+    /// What `retention restore run --plan --format json` prints
+    RestorePlan,
+    /// What `retention restore run --format json` prints when it has done it
+    RestoreReport,
     /// A record of the audit
     AuditRecord,
     /// A schedule, as `schedule list --format json` prints them
@@ -110,7 +114,9 @@ impl Kind {
             Self::PolicyDifference => schema_for!(Difference),
             Self::ImportedPolicy => schema_for!(Judged),
             Self::Archive => schema_for!(Archived),
-            Self::Restored => schema_for!(clusterkeep_retention::restore::Restored),
+            Self::ArchiveManifest => schema_for!(clusterkeep_retention::archive::Manifest),
+            Self::RestorePlan => schema_for!(Plan<Restoring>),
+            Self::RestoreReport => schema_for!(Report<Restoring>),
             Self::AuditRecord => schema_for!(Record),
             Self::Schedule => schema_for!(Overview),
             Self::Ledger => schema_for!(Ledger),

@@ -17,6 +17,7 @@ use clusterkeep_core::audit::{Entry, Event, Head, Record, Sink, TableAudit, veri
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, SqlBuilder};
 use clusterkeep_core::state::{DEFAULT_NAME, State};
 use clusterkeep_testkit::fault::{Fault, Trap, faulty};
+use clusterkeep_testkit::proxy::Proxy;
 use clusterkeep_testkit::servers::{self, TestDatabase};
 use serde_json::json;
 
@@ -278,6 +279,32 @@ async fn what_is_never_confirmed_is_no_append_on_cratedb() {
     assert!(error.is_retryable(), "{error}");
     assert_eq!(whole(&audit).await.len(), 4, "once, however often it was tried");
     assert_eq!(audit.append(entries(2, 0..1)).await.unwrap().number, 5);
+}
+
+/// A statement that is never answered holds nothing up for long: it is tried again on another connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_never_answered_is_tried_again_on_cratedb() {
+    let Some(database) = servers::cratedb().await else { return };
+    let place = Place::of(&database);
+    let proxy = Proxy::to(database.server().port()).await.unwrap();
+    let db = Db::connect(&proxy.reroute(database.url())).await.unwrap();
+    let (audit, direct) = (TableAudit::new(place.state(db), "main"), TableAudit::new(place.with_state().await, "main"));
+    audit.append(entries(0, 0..1)).await.unwrap();
+    proxy.stall();
+    let appending = audit.clone();
+    let appended = tokio::spawn(async move { appending.append(entries(1, 0..3)).await });
+    // By then it is on its way, whichever connection it has taken.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let before = proxy.accepted();
+    let start = Instant::now();
+    while proxy.accepted() == before {
+        assert!(start.elapsed() < Duration::from_secs(60), "nobody has tried again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    proxy.restore().await.unwrap();
+    let head = appended.await.unwrap().unwrap();
+    assert!(start.elapsed() > Duration::from_secs(10), "it was waited for a while");
+    assert_eq!((head.number, whole(&direct).await.len()), (4, 4), "once, however often it was tried");
 }
 
 /// Who reads while others write sees each append as a whole.

@@ -247,14 +247,28 @@ impl Retention {
             return Err(Error::refused(format!("{} was not made for simulations", self.db.address()))
                 .with_hint("a simulated clock works on a database that the demo or a test created"));
         }
-        let audit = self.audit_sink();
         // Where nobody has looked, nobody has acknowledged anything either.
         let this = if approval == Approval::WithinGuards { self.clone().unattended() } else { self.clone() };
         let executor = Apply::new(&this, planned.plan.as_of);
+        let by_a_person = approval != Approval::WithinGuards;
+        let report = self.apply_by(&executor, &planned.plan, approval, self.subject()).await?;
+        self.remember(planned, by_a_person).await?;
+        Ok(report)
+    }
+
+    /// Has a plan applied, with what all applies of this have in common.
+    pub(crate) async fn apply_by<D: plan::Domain>(
+        &self,
+        executor: &dyn plan::Executor<D>,
+        plan: &plan::Plan<D>,
+        approval: Approval,
+        subject: String,
+    ) -> Result<Report<D>> {
+        let audit = self.audit_sink();
         let options = ApplyOptions {
             approval,
             audit: &audit,
-            subject: self.subject(),
+            subject,
             actor: self.actor.clone(),
             clock: &*self.clock,
             events: self.events.clone(),
@@ -262,10 +276,7 @@ impl Retention {
             parallel: if self.db.engine() == clusterkeep_core::sql::Engine::Sqlite { 1 } else { self.parallel },
             cancel: self.cancel.clone(),
         };
-        let by_a_person = options.approval != Approval::WithinGuards;
-        let report = plan::apply(&executor, &planned.plan, &options).await?;
-        self.remember(planned, by_a_person).await?;
-        Ok(report)
+        plan::apply(executor, plan, &options).await
     }
 
     /// Remembers what this run has seen, for the next one: holds that have expired, and, the first time that a person has
@@ -361,12 +372,6 @@ impl Retention {
     /// Whether state and data lie in one database, so that one transaction can hold both.
     pub(crate) fn state_is_here(&self) -> bool {
         self.state.db().same_as(&self.db)
-    }
-
-    /// Who is recorded to do it.
-    #[cfg(any(feature = "archive", feature = "cratedb"))]
-    pub(crate) fn actor_name(&self) -> &str {
-        &self.actor
     }
 
     /// Whether somebody has asked for an end.

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::age::days;
 use clusterkeep_core::plan::Plan;
 use clusterkeep_core::sql::{Ident, Value};
-use clusterkeep_retention::model::{KnownTable, Manifest, Policy, percent};
+use clusterkeep_retention::model::{KnownTable, Manifest, Policy, Tier, percent};
 use clusterkeep_retention::observe::{
     Archive, Inventory, Node, Obstacle, Partition, PartitionId, PartitionKey, Places, Repository, Source, Standing,
 };
@@ -216,6 +216,9 @@ fn what_can_not_be_done_is_refused_and_leaves_nothing_half_done() {
     };
     let inventory = || world([1, 35]);
     assert_eq!(refused(policy().reallocate_after(days(5), "storage", "icy"), &inventory()), "no node has storage=icy");
+    let many = policy().set_replicas_after(days(5), "3-all");
+    assert_eq!(refused(many, &inventory()), "4 copies need as many nodes, and there are 3");
+    assert_eq!(planned(policy().set_replicas_after(days(5), "0-all"), &inventory()).refused().count(), 0);
     let copies = policy().reallocate_after(days(5), "storage", "cold");
     assert_eq!(refused(copies, &inventory()), "2 copies need as many nodes with storage=cold, and there is 1");
     let moving = || policy().set_replicas_after(days(5), "0").reallocate_after(days(5), "storage", "cold");
@@ -262,6 +265,17 @@ fn copies_go_by_the_end_of_what_is_in_them() {
         steps(&plan),
         ["t@r/s5 remove the archive r/s5 0", "t@r/s4 remove the archive r/s4 0", "t@r/s3 remove the archive r/s3 0"]
     );
+    // The newest stay, however old they are, and what is not there any more is none of them.
+    let mut newest = policy();
+    for tier in &mut newest.tiers {
+        if let Tier::Archive(tier) = tier {
+            tier.keep_newest = std::num::NonZeroU32::new(4);
+        }
+    }
+    assert_eq!(steps(&planned(newest.clone(), &inventory)).len(), 2);
+    let mut lost = inventory.clone();
+    lost.sources[0].archives[0].listed = Some(false);
+    assert_eq!(steps(&planned(newest, &lost)), ["t@r/s5 remove the archive r/s5 0"]);
     // The share that may go within 24 hours is one of copies, too, with those that went already.
     let refused = planned(policy().max_share(percent(25)), &inventory);
     assert_eq!((refused.refused().count(), refused.steps.len()), (3, 0));
@@ -316,6 +330,7 @@ fn slices_go_after_the_files_of_all_of_them() {
         Archive { rows: 9, ..archive.clone() },
         Archive { files: false, ..archive.clone() },
         Archive { repository: "/srv/other".into(), ..archive.clone() },
+        Archive { listed: Some(false), ..archive.clone() },
         Archive { end: archive.end + TimeDelta::days(1), ..archive.clone() },
     ] {
         assert_eq!(with(other), 4);

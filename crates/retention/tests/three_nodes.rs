@@ -20,15 +20,10 @@ use world::World;
 /// All on one cluster, one after the other: three servers are much for a machine already, and a dead node is one for all.
 #[tokio::test]
 async fn from_hot_to_cold_to_gone() {
-    // Three servers beside all other tests are more than a small machine has: a query of theirs was once not answered for
-    // ten minutes. So it is said to be left out, and runs where it is asked for.
-    if std::env::var_os("CLUSTERKEEP_THREE_NODES").is_none() {
-        clusterkeep_testkit::skip::skip_without("three CrateDB nodes", "CLUSTERKEEP_THREE_NODES is not set");
-        return;
-    }
     let Some(mut world) = World::new().await else { return };
     moves::partitions_move_by_age(&world).await;
     moves::what_does_not_move_is_explained_and_put_back(&world).await;
+    moves::what_does_not_fit_is_refused(&world).await;
     archives::a_partition_comes_back(&world).await;
     archives::a_store_that_has_gone_away(&world).await;
     moves::a_node_that_dies_during_a_move(&mut world).await;

@@ -34,12 +34,49 @@ const START: Duration = Duration::from_secs(20);
 /// Keeps the server for as long as its own input is open.
 const KEEPER: &str = r#""$@" >/dev/null 2>&1 </dev/null & server=$!; read -r _; kill "$server""#;
 
+/// Runs the rest of its arguments where a small file system of so many bytes lies over the folder that the server has, with
+/// a bucket in it; the file system is seen by no other process, and ends with the server.
+const SMALL: &str = r#"mount -t tmpfs -o "size=$1" none "$2" && mkdir "$2/$3" && shift 3 && exec "$@""#;
+
+/// What a server lets be done, beside what every one does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Limits<'a> {
+    /// All that there is room for.
+    #[default]
+    None,
+    /// Nothing may be written.
+    ReadOnly,
+    /// It has room for so many bytes, and this one bucket.
+    Room {
+        /// How many.
+        bytes: u64,
+        /// Its name.
+        bucket: &'a str,
+    },
+}
+
+/// The key of a server, and its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// The key.
+    pub access: String,
+    /// Its secret.
+    pub secret: String,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { access: ACCESS_KEY.to_owned(), secret: SECRET_KEY.to_owned() }
+    }
+}
+
 /// An S3 server of a test's own.
 #[derive(Debug)]
 #[must_use = "dropping it ends the server"]
 pub struct ObjectServer {
     port: u16,
     directory: TempDir,
+    keys: Keys,
     keeper: Child,
 }
 
@@ -49,11 +86,25 @@ pub struct ObjectServer {
 ///
 /// It is there and does not start, or it is required and not there.
 pub async fn s3() -> Option<ObjectServer> {
+    s3_with(Limits::None, Keys::default()).await
+}
+
+/// The same with limits, and with these keys. One with little room needs the right to mount a file system; without it
+/// there is none, and a word about that.
+///
+/// # Panics
+///
+/// It is there and does not start, or it is required and not there.
+pub async fn s3_with(limits: Limits<'_>, keys: Keys) -> Option<ObjectServer> {
     let Some(program) = program() else {
         skip_without(PROGRAM, "no S3 server is installed");
         return None;
     };
-    match start(&program).await {
+    if matches!(limits, Limits::Room { .. }) && !may_mount() {
+        skip_without("a small file system", "file systems can't be mounted here");
+        return None;
+    }
+    match start(&program, limits, keys).await {
         Ok(server) => Some(server),
         #[expect(clippy::panic, reason = "it is how a test fails")]
         Err(error) => panic!("{} does not start: {error}", program.display()),
@@ -66,22 +117,38 @@ fn program() -> Option<PathBuf> {
     std::env::split_paths(&path).chain(home).map(|folder| folder.join(PROGRAM)).find(|program| program.is_file())
 }
 
-async fn start(program: &Path) -> io::Result<ObjectServer> {
+/// Whether this process may mount a file system that it alone sees.
+fn may_mount() -> bool {
+    let Ok(place) = tempfile::tempdir() else { return false };
+    let mut mount = Command::new("unshare");
+    mount.args(["--mount", "mount", "-t", "tmpfs", "-o", "size=64k", "none"]).arg(place.path());
+    mount.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+async fn start(program: &Path, limits: Limits<'_>, keys: Keys) -> io::Result<ObjectServer> {
     let directory = tempfile::tempdir()?;
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port();
-    let keeper = Command::new("sh")
-        .args(["-c", KEEPER, "sh"])
-        .arg(program)
-        .args(["--port", &format!("127.0.0.1:{port}"), "--quiet", "posix"])
+    let mut keeper = Command::new("sh");
+    keeper.args(["-c", KEEPER, "sh"]);
+    if let Limits::Room { bytes, bucket } = limits {
+        keeper.args(["unshare", "--mount", "sh", "-c", SMALL, "sh", &bytes.to_string()]);
+        keeper.arg(directory.path()).arg(bucket);
+    }
+    keeper.arg(program).args(["--port", &format!("127.0.0.1:{port}"), "--quiet"]);
+    if limits == Limits::ReadOnly {
+        keeper.arg("--readonly");
+    }
+    let keeper = keeper
+        .arg("posix")
         .arg(directory.path())
         // Not as arguments, which everybody on the machine can read.
-        .env("ROOT_ACCESS_KEY", ACCESS_KEY)
-        .env("ROOT_SECRET_KEY", SECRET_KEY)
+        .env("ROOT_ACCESS_KEY", &keys.access)
+        .env("ROOT_SECRET_KEY", &keys.secret)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let server = ObjectServer { port, directory, keeper };
+    let server = ObjectServer { port, directory, keys, keeper };
     let answers = async {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -109,17 +176,18 @@ impl ObjectServer {
 
     /// The key that it lets in.
     #[must_use]
-    pub const fn access_key(&self) -> &'static str {
-        ACCESS_KEY
+    pub fn access_key(&self) -> &str {
+        &self.keys.access
     }
 
     /// The secret of that key.
     #[must_use]
-    pub const fn secret_key(&self) -> &'static str {
-        SECRET_KEY
+    pub fn secret_key(&self) -> &str {
+        &self.keys.secret
     }
 
-    /// The folder of a bucket, which is made where it is not there: its objects are the files in it.
+    /// The folder of a bucket, which is made where it is not there: its objects are the files in it. Where the server has
+    /// little room, nobody but the server sees them.
     ///
     /// # Panics
     ///

@@ -39,16 +39,41 @@ fn what_was_archived_and_dropped_comes_back() {
         .collect();
     assert!((1..archives.len()).contains(&gone.len()), "{listed}");
     assert!(restore(&place, &["show", gone[0]]).done().stdout.contains(gone[0]));
-    for name in gone {
-        restore(&place, &["run", name]).done();
+    // Nobody has approved it, and there is nobody to ask.
+    let unasked = restore(&place, &["run", gone[0]]);
+    assert_eq!(unasked.code, Some(2), "{unasked}");
+    assert!(unasked.to_string().contains("--plan"), "{unasked}");
+    let before = place.value("SELECT count(*) FROM observations");
+    for name in &gone {
+        let shown = restore(&place, &["run", name, "--plan"]).done();
+        assert!(shown.stdout.contains("into observations") && shown.stdout.contains("--expect-plan"), "{shown}");
+        let plan = restore(&place, &["run", name, "--plan", "--format", "json"]).json();
+        assert_eq!((&plan["kind"], &plan["verdicts"][0]["verdict"]), (&"restore".into(), &"restore".into()), "{plan}");
+        let other = restore(&place, &["run", name, "--expect-plan", "00000000"]);
+        assert_eq!(other.code, Some(5), "{other}");
+        let hash = plan["hash"].as_str().unwrap();
+        let done = restore(&place, &["run", name, "--expect-plan", hash]).done();
+        assert!(done.to_string().contains("retention hold add"), "{done}");
+        // What is there already is there, whoever asks again.
+        let again = restore(&place, &["run", name, "--plan"]).done();
+        assert!(again.stdout.contains("there already"), "{again}");
     }
+    assert_ne!(place.value("SELECT count(*) FROM observations"), before);
     assert_eq!(place.value("SELECT count(*) FROM observations"), rows);
+
+    // Other rows in its place are left alone, and the plan says so.
+    place.run(&["query", "--write", "--cluster", DB, "UPDATE observations SET temp = -99"]).done();
+    let refused = restore(&place, &["run", gone[0], "--plan"]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(refused.to_string().contains("rows where those of the archive would be"), "{refused}");
 }
 
 #[test]
 fn what_is_on_no_record_is_not_found() {
     let place = Place::with_weather();
-    for command in [vec!["show", "x"], vec!["run", "x"], vec!["run", "x", "--beside"]] {
+    for command in
+        [vec!["show", "x"], vec!["run", "x", "--plan"], vec!["run", "x", "--beside", "--expect-plan", "00000000"]]
+    {
         let ran = restore(&place, &command);
         assert_eq!(ran.code, Some(2), "{ran}");
         assert!(ran.to_string().contains("no archive `x`"), "{ran}");

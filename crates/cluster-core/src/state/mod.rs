@@ -156,7 +156,8 @@ impl State {
         }
         let mut refresh = self.sql();
         refresh.push("REFRESH TABLE ").table(&self.table(table));
-        match session.execute(&refresh.build()).await {
+        // It is of a few rows, and what reads next must not hang on it.
+        match session.execute(&refresh.build().timeout(Duration::from_secs(60))).await {
             // In a table that takes no writes nothing is new.
             Err(e) if e.class() == Some(ErrorClass::Permission) => Ok(()),
             done => done.map(drop),

@@ -17,8 +17,10 @@ use crate::sql::SourceSql;
 /// What was archived in this run, and which rows it is of.
 #[derive(Debug, Clone)]
 pub(super) struct Filed {
+    location: Location,
     part: archive::Part,
     manifest: Manifest,
+    mark: archive::Mark,
 }
 
 /// Archives one partition or slice at `to`.
@@ -29,10 +31,11 @@ pub(super) async fn run(apply: &Apply<'_>, table: &TableName, object: &Object, t
     let context = Context::at(apply.retention.now()).plan(apply.seen.read().await.hash.clone());
     let archived = archive::export(&location, &apply.retention.db, &part, &context).await?;
     // One that is used again was read back for that.
-    let manifest = match archived.reused {
-        true => archived.manifest,
-        false => archive::verify(&location, &archived.manifest.name).await?,
-    };
+    if !archived.reused && archive::verify(&location, &archived.manifest.name).await? != archived.manifest {
+        let what = format!("the archive `{}` of `{object}` is not the one that was written", archived.manifest.name);
+        return Err(Error::failed(what).with_hint("does somebody else write to the same place?"));
+    }
+    let archive::Archived { manifest, reused, mark } = archived;
     let record = Archive {
         files: true,
         partition: object.part.to_string(),
@@ -56,9 +59,9 @@ pub(super) async fn run(apply: &Apply<'_>, table: &TableName, object: &Object, t
     }
     let data = serde_json::json!({
         "archived_in": to, "archive": manifest.name, "rows": manifest.rows, "bytes": manifest.file.bytes,
-        "sha256": manifest.file.sha256, "reused": archived.reused,
+        "sha256": manifest.file.sha256, "reused": reused,
     });
-    apply.filed.lock().await.insert(object.clone(), Filed { part, manifest });
+    apply.filed.lock().await.insert(object.clone(), Filed { location, part, manifest, mark });
     Ok(Ran::Done(data))
 }
 
@@ -108,17 +111,19 @@ pub(super) async fn is_so(apply: &Apply<'_>, object: &Object, to: &str) -> Resul
     Ok(archive::manifest(&to.parse()?, &filed.manifest.name).await? == filed.manifest)
 }
 
-/// Sees, in the transaction or under the lock that removes them, that the rows of `object` are those of its archive.
+/// Sees, in the transaction or under the lock that removes them, that the rows of `object` are those of its archive, and
+/// that this is still what was read back.
 ///
 /// # Errors
 ///
-/// It was not archived in this run, or a row came, went or changed since.
+/// It was not archived in this run, a row came, went or changed since, or the archive did.
 pub(super) async fn still_holds(apply: &Apply<'_>, session: &mut dyn Session, object: &Object) -> Result<()> {
     let filed = apply.filed.lock().await.get(object).cloned();
-    let Some(Filed { part, manifest }) = filed else {
+    let Some(Filed { location, part, manifest, mark }) = filed else {
         return Err(Error::refused(format!("`{object}` was not archived in this run")));
     };
-    archive::still_holds(session, &part, &manifest).await
+    archive::still_holds(session, &part, &manifest).await?;
+    archive::is_unchanged(&location, &manifest, &mark).await
 }
 
 /// Removes an archive, where it is still there, and records that it is gone.

@@ -15,22 +15,52 @@ use crate::aggregate::{Added, Extras, Series, order};
 const BATCH: usize = 512;
 const BATCH_BYTES: usize = 256 << 10;
 
-/// How many batches wait for it at most.
-const WAITING: usize = 2;
+/// How many batches wait for it at most: enough that neither waits where the other was held up for a moment.
+const WAITING: usize = 8;
 
 /// Rows that go to the thread together.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+struct Batch {
     rows: Vec<Row>,
     bytes: usize,
 }
 
-impl Batch {
-    /// Adds a row; whether it is time to send them.
-    pub(super) fn push(&mut self, row: Row) -> bool {
-        self.bytes += bytes(row.values());
-        self.rows.push(row);
-        self.rows.len() == BATCH || self.bytes > BATCH_BYTES
+/// What the reader hands its rows to.
+///
+/// They come back when they are folded, to be freed where they were made: memory that one thread frees while another takes
+/// some of the same has both wait.
+pub(super) struct Hand {
+    batch: Batch,
+    batches: mpsc::Sender<Batch>,
+    spent: mpsc::Receiver<Batch>,
+}
+
+impl Hand {
+    /// Whether the thread takes no more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.batches.is_closed()
+    }
+
+    /// Hands over a row, with those before it where they are enough.
+    pub(super) async fn push(&mut self, row: Row) {
+        self.batch.bytes += bytes(row.values());
+        self.batch.rows.push(row);
+        if self.batch.rows.len() >= BATCH || self.batch.bytes > BATCH_BYTES {
+            self.send().await;
+        }
+    }
+
+    /// Hands over the last rows.
+    pub(super) async fn finish(mut self) {
+        self.send().await;
+    }
+
+    async fn send(&mut self) {
+        let mut next = self.spent.try_recv().unwrap_or_default();
+        next.rows.clear();
+        next.bytes = 0;
+        // Why the thread takes no more, it says itself when it is waited for.
+        self.batches.send(std::mem::replace(&mut self.batch, next)).await.ok();
     }
 }
 
@@ -66,9 +96,10 @@ impl Fold {
         Self { series, engine, bounds, finer, bucket, until, memory, held: 0, finished: Vec::new() }
     }
 
-    /// Begins to fold what is sent; it ends when the sender is dropped, or when it takes no more.
-    pub(super) fn beside(mut self) -> (JoinHandle<Folded>, mpsc::Sender<Batch>) {
+    /// Begins to fold what is handed over; it ends with the last of it, or when it takes no more.
+    pub(super) fn beside(mut self) -> (JoinHandle<Folded>, Hand) {
         let (sender, mut batches) = mpsc::channel::<Batch>(WAITING);
+        let (back, spent) = mpsc::channel::<Batch>(WAITING + 2);
         let folding = spawn_blocking(move || {
             while let Some(batch) = batches.blocking_recv() {
                 for row in &batch.rows {
@@ -76,11 +107,12 @@ impl Fold {
                         return Ok((self.finished, self.bucket));
                     }
                 }
+                back.try_send(batch).ok();
             }
             self.series.flush(self.engine, &self.bounds[self.bucket], &mut self.finished)?;
             Ok((self.finished, self.until))
         });
-        (folding, sender)
+        (folding, Hand { batch: Batch::default(), batches: sender, spent })
     }
 
     fn add(&mut self, row: &[Value]) -> Result<Added> {

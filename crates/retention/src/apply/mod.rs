@@ -11,6 +11,7 @@ mod drop_partitions;
 mod files;
 mod fold;
 mod gate;
+mod held;
 mod late;
 mod lost;
 #[cfg(feature = "postgres")]
@@ -28,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use clusterkeep_core::plan::{Executor, Lock, Outcome, Plan, Ran, Recorder, Step, Verdict};
+use clusterkeep_core::plan::{Class, Decide, Executor, Lock, Outcome, Plan, Ran, Recorder, Step, Verdict};
 use clusterkeep_core::sql::{Engine, Session, TableName, sql};
 use clusterkeep_core::{Error, ErrorClass, Result};
 use tokio::sync::{Mutex, RwLock};
@@ -36,7 +37,7 @@ use tokio::sync::{Mutex, RwLock};
 use self::span::Span;
 use crate::model::TablePolicy;
 use crate::observe::{Observed, Piece};
-use crate::plan::{Action, Decision, Detail, Domain, Lifecycle, Object, lifecycles};
+use crate::plan::{Action, Detail, Domain, Lifecycle, Object, lifecycles};
 use crate::retention::{Retention, not_observed};
 use crate::sql::{SourceSql, Sums};
 
@@ -60,9 +61,9 @@ pub(crate) struct Apply<'a> {
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
     gone: Mutex<BTreeSet<Object>>,
-    /// What was in each partition when its copy was verified, in this run.
+    /// What was verified of the copy of each partition, in this run.
     #[cfg(feature = "cratedb")]
-    archived: Mutex<BTreeMap<Object, String>>,
+    archived: Mutex<BTreeMap<Object, change::Copied>>,
     /// What was archived in files, in this run.
     #[cfg(feature = "archive")]
     filed: Mutex<BTreeMap<Object, files::Filed>>,
@@ -268,9 +269,8 @@ impl Executor<Domain> for Apply<'_> {
         self.retention.records().forget_all_detached(&observed.gone).await?;
         let policies = std::mem::take(&mut observed.policies);
         self.policies.set(policies).map_err(|_| Error::failed("one apply planned again twice"))?;
-        let touched = |verdict: &&Verdict<Domain>| {
-            matches!(verdict.verdict, Decision::Drop | Decision::Detach | Decision::Merge | Decision::Archive)
-        };
+        // Whatever is done last to a partition: it may be archived before that.
+        let touched = |verdict: &&Verdict<Domain>| verdict.verdict.class() == Class::Act;
         let drops = plan.verdicts.iter().filter(touched);
         let details = drops.map(|verdict| (verdict.object.clone(), verdict.detail.clone())).collect();
         *self.seen.write().await = Seen {
@@ -283,6 +283,7 @@ impl Executor<Domain> for Apply<'_> {
     }
 
     async fn run(&self, step: &Step<Domain>, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
+        self.not_held(&[step]).await?;
         match &step.action {
             Action::Downsample(build) => again(|| downsample::build(self, build, recorder)).await,
             Action::DeleteSlices { table } => remove::slices(self, table, step, recorder).await,
@@ -344,6 +345,7 @@ impl Executor<Domain> for Apply<'_> {
         steps: &[&Step<Domain>],
         recorder: &Recorder<'_, Domain>,
     ) -> Result<Vec<serde_json::Value>> {
+        self.not_held(steps).await?;
         together::drop_partitions(self, steps, recorder).await
     }
 

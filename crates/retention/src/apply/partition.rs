@@ -147,7 +147,15 @@ impl<'a> Going<'a> {
     }
 
     pub(super) async fn count(&self, session: &mut dyn Session) -> Result<()> {
-        self.has(self.source.count_all(session, self.partition).await?)
+        self.has(self.source.count_all(session, self.partition).await.map_err(|error| {
+            match &error {
+                Error::Database { code: Some(code), source, .. } if code == "42501" => {
+                    Error::refused(format!("not all rows of `{}` can be seen: {source}", self.partition))
+                        .with_hint("run it as a role that sees all of them, such as one with BYPASSRLS")
+                }
+                _ => error,
+            }
+        })?)
     }
 
     /// Holds the number of its rows against the plan.
@@ -225,8 +233,12 @@ impl<'a> Going<'a> {
 }
 
 /// How long, in milliseconds, each lock of the transaction is waited for.
+///
+/// Rows that row-level security hides would not be counted and yet go with their table: where it would hide any, the
+/// server says so from here on, instead of leaving them out.
 pub(super) async fn wait(session: &mut dyn Session, patience: u32) -> Result<()> {
-    let timeout = sql("SELECT set_config('lock_timeout', ?, true)").bind(patience.to_string());
+    let timeout = sql("SELECT set_config('lock_timeout', ?, true), set_config('row_security', 'off', true)");
+    let timeout = timeout.bind(patience.to_string());
     session.query(&timeout).await.map(drop)
 }
 

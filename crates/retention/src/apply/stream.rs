@@ -11,7 +11,7 @@ use clusterkeep_core::sql::{Session, Statement, Value};
 use clusterkeep_core::{Error, Result};
 use futures::StreamExt;
 
-use super::fold::{Batch, Fold};
+use super::fold::Fold;
 use crate::aggregate::{Extras, Series};
 use crate::sql::RollupSql;
 
@@ -141,25 +141,24 @@ impl<'a> Maker<'a> {
         series.pass(pass.0, pass.1);
         let finer = sums.rolled.then_some(self.finer);
         let fold = Fold::new(series, source.engine, &self.bounds, (first, until), finer, self.memory);
-        let (mut folding, batches) = fold.beside();
+        let (mut folding, mut hand) = fold.beside();
         let select = self.statements.rows(self.boundaries[first], self.boundaries[until], self.finer);
         let lost = |e| Error::caused(format!("make buckets of `{}`", self.statements.target), e);
         let mut rows = session.stream(&select).await?;
-        let (mut batch, mut full) = (Batch::default(), None);
+        let mut full = None;
         while let Some(row) = rows.next().await.transpose()? {
             // A stream that is left before its end takes its session, and the transaction, with it: so it is read to the
             // end also where there is no room for more.
             if full.is_some() {
                 continue;
             }
-            if batches.is_closed() {
+            if hand.is_closed() {
                 full = Some((&mut folding).await.map_err(lost)??);
-            } else if batch.push(row) {
-                batches.send(std::mem::take(&mut batch)).await.ok();
+            } else {
+                hand.push(row).await;
             }
         }
-        batches.send(batch).await.ok();
-        drop(batches);
+        hand.finish().await;
         match full {
             Some(folded) => Ok(folded),
             None => folding.await.map_err(lost)?,

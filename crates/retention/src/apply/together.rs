@@ -19,8 +19,11 @@ use super::{Apply, Span};
 use crate::plan::{Action, Domain, Lifecycle};
 use crate::sql::catalogue::postgres::{self, Place};
 
-/// The most partitions of one transaction: it locks each with its indexes, and the server has room for some thousand locks.
-const PARTITIONS: usize = 25;
+/// The most partitions of one transaction: as many as one write of the audit announces.
+const PARTITIONS: usize = 100;
+
+/// Which part of the server's room for locks they may take: it is there for everybody.
+const SHARE_OF_LOCKS: u64 = 4;
 
 /// The most rows and bytes of them all: they are counted while nobody else can use the table.
 const ROWS: u64 = 250_000;
@@ -36,8 +39,12 @@ pub(super) async fn count(apply: &Apply<'_>, steps: &[&Step<Domain>]) -> usize {
     if !apply.retention.state_is_here() || !apply.lifecycle(first).is_ok_and(is_plain) {
         return 1;
     }
+    let most = most(apply, steps).await.unwrap_or_else(|e| {
+        tracing::debug!(error = %e, "how many locks there is room for is not known");
+        1
+    });
     let (mut count, mut rows, mut bytes) = (0, 0_u64, 0_u64);
-    for step in steps.iter().take(PARTITIONS) {
+    for step in steps.iter().take(most) {
         let [object] = &step.objects[..] else { break };
         let alike = matches!(&step.action, Action::DropPartition { table, detached: false, .. } if table == first);
         let Ok((_, _, planned)) = apply.planned(object).await else { break };
@@ -49,6 +56,20 @@ pub(super) async fn count(apply: &Apply<'_>, steps: &[&Step<Domain>]) -> usize {
         count += 1;
     }
     count
+}
+
+/// How many of the partitions of `steps` there is room for locks for: a drop takes one on each table, index and constraint.
+async fn most(apply: &Apply<'_>, steps: &[&Step<Domain>]) -> Result<usize> {
+    let partition = |step: &&Step<Domain>| match &step.action {
+        Action::DropPartition { partition, .. } => Some(partition.clone()),
+        _ => None,
+    };
+    let partitions: Vec<_> = steps.iter().take(PARTITIONS).filter_map(partition).collect();
+    let partitions: Vec<&TableName> = partitions.iter().map(|name| &**name).collect();
+    let mut session = apply.retention.db.session().await?;
+    let (room, each) = postgres::locks_of(&mut *session, &partitions).await?;
+    let most = usize::try_from(room / SHARE_OF_LOCKS / each.max(1)).unwrap_or(PARTITIONS);
+    Ok(most.clamp(1, PARTITIONS))
 }
 
 /// Drops the partitions of `steps`, all or none; gives what is to be recorded of each.

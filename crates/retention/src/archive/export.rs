@@ -9,6 +9,7 @@ use super::checksum::Contents;
 use super::gather;
 use super::location::Location;
 use super::manifest::{ArchivedColumn, ArchivedFile, ArchivedSource, Manifest, VERSION};
+use super::mark::{Mark, mark};
 use super::name::{self, Object, Stem};
 use super::part::Part;
 use super::schema::{self, Field};
@@ -44,6 +45,8 @@ pub struct Archived {
     pub manifest: Manifest,
     /// It was there before with these very rows, and was verified; nothing was written.
     pub reused: bool,
+    /// How it stood in its store before it was read back, or when it was written.
+    pub mark: Mark,
 }
 
 /// Writes the rows of `part` to `location`; an earlier archive of the very same rows is verified and used again.
@@ -65,14 +68,18 @@ pub async fn export(location: &Location, db: &Db, part: &Part, context: &Context
     schema::settle(&mut *session, part, &mut fields).await?;
 
     let (archives, rest) = found(location, &stem).await?;
-    for key in rest {
+    for (name, key) in rest {
+        // Somebody else may have finished it since: another server of the same address, or a program with another state.
+        if location.store().stamp(&name::manifest_key(&name)).await?.is_some() {
+            continue;
+        }
         tracing::info!(key, %location, "removing what an earlier export has left");
         location.store().delete(&key).await?;
     }
     if !archives.is_empty() {
         let contents = gather::sum_up(&mut *session, part, fields.clone()).await?;
-        if let Some(manifest) = same(location, &archives, &fields, &contents).await {
-            return Ok(Archived { manifest, reused: true });
+        if let Some((manifest, mark)) = same(location, &archives, &fields, &contents).await {
+            return Ok(Archived { manifest, reused: true, mark });
         }
     }
 
@@ -106,7 +113,8 @@ pub async fn export(location: &Location, db: &Db, part: &Part, context: &Context
     };
     let written = Bytes::from(manifest.write()?);
     location.store().publish(&name::manifest_key(&manifest.name), written).await?;
-    Ok(Archived { manifest, reused: false })
+    let mark = mark(location, &manifest).await?;
+    Ok(Archived { manifest, reused: false, mark })
 }
 
 /// Begins what is read as of one instant.
@@ -118,8 +126,8 @@ async fn begin(session: &mut dyn Session) -> Result<()> {
     Ok(())
 }
 
-/// The names of archives of a part, and the keys of what is of none of them.
-async fn found(location: &Location, stem: &Stem) -> Result<(Vec<String>, Vec<String>)> {
+/// The names of archives of a part, and the keys of what is of none of them, each with the name that it was to have.
+async fn found(location: &Location, stem: &Stem) -> Result<(Vec<String>, Vec<(String, String)>)> {
     let entries = location.store().list(Some(stem.folder())).await?;
     let prefix = stem.prefix();
     let ours = entries.iter().filter(|entry| entry.key.starts_with(&prefix));
@@ -128,12 +136,17 @@ async fn found(location: &Location, stem: &Stem) -> Result<(Vec<String>, Vec<Str
         keyed.iter().filter(|(_, (_, object))| *object == Object::Manifest).map(|(_, (name, _))| *name).collect();
     // What lies beside a manifest is left alone, also what it does not name: to be sure, one would have to trust it.
     let rest = keyed.iter().filter(|(_, (name, object))| *object == Object::Rest && !archives.contains(name));
-    let rest = rest.map(|(key, _)| (*key).clone()).collect();
+    let rest = rest.map(|(key, (name, _))| ((*name).to_owned(), (*key).clone())).collect();
     Ok((archives.into_iter().map(str::to_owned).collect(), rest))
 }
 
 /// The newest archive that has these very rows and can be read back.
-async fn same(location: &Location, archives: &[String], fields: &[Field], contents: &Contents) -> Option<Manifest> {
+async fn same(
+    location: &Location,
+    archives: &[String],
+    fields: &[Field],
+    contents: &Contents,
+) -> Option<(Manifest, Mark)> {
     for archive in archives.iter().rev() {
         let candidate = async {
             let manifest = verify::manifest(location, archive).await?;
@@ -142,10 +155,11 @@ async fn same(location: &Location, archives: &[String], fields: &[Field], conten
             if !columns.eq(has) || manifest.difference(contents).is_some() {
                 return Ok(None);
             }
-            verify::verify(location, archive).await.map(Some)
+            let mark = mark(location, &manifest).await?;
+            verify::verify(location, archive).await.map(|manifest| Some((manifest, mark)))
         };
         match candidate.await {
-            Ok(Some(manifest)) => return Some(manifest),
+            Ok(Some(found)) => return Some(found),
             Ok(None) => {}
             // It stays for somebody to look at.
             Err(error) => tracing::warn!(%error, archive, %location, "an earlier archive can't be used again"),

@@ -1,6 +1,6 @@
 //! What archives are in a location.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clusterkeep_core::Result;
 
@@ -47,6 +47,23 @@ pub async fn list(location: &Location) -> Result<Vec<Listed>> {
         listed.push(Listed { name: name.to_owned(), state });
     }
     Ok(listed)
+}
+
+/// The names of what has a manifest and a file, without a look into either; nothing where the place itself is not there.
+///
+/// # Errors
+///
+/// The location can't be listed.
+pub(crate) async fn names(location: &Location) -> Result<Option<BTreeSet<String>>> {
+    if !location.is_there() {
+        return Ok(None);
+    }
+    let entries = location.store().list(None).await?;
+    let keyed = || entries.iter().filter_map(|entry| Some((entry, name::read_key(&entry.key)?)));
+    let files = keyed().filter(|(entry, (_, object))| *object == Object::Rest && entry.key.ends_with(".parquet"));
+    let files: BTreeSet<&str> = files.map(|(_, (name, _))| name).collect();
+    let manifests = keyed().filter(|(_, (name, object))| *object == Object::Manifest && files.contains(name));
+    Ok(Some(manifests.map(|(_, (name, _))| name.to_owned()).collect()))
 }
 
 async fn state(location: &Location, name: &str, sizes: &BTreeMap<&str, u64>) -> Result<State> {

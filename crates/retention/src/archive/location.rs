@@ -139,6 +139,11 @@ impl Location {
         }
     }
 
+    /// Whether the place itself is there, as far as that can be told without a request.
+    pub(crate) fn is_there(&self) -> bool {
+        self.store.is_there()
+    }
+
     pub(super) const fn store(&self) -> &Store {
         &self.store
     }

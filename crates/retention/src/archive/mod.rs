@@ -2,7 +2,7 @@
 //!
 //! [`export`] writes the rows of a [`Part`] of a table to a [`Location`]: a Parquet file, and beside it a [`Manifest`] that
 //! says what is in it. [`verify`] reads an archive back, value by value. [`still_holds`] sees whether the table has the
-//! same rows still, in the transaction that lets them go. [`restore`] brings them back, and [`list`] says what is there.
+//! same rows still, in the transaction that lets them go. [`restore`] brings them back, and [`list`] says what is there. [`is_unchanged`] asks the store whether what was read back is there still.
 //!
 //! # What holds
 //!
@@ -42,6 +42,7 @@ mod kind;
 mod list;
 mod location;
 mod manifest;
+mod mark;
 mod name;
 mod part;
 mod reader;
@@ -56,11 +57,14 @@ pub use checksum::{Checksum, Contents};
 pub use export::{Archived, Context, export};
 pub use gather::still_holds;
 pub use kind::Kind;
+pub(crate) use list::names;
 pub use list::{Listed, State, list};
 pub use location::Location;
 pub use manifest::{ArchivedColumn, ArchivedFile, ArchivedSource, Manifest, VERSION};
+pub use mark::{Mark, is_unchanged, mark};
 pub use part::{Bound, Part, Span};
 pub use remove::remove;
+pub(crate) use restore::{Found, count, look, restore_from};
 pub use restore::{Restored, Target, is_in_table, restore};
 pub use verify::{is_there, manifest, verify};
 

@@ -1,6 +1,6 @@
 //! An archive, removed: for who keeps archives for a while only.
 
-use clusterkeep_core::Result;
+use clusterkeep_core::{Error, Result};
 
 use super::location::Location;
 use super::name::{self, Object};
@@ -16,6 +16,10 @@ use super::name::{self, Object};
 pub async fn remove(location: &Location, archive: &str) -> Result<bool> {
     name::check(archive)?;
     let store = location.store();
+    if !location.is_there() {
+        return Err(Error::failed(format!("there is no {location} to remove an archive from"))
+            .with_hint("is its disk mounted? an archive that can't be looked for does not count as removed"));
+    }
     let folder = archive.split_once('/').map(|(folder, _)| folder);
     let entries = store.list(folder).await?;
     let ours = entries.iter().filter_map(|entry| {

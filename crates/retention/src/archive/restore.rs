@@ -10,6 +10,7 @@ use super::error::lost;
 use super::gather;
 use super::location::Location;
 use super::manifest::Manifest;
+use super::mark::mark;
 use super::part::Part;
 use super::reader::Reader;
 use super::schema::{self, Field, declared};
@@ -55,24 +56,26 @@ pub struct Restored {
 /// There is no such archive, or it is damaged; a table that does not fit, or has rows there already; another engine than
 /// the archive's; what the database says.
 pub async fn restore(location: &Location, archive: &str, db: &Db, target: &Target) -> Result<Restored> {
-    let manifest = verify::manifest(location, archive).await?;
-    if manifest.source.engine != db.engine() {
-        let (from, into) = (manifest.source.engine, db.engine());
-        return Err(Error::input(format!("`{archive}` comes from {from} and can't be restored into {into}")));
-    }
-    let (table, rows) = match target {
-        Target::Own => (manifest.table.clone(), own(&manifest)),
-        Target::Table(table) => (table.clone(), Part::whole(table.clone())),
-    };
+    restore_from(location, &verify::manifest(location, archive).await?, db, target).await
+}
+
+/// The same, of an archive with this very manifest.
+pub(crate) async fn restore_from(
+    location: &Location,
+    manifest: &Manifest,
+    db: &Db,
+    target: &Target,
+) -> Result<Restored> {
+    comes_from(manifest, db)?;
+    let (table, rows) = place(manifest, target);
     // Before anything is changed every byte of it was looked at.
-    let file = verify::open(location, &manifest).await?;
+    let file = verify::open(location, manifest).await?;
     let mut session = db.session().await?;
     let there = schema::exists(&mut *session, &table).await?;
     if !there && *target == Target::Own {
-        return Err(Error::input(format!("table not found: `{table}`"))
-            .with_hint("restore into a table beside it, which is made from the archive"));
+        return Err(no_table(&table));
     }
-    let work = Work { manifest: &manifest, table: &table, rows: &rows };
+    let work = Work { manifest, table: &table, rows: &rows };
     let Capabilities { transactional_ddl, .. } = db.capabilities();
     if !there && !transactional_ddl {
         session.execute(&work.create(db.engine())?).await?;
@@ -91,6 +94,75 @@ pub async fn restore(location: &Location, archive: &str, db: &Db, target: &Targe
         }
     }
     restored.map(|already| Restored { table, rows: manifest.rows, created: !there, already })
+}
+
+/// What is where the rows of an archive would go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No row.
+    Nothing {
+        /// Whether there is no table either, and one is made.
+        creates: bool,
+    },
+    /// All of them and no other.
+    TheseRows,
+}
+
+/// Looks at what is where the rows of an archive would go, and changes nothing.
+///
+/// # Errors
+///
+/// [`Error::Refused`] where other rows are there, or the table does not fit; [`Error::Input`] where there is none, or the
+/// archive comes from another engine; its file is not there; what the database says.
+pub(crate) async fn look(location: &Location, manifest: &Manifest, db: &Db, target: &Target) -> Result<Found> {
+    comes_from(manifest, db)?;
+    mark(location, manifest).await?;
+    let (table, rows) = place(manifest, target);
+    let mut session = db.session().await?;
+    if !schema::exists(&mut *session, &table).await? {
+        return if *target == Target::Own { Err(no_table(&table)) } else { Ok(Found::Nothing { creates: true }) };
+    }
+    if session.engine() == Engine::Postgres {
+        session.begin().await?;
+    }
+    schema::prepare(&mut *session).await?;
+    let work = Work { manifest, table: &table, rows: &rows };
+    let fields = gather::fields_of(&mut *session, &table, &manifest.columns).await?;
+    match work.is_there(&mut *session, &fields).await? {
+        true => Ok(Found::TheseRows),
+        false => Ok(Found::Nothing { creates: false }),
+    }
+}
+
+/// How many rows are where those of an archive would be; nothing where there is no table.
+pub(crate) async fn count(manifest: &Manifest, db: &Db, target: &Target) -> Result<Option<u64>> {
+    let (table, rows) = place(manifest, target);
+    let mut session = db.session().await?;
+    if !schema::exists(&mut *session, &table).await? {
+        return Ok(None);
+    }
+    session.query(&rows.count(db.engine())?).await?.scalar().map(Some)
+}
+
+fn comes_from(manifest: &Manifest, db: &Db) -> Result<()> {
+    let (from, into) = (manifest.source.engine, db.engine());
+    if from == into {
+        return Ok(());
+    }
+    Err(Error::input(format!("`{}` comes from {from} and can't be restored into {into}", manifest.name)))
+}
+
+/// The table that rows go to, and which of its rows will be those of the archive.
+fn place(manifest: &Manifest, target: &Target) -> (TableName, Part) {
+    match target {
+        Target::Own => (manifest.table.clone(), own(manifest)),
+        Target::Table(table) => (table.clone(), Part::whole(table.clone())),
+    }
+}
+
+fn no_table(table: &TableName) -> Error {
+    Error::input(format!("table not found: `{table}`"))
+        .with_hint("restore into a table beside it, which is made from the archive")
 }
 
 /// Whether the table that an archive is of has rows where those of the archive would be.
@@ -133,17 +205,9 @@ impl Work<'_> {
             session.execute(&self.create(session.engine())?).await?;
         }
         let fields = gather::fields_of(session, self.table, &self.manifest.columns).await?;
-        let there: i64 = session.query(&self.rows.count(session.engine())?).await?.scalar()?;
-        if u64::try_from(there).is_ok_and(|there| there == self.manifest.rows && there > 0) {
-            let contents = gather::sum_up(session, self.rows, fields.clone()).await?;
-            if self.manifest.difference(&contents).is_none() {
-                session.rollback().await?;
-                return Ok(true);
-            }
-        }
-        if there > 0 {
-            let what = format!("`{}` has {there} rows where those of the archive would be", self.table);
-            return Err(Error::refused(what).with_hint("restore into a table beside it"));
+        if self.is_there(session, &fields).await? {
+            session.rollback().await?;
+            return Ok(true);
         }
         self.insert(session, file, &fields).await?;
         let contents = gather::sum_up(session, self.rows, fields).await?;
@@ -153,6 +217,22 @@ impl Work<'_> {
                 .with_hint("rows may lie outside of the archive's span, or triggers change them: restore beside it"));
         }
         session.commit().await.map(|()| false)
+    }
+
+    /// Whether the very rows of the archive are there; other ones are in the way.
+    async fn is_there(&self, session: &mut dyn Session, fields: &[Field]) -> Result<bool> {
+        let there: u64 = session.query(&self.rows.count(session.engine())?).await?.scalar()?;
+        if there == 0 {
+            return Ok(false);
+        }
+        if there == self.manifest.rows {
+            let contents = gather::sum_up(session, self.rows, fields.to_vec()).await?;
+            if self.manifest.difference(&contents).is_none() {
+                return Ok(true);
+            }
+        }
+        let what = format!("`{}` has {there} rows where those of the archive would be", self.table);
+        Err(Error::refused(what).with_hint("restore into a table beside it"))
     }
 
     /// Writes all rows, batch by batch.

@@ -53,7 +53,8 @@ pub(crate) async fn observe(
         };
         observe_table(&mut *session, records, &lifecycle, known, now, &mut observed).await?;
     }
-    observed.inventory.places = tiers::places(&mut *session, lifecycles(&policies)).await?;
+    observed.inventory.places =
+        tiers::places(&mut *session, lifecycles(&policies), &observed.inventory.sources).await?;
     let merges_late = records.share_transactions_with(db);
     for source in &mut observed.inventory.sources {
         source.merges_late = merges_late;

@@ -104,6 +104,7 @@ pub struct Archive {
     pub shards: u64,
     /// When it was verified.
     pub archived_at: DateTime<Utc>,
-    /// Whether the repository still lists it as whole; `None` where it could not be asked.
+    /// Whether the repository still lists it as whole, or the place for files has its manifest and its file; `None` where
+    /// it could not be asked.
     pub listed: Option<bool>,
 }

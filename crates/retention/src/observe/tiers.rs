@@ -45,8 +45,9 @@ pub(super) fn check(lifecycle: &Lifecycle<'_>, engine: Engine, native: bool) -> 
             return Err(Error::input(format!("the tier `{name}` of `{table}` does not work on {engine} like this"))
                 .with_hint(hint));
         }
-        // Files take the rows of slices as well as those of partitions.
-        if !native && !matches!(change, Change::Archive(_)) {
+        // Files take the rows of slices as well as those of partitions; a snapshot does not.
+        let of_slices = matches!(change, Change::Archive(tier) if tier.to.is_some());
+        if !native && !of_slices {
             return Err(Error::input(format!("`{table}` has no partitions, which the tier `{name}` is for"))
                 .with_hint("partition the table by its column of time, or leave the tier out"));
         }
@@ -122,15 +123,45 @@ async fn listed(session: &mut dyn Session, repository: Option<&str>, archives: &
             archive.listed = Some(states.get(&archive.snapshot).is_some_and(|state| state == "SUCCESS"));
         }
     }
+    #[cfg(feature = "archive")]
+    files_listed(archives).await;
     #[cfg(not(feature = "cratedb"))]
     let _ = (session, repository, archives);
     Ok(())
+}
+
+/// The same of files; where a place does not tell, nothing is known of them.
+#[cfg(feature = "archive")]
+async fn files_listed(archives: &mut [Archive]) {
+    /// The most that a look at a place may take.
+    const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
+    let mut places: BTreeMap<String, Option<std::collections::BTreeSet<String>>> = BTreeMap::new();
+    for archive in archives.iter_mut().filter(|archive| archive.files) {
+        if !places.contains_key(&archive.repository) {
+            let listed = async { crate::archive::names(&archive.repository.parse()?).await };
+            let listed = match tokio::time::timeout(LOOK, listed).await {
+                Ok(Ok(names)) => names,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, place = archive.repository, "can't look for archives");
+                    None
+                }
+                Err(_) => {
+                    tracing::warn!(place = archive.repository, "no answer about archives in time");
+                    None
+                }
+            };
+            places.insert(archive.repository.clone(), listed);
+        }
+        let names = places.get(&archive.repository).and_then(Option::as_ref);
+        archive.listed = names.map(|names| names.contains(&archive.snapshot));
+    }
 }
 
 /// Reads what partitions can be moved to, of what any of the tiers names.
 pub(super) async fn places<'a>(
     session: &mut dyn Session,
     lifecycles: impl Iterator<Item = Lifecycle<'a>>,
+    sources: &[Source],
 ) -> Result<Places> {
     let mut places = Places::default();
     let (mut nodes, mut repositories, mut tablespaces) = (false, false, false);
@@ -138,14 +169,16 @@ pub(super) async fn places<'a>(
         for change in lifecycle.changes() {
             match change {
                 Change::Reallocate(tier) if tier.tablespace.is_some() => tablespaces = true,
-                Change::Reallocate(_) => nodes = true,
+                Change::Reallocate(_) | Change::SetReplicas(_) => nodes = true,
                 Change::Archive(ArchiveTier { to: Some(to), .. }) => {
                     if !places.locations.contains_key(to) {
-                        places.locations.insert(to.clone(), unreachable(to).await);
+                        let kept = sources.iter().flat_map(|source| &source.archives);
+                        let kept = kept.filter(|archive| archive.files && archive.repository == *to).count();
+                        places.locations.insert(to.clone(), unreachable(to, kept).await);
                     }
                 }
                 Change::Archive(_) => repositories = true,
-                Change::SetReplicas(_) | Change::Merge(_) => {}
+                Change::Merge(_) => {}
             }
         }
     }
@@ -167,10 +200,14 @@ pub(super) async fn places<'a>(
     Ok(places)
 }
 
-/// Why nothing can be put at a place for files, as far as a look at it tells.
+/// Why nothing can be put at a place for files, where so many archives are on record, as far as a look at it tells.
 #[cfg(feature = "archive")]
-async fn unreachable(to: &str) -> Option<String> {
+async fn unreachable(to: &str, kept: usize) -> Option<String> {
     let looked = match to.parse::<crate::archive::Location>() {
+        Ok(location) if kept > 0 && !location.is_there() => {
+            let why = format!("it is not there, and {kept} archives on record are in it");
+            Err(Error::failed(why).with_hint("mount its disk; or make it, where they are gone for good"))
+        }
         Ok(location) => location.look().await,
         Err(e) => Err(e),
     };
@@ -182,7 +219,7 @@ async fn unreachable(to: &str) -> Option<String> {
 }
 
 #[cfg(not(feature = "archive"))]
-async fn unreachable(_: &str) -> Option<String> {
+async fn unreachable(_: &str, _: usize) -> Option<String> {
     Some("this program was built without archives in files".to_owned())
 }
 

@@ -144,6 +144,7 @@ fn archive_due(tier: &ArchiveTier, source: &Source, verdict: &Verdict<Domain>, s
         let is_archived = source.archives.iter().any(|archive| {
             archive.files
                 && archive.repository == *to
+                && archive.listed != Some(false)
                 && archive.partition == name
                 && (archive.rows, Some(archive.end)) == (rows, detail.end)
                 && starts(archive.start)
@@ -198,6 +199,13 @@ impl<'a> Room<'a> {
         })
     }
 
+    /// Why so many copies can't be kept: a node holds one of a shard at most.
+    fn too_few(&self, copies: u64) -> Option<String> {
+        let there = self.places.nodes.as_ref().map(|nodes| nodes.len() as u64)?;
+        let are = if there == 1 { "is 1".to_owned() } else { format!("are {there}") };
+        (there < copies).then(|| format!("{copies} copies need as many nodes, and there {are}"))
+    }
+
     fn repository(&self, name: &str) -> Option<String> {
         match self.places.repositories.iter().flatten().find(|repository| repository.name == name) {
             None => Some(format!("there is no repository {name}")),
@@ -239,6 +247,12 @@ pub(super) fn check_places(
                 };
                 changes.iter().find_map(|due| of_change(due, changes, standing, room))
             }
+            // What can't be looked for does not count as removed.
+            (Reason::ArchiveExpired { .. }, Decision::Remove) => match &verdict.object.part {
+                Part::Archive(place) if room.places.repositories.is_some() => room.repository(&place.0),
+                Part::Archive(place) => room.location(&place.0),
+                _ => None,
+            },
             _ => None,
         };
         if let Some(what) = obstacle {
@@ -256,15 +270,21 @@ fn of_change(due: &Due, all: &[Due], standing: Option<&Standing>, room: &mut Roo
                 _ => None,
             });
             let replicas = set.or_else(|| standing.and_then(|standing| standing.replicas.as_deref()));
-            let least = replicas.and_then(|text| text.split('-').next()).and_then(|least| least.parse::<u64>().ok());
+            let least = replicas.and_then(least);
             let bytes = standing.map_or(0, |standing| standing.elsewhere(room.places, attribute, value).1);
             room.obstacle(attribute, value, 1 + least.unwrap_or(0), bytes)
         }
         Due::Tablespace { tablespace } => room.tablespace(tablespace),
         Due::Archive { repository } => room.repository(repository),
         Due::ArchiveFiles { to } => room.location(to),
-        Due::SetReplicas { .. } | Due::Merge { .. } => None,
+        Due::SetReplicas { replicas } => room.too_few(1 + least(replicas).unwrap_or(0)),
+        Due::Merge { .. } => None,
     }
+}
+
+/// How many copies there are at least beside the first one, of what the server writes as `1`, `0-1` or `1-all`.
+fn least(replicas: &str) -> Option<u64> {
+    replicas.split('-').next().and_then(|least| least.parse().ok())
 }
 
 impl Steps {

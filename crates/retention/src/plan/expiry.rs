@@ -39,11 +39,13 @@ pub(super) fn decide(
     let policy: Arc<String> = lifecycle.policy.about().into();
     let mut archives: Vec<&Archive> = source.archives.iter().collect();
     archives.sort_by(|a, b| (a.end, a.archived_at, &a.snapshot).cmp(&(b.end, b.archived_at, &b.snapshot)));
-    let stay: BTreeSet<_> = archives.iter().rev().take(newest).map(|archive| &archive.snapshot).collect();
+    // What is recorded and not there any more keeps nothing.
+    let there = archives.iter().rev().filter(|archive| archive.listed != Some(false));
+    let stay: BTreeSet<_> = there.take(newest).map(|archive| (&archive.repository, &archive.snapshot)).collect();
     for archive in archives {
         let (verdict, reason) = if archive.end > cutoff {
             (Decision::Keep, Reason::ArchiveKept { cutoff })
-        } else if stay.contains(&archive.snapshot) {
+        } else if stay.contains(&(&archive.repository, &archive.snapshot)) {
             (Decision::Keep, Reason::NewestArchive)
         } else {
             (Decision::Remove, Reason::ArchiveExpired { cutoff })

@@ -35,15 +35,28 @@ pub(super) fn apply(
             continue;
         }
         let (start, end) = (verdict.detail.start, verdict.detail.end);
-        let overlaps = |hold: &&&Hold| {
-            hold.scope.from.is_none_or(|from| end.is_none_or(|end| from < end))
-                && hold.scope.until.is_none_or(|until| start.is_none_or(|start| start < until))
-        };
-        if let Some(hold) = holds.iter().find(overlaps) {
+        if let Some(hold) = holds.iter().find(|hold| overlaps(hold, start, end)) {
             verdict.verdict = Decision::Keep;
             verdict.reason = reason(hold, now);
         }
     }
+}
+
+/// The first of `holds` that is on something of a table between two instants; one without an end reaches for ever.
+pub(crate) fn on<'h>(
+    holds: &'h [Hold],
+    lifecycle: &Lifecycle<'_>,
+    tables: &[KnownTable],
+    now: DateTime<Utc>,
+    (start, end): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+) -> Option<&'h Hold> {
+    let mut holds = holds.iter().filter(|hold| hold.holds_at(now) && about(hold, lifecycle, tables));
+    holds.find(|hold| overlaps(hold, start, end))
+}
+
+fn overlaps(hold: &Hold, start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) -> bool {
+    hold.scope.from.is_none_or(|from| end.is_none_or(|end| from < end))
+        && hold.scope.until.is_none_or(|until| start.is_none_or(|start| start < until))
 }
 
 fn about(hold: &Hold, lifecycle: &Lifecycle<'_>, tables: &[KnownTable]) -> bool {

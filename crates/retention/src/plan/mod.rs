@@ -25,6 +25,7 @@ pub use cutoff::{Cutoff, cutoffs};
 pub use domain::{Action, Build, Decision, Detail, Domain, Object, Part, Size};
 pub use due::Due;
 pub(crate) use estimate::estimate;
+pub(crate) use holds::on as held;
 pub(crate) use lifecycle::{Lifecycle, lifecycles};
 pub use reason::{Held, Reason, ShareUnit};
 
@@ -120,6 +121,7 @@ pub fn plan(
         expiry::decide(&lifecycle, source, now, &mut verdicts)?;
         holds::apply(&lifecycle, inventory, now, &mut verdicts[first..]);
         guards::apply_to_archives(&lifecycle, source, &checks, &mut verdicts[first..]);
+        changes::check_places(&lifecycle, source, &mut room, &mut verdicts[first..]);
         steps.expire(&lifecycle, &verdicts[first..]);
     }
     let (steps, hash) = steps.finish();

@@ -1,21 +1,29 @@
 //! Copies of partitions: where they are, and back into their table or beside it.
 //!
 //! What is restored is only that partition, and it is counted afterwards. Nothing is replaced: where the partition is
-//! there already, or where the server would put it into a table that has become another one, it is refused.
+//! there already, or where the server would put it into a table that has become another one, it is refused. It is planned
+//! and approved like everything that changes a user's table.
 
+mod apply;
 #[cfg(feature = "archive")]
 mod files;
+mod model;
+mod plan;
 #[cfg(feature = "cratedb")]
 mod snapshots;
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::audit::{Entry, Event};
-use clusterkeep_core::plan::Lock;
+use clusterkeep_core::plan::{Approval, Plan, Report};
 use clusterkeep_core::sql::{Engine, TableName};
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::model::{Action, CopyName, Decision, Detail, Reason, Restoring};
+pub use self::plan::text;
+
+use self::apply::Executor;
+use self::plan::Seen;
 use crate::Retention;
 use crate::observe::Archive;
 
@@ -73,23 +81,6 @@ pub enum Destination {
     Beside,
 }
 
-/// What became of a restore.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Restored {
-    /// Where the partition is now.
-    pub into: String,
-    /// The repository or place that it came from.
-    pub repository: String,
-    /// The snapshot or archive.
-    pub snapshot: String,
-    /// The first instant that can be in it, where that was known.
-    pub start: Option<DateTime<Utc>>,
-    /// The first instant after it.
-    pub end: DateTime<Utc>,
-    /// How many rows it has, counted after it was restored.
-    pub rows: u64,
-}
-
 /// The copies of one database.
 #[derive(Debug, Clone)]
 pub struct Archives(Retention);
@@ -120,84 +111,82 @@ impl Archives {
         }
     }
 
-    /// Restores the partition of a snapshot and counts it, or the rows of an archive in files, and holds every value against
-    /// its checksums.
+    /// Looks at one copy, and at where it would go, and says what would come back. It changes nothing.
+    ///
+    /// `name` is as [`Archives::list`] has it, alone or behind its repository or place and a slash.
     ///
     /// # Errors
     ///
-    /// There is no record of it; it is not whole any more; the partition is there already; the server would put
-    /// it into a table of another shape; or what was restored is not what was archived.
-    pub async fn restore(&self, name: &str, to: Destination) -> Result<Restored> {
-        self.0.state.ensure(self.0.now()).await?;
-        let lock = self.0.state.lock("retention").await?;
-        let restored = self.restore_locked(name, to).await;
-        if let Err(e) = Box::new(lock).release().await {
-            tracing::warn!(error = %e, "the lock could not be given back");
-        }
-        restored
+    /// There is no record of it, or there are several of that name; a database or a place that does not answer.
+    pub async fn plan(&self, name: &str, to: Destination, now: DateTime<Utc>) -> Result<Plan<Restoring>> {
+        Ok(plan::plan(&self.look(name, to).await?, now))
     }
 
-    async fn restore_locked(&self, name: &str, to: Destination) -> Result<Restored> {
+    /// Brings back what the plan says: a snapshot's partition is counted, and every value of an archive in files is held
+    /// against its checksum.
+    ///
+    /// # Errors
+    ///
+    /// See [`clusterkeep_core::plan::apply`]; from the first step on, failures are outcomes in the report.
+    pub async fn apply(&self, plan: &Plan<Restoring>, approval: Approval) -> Result<Report<Restoring>> {
+        let Some(verdict) = plan.verdicts.first() else { return Err(Error::failed("a restore of nothing")) };
+        let (object, detail) = (&verdict.object, &verdict.detail);
+        let to = if detail.into == detail.table { Destination::Table } else { Destination::Beside };
+        let executor = Executor::new(self, object.to_string(), to, plan.as_of);
+        self.0.apply_by(&executor, plan, approval, format!("restore:{}", detail.table)).await
+    }
+
+    /// What there is of a copy, and of where it would go.
+    async fn look(&self, name: &str, to: Destination) -> Result<Seen> {
         let recorded = self.0.records().archives(None).await?;
-        let found = recorded.into_iter().find(|(_, archive)| archive.snapshot == name);
-        let (table, archive) = found.ok_or_else(|| {
+        let is_it = |archive: &Archive| {
+            archive.snapshot == name
+                || name.strip_suffix(&archive.snapshot).and_then(|rest| rest.strip_suffix('/'))
+                    == Some(archive.repository.as_str())
+        };
+        let mut found = recorded.into_iter().filter(|(_, archive)| is_it(archive));
+        let (table, archive) = found.next().ok_or_else(|| {
             Error::input(format!("no archive `{}` is on record", name.escape_debug()))
                 .with_hint("`clusterkeep retention restore list` shows those that there are")
         })?;
+        if let Some((_, other)) = found.next() {
+            let what =
+                format!("`{}` is on record in {} and in {}", archive.snapshot, archive.repository, other.repository);
+            return Err(Error::input(what).with_hint("write the place before it, with a slash between"));
+        }
         let table: TableName = table.parse()?;
         match self.0.db.engine() {
             #[cfg(feature = "cratedb")]
-            Engine::Cratedb => self.restore_snapshot(&table, &archive, to).await,
+            Engine::Cratedb => self.look_at_snapshot(table, archive, to).await,
             #[cfg(feature = "archive")]
-            Engine::Postgres | Engine::Mysql | Engine::Sqlite => self.restore_files(&table, &archive, to).await,
+            Engine::Postgres | Engine::Mysql | Engine::Sqlite => self.look_at_files(table, archive, to).await,
             #[allow(unreachable_patterns, reason = "all engines are there where all features are")]
             engine => Err(not_here(engine)),
         }
     }
 
-    /// Has `restoring` done between its intent and its outcome in the audit; gives how many rows are back.
-    async fn audited(
-        &self,
-        table: &TableName,
-        archive: &Archive,
-        target: &TableName,
-        restoring: impl Future<Output = Result<u64>>,
-    ) -> Result<Restored> {
-        let data = |outcome: serde_json::Value| {
-            serde_json::json!({
-                "repository": archive.repository, "snapshot": archive.snapshot, "partition": archive.partition,
-                "into": target.to_string(), "outcome": outcome,
-            })
-        };
-        self.record(table, Event::Intent, data(serde_json::Value::Null)).await?;
-        let restored = restoring.await;
-        let outcome = match &restored {
-            Ok(rows) => serde_json::json!({ "rows": rows }),
-            Err(e) => serde_json::json!({ "failed": e.to_string() }),
-        };
-        self.record(table, Event::Outcome, data(outcome)).await?;
-        Ok(Restored {
-            into: target.to_string(),
-            rows: restored?,
-            repository: archive.repository.clone(),
-            snapshot: archive.snapshot.clone(),
-            start: archive.start,
-            end: archive.end,
-        })
+    /// Brings back what was seen; how many rows.
+    async fn bring(&self, seen: &Seen) -> Result<u64> {
+        match self.0.db.engine() {
+            #[cfg(feature = "cratedb")]
+            Engine::Cratedb => self.bring_snapshot(seen).await,
+            #[cfg(feature = "archive")]
+            Engine::Postgres | Engine::Mysql | Engine::Sqlite => self.bring_files(seen).await,
+            #[allow(unreachable_patterns, reason = "all engines are there where all features are")]
+            engine => Err(not_here(engine)),
+        }
     }
 
-    async fn record(&self, table: &TableName, event: Event, data: serde_json::Value) -> Result<()> {
-        let entry = Entry {
-            at: self.0.now(),
-            actor: self.0.actor_name().to_owned(),
-            event,
-            subject: format!("restore:{table}"),
-            plan: String::new(),
-            as_of: self.0.now(),
-            step: None,
-            data,
-        };
-        self.0.audit_sink().append(vec![entry]).await.map(drop)
+    /// Whether what was brought back is there.
+    async fn is_there(&self, seen: &Seen) -> Result<bool> {
+        match self.0.db.engine() {
+            #[cfg(feature = "cratedb")]
+            Engine::Cratedb => self.has_partition(seen).await,
+            #[cfg(feature = "archive")]
+            Engine::Postgres | Engine::Mysql | Engine::Sqlite => self.has_rows(seen).await,
+            #[allow(unreachable_patterns, reason = "all engines are there where all features are")]
+            engine => Err(not_here(engine)),
+        }
     }
 }
 

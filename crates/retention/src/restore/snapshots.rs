@@ -7,7 +7,8 @@ use std::time::Duration;
 use clusterkeep_core::sql::{Ident, Session, TableName, Value, sql};
 use clusterkeep_core::{Error, Result};
 
-use super::{Archived, Archives, BESIDE, Destination, Restored};
+use super::plan::{Finding, Seen};
+use super::{Archived, Archives, BESIDE, Destination};
 use crate::observe::{Archive, PartitionId, PartitionKey};
 use crate::sql::{catalogue, cratedb, snapshots};
 
@@ -41,99 +42,110 @@ impl Archives {
         Ok(recorded.into_iter().map(archived).collect())
     }
 
-    pub(super) async fn restore_snapshot(
-        &self,
-        table: &TableName,
-        archive: &Archive,
-        to: Destination,
-    ) -> Result<Restored> {
+    pub(super) async fn look_at_snapshot(&self, table: TableName, archive: Archive, to: Destination) -> Result<Seen> {
         let mut session = self.0.db.session().await?;
-        let source = self.whole(&mut *session, table, archive).await?;
-        let target = match to {
+        let into = match to {
             Destination::Table => table.clone(),
             Destination::Beside => TableName::within(Ident::new(BESIDE)?, table.name.clone()),
         };
-        self.may_go_to(&mut *session, &target, archive).await?;
-        let restoring = self.bring_back(&mut *session, &source, &target, archive, to);
-        self.audited(table, archive, &target, restoring).await
-    }
-
-    /// The partition in the snapshot, which must be whole: the table with its schema, and the key as the server lists it.
-    async fn whole(
-        &self,
-        session: &mut dyn Session,
-        table: &TableName,
-        archive: &Archive,
-    ) -> Result<(TableName, PartitionKey)> {
-        let place = format!("{}/{}", archive.repository, archive.snapshot);
-        let refused = |why: String| Err(Error::refused(format!("the snapshot {place} of `{table}` {why}")));
-        let Some(found) = snapshots::find(session, &archive.repository, &archive.snapshot).await? else {
-            return refused("is not listed by its repository any more".into());
+        let looked = async {
+            source(&mut *session, &table, &archive, to).await?;
+            may_go_to(&mut *session, &into, &archive).await
         };
-        if found.state != "SUCCESS" || !found.failures.is_empty() || found.shards != archive.shards {
-            let (state, shards) = (&found.state, found.shards);
-            return refused(format!("is {state} with {shards} shards, and {} were archived", archive.shards));
-        }
-        let [(schema, name, values)] = found.partitions.as_slice() else {
-            return refused(format!("lists {} partitions", found.partitions.len()));
+        let finding = match looked.await {
+            Ok(creates) => Finding::Absent { creates },
+            Err(Error::Refused { what, hint: Some(hint) }) => Finding::Unfit(format!("{what}; {hint}")),
+            Err(Error::Refused { what, .. }) => Finding::Unfit(what),
+            Err(error) => return Err(error),
         };
-        if name != table.name.as_str() || values.len() != archive.columns.len() {
-            return refused("lists another partition".into());
-        }
-        let value = |text: &Option<String>| text.as_ref().map_or(Value::Null, |text| Value::from(text.as_str()));
-        let values = archive.columns.iter().zip(values).map(|(column, text)| Ok((Ident::new(column)?, value(text))));
-        let key = PartitionKey { ident: archive.partition.clone(), values: values.collect::<Result<_>>()? };
-        Ok((TableName::within(Ident::new(schema)?, table.name.clone()), key))
-    }
-
-    /// Whether the server would put the partition where it is meant to go, and nothing is in its way.
-    async fn may_go_to(&self, session: &mut dyn Session, target: &TableName, archive: &Archive) -> Result<()> {
-        if catalogue::cratedb::listed(session, target).await?.contains(&archive.partition) {
-            let what = format!("the partition is in `{target}` already");
-            return Err(Error::refused(what).with_hint(match target.schema.as_ref().map(Ident::as_str) {
-                Some(BESIDE) => "drop it there first, if nobody needs it",
-                _ => "restore it beside the table, with --beside, and compare",
-            }));
-        }
-        let exists = catalogue::describe(session, target, None).await?.is_some();
-        let nodes = session.query(&sql("SELECT DISTINCT version['number'] AS version FROM sys.nodes")).await?;
-        for row in nodes.rows() {
-            let version: String = row.get("version")?;
-            if exists && !checks_shapes(&version) {
-                let what =
-                    format!("CrateDB {version} would restore into `{target}` without looking whether its columns fit");
-                return Err(
-                    Error::refused(what).with_hint("upgrade the server to 6.3.3 or later, or restore beside it")
-                );
-            }
-        }
-        Ok(())
+        Ok(Seen { table, archive, into, bytes: None, finding })
     }
 
     /// Has the server restore it, and counts what is there then.
-    async fn bring_back(
-        &self,
-        session: &mut dyn Session,
-        (source, key): &(TableName, PartitionKey),
-        target: &TableName,
-        archive: &Archive,
-        to: Destination,
-    ) -> Result<u64> {
+    pub(super) async fn bring_snapshot(&self, seen: &Seen) -> Result<u64> {
+        let Seen { table, archive, into, .. } = seen;
+        let mut session = self.0.db.session().await?;
+        let to = if into == table { Destination::Table } else { Destination::Beside };
+        let (source, key) = source(&mut *session, table, archive, to).await?;
         let (repository, name) = (Ident::new(&archive.repository)?, Ident::new(&archive.snapshot)?);
-        let statement = snapshots::restore(&repository, &name, source, key, to == Destination::Beside);
+        let statement = snapshots::restore(&repository, &name, &source, &key, to == Destination::Beside);
         session.execute(&statement.timeout(PATIENCE)).await.map_err(explained)?;
-        if !catalogue::cratedb::listed(session, target).await?.contains(&archive.partition) {
-            return Err(Error::failed(format!("`{target}` does not list the partition that was restored")));
+        if !catalogue::cratedb::listed(&mut *session, into).await?.contains(&archive.partition) {
+            return Err(Error::failed(format!("`{into}` does not list the partition that was restored")));
         }
-        let key = cratedb::key_of(session, target, key).await?;
+        let key = cratedb::key_of(&mut *session, into, &key).await?;
         let id = PartitionId::Key(Arc::new(key));
-        let rows = cratedb::count_one(session, target, &id).await?;
+        let rows = cratedb::count_one(&mut *session, into, &id).await?;
         if rows != archive.rows {
-            let what = format!("the partition in `{target}` has {rows} rows, {} were archived", archive.rows);
+            let what = format!("the partition in `{into}` has {rows} rows, {} were archived", archive.rows);
             return Err(Error::failed(what).with_hint("was it written to since? compare, and drop what is not wanted"));
         }
         Ok(rows)
     }
+
+    pub(super) async fn has_partition(&self, seen: &Seen) -> Result<bool> {
+        let mut session = self.0.db.session().await?;
+        Ok(catalogue::cratedb::listed(&mut *session, &seen.into).await?.contains(&seen.archive.partition))
+    }
+}
+
+/// The partition in the snapshot, which must be whole: the table with its schema, and the key as the server lists it.
+async fn source(
+    session: &mut dyn Session,
+    table: &TableName,
+    archive: &Archive,
+    to: Destination,
+) -> Result<(TableName, PartitionKey)> {
+    let place = format!("{}/{}", archive.repository, archive.snapshot);
+    let refused = |why: String| Err(Error::refused(format!("the snapshot {place} of `{table}` {why}")));
+    let Some(found) = snapshots::find(session, &archive.repository, &archive.snapshot).await? else {
+        return refused("is not listed by its repository any more".into());
+    };
+    if found.state != "SUCCESS" || !found.failures.is_empty() || found.shards != archive.shards {
+        let (state, shards) = (&found.state, found.shards);
+        return refused(format!("is {state} with {shards} shards, and {} were archived", archive.shards));
+    }
+    let [(schema, name, values)] = found.partitions.as_slice() else {
+        return refused(format!("lists {} partitions", found.partitions.len()));
+    };
+    if name != table.name.as_str() || values.len() != archive.columns.len() {
+        return refused("lists another partition".into());
+    }
+    // The server puts it into the schema that it was in, whatever schema is meant by a table without one here.
+    let meant: String = match &table.schema {
+        Some(schema) => schema.as_str().to_owned(),
+        None => session.query(&sql("SELECT current_schema AS schema")).await?.scalar()?,
+    };
+    if to == Destination::Table && meant != *schema {
+        return refused(format!("is of a table in the schema {schema}, and that schema is {meant} here"));
+    }
+    let value = |text: &Option<String>| text.as_ref().map_or(Value::Null, |text| Value::from(text.as_str()));
+    let values = archive.columns.iter().zip(values).map(|(column, text)| Ok((Ident::new(column)?, value(text))));
+    let key = PartitionKey { ident: archive.partition.clone(), values: values.collect::<Result<_>>()? };
+    Ok((TableName::within(Ident::new(schema)?, table.name.clone()), key))
+}
+
+/// Whether the server would put the partition where it is meant to go, and nothing is in its way; whether the table has to
+/// be made.
+async fn may_go_to(session: &mut dyn Session, target: &TableName, archive: &Archive) -> Result<bool> {
+    if catalogue::cratedb::listed(session, target).await?.contains(&archive.partition) {
+        let what = format!("the partition is in `{target}` already");
+        return Err(Error::refused(what).with_hint(match target.schema.as_ref().map(Ident::as_str) {
+            Some(BESIDE) => "drop it there first, if nobody needs it",
+            _ => "restore it beside the table, with --beside, and compare",
+        }));
+    }
+    let exists = catalogue::describe(session, target, None).await?.is_some();
+    let nodes = session.query(&sql("SELECT DISTINCT version['number'] AS version FROM sys.nodes")).await?;
+    for row in nodes.rows() {
+        let version: String = row.get("version")?;
+        if exists && !checks_shapes(&version) {
+            let what =
+                format!("CrateDB {version} would restore into `{target}` without looking whether its columns fit");
+            return Err(Error::refused(what).with_hint("upgrade the server to 6.3.3 or later, or restore beside it"));
+        }
+    }
+    Ok(!exists)
 }
 
 fn checks_shapes(version: &str) -> bool {
@@ -148,8 +160,7 @@ fn checks_shapes(version: &str) -> bool {
 fn explained(error: Error) -> Error {
     match &error {
         Error::Database { code: Some(code), source, .. } if code == "40911" => {
-            Error::refused(format!("the table has become another one: {source}"))
-                .with_hint("restore beside it, with --beside")
+            Error::refused(format!("the table has become another one: {source}; restore beside it, with --beside"))
         }
         _ => error,
     }

@@ -3,6 +3,7 @@
 //! A statement that takes one says nothing of whether it is whole: that is read from `sys.snapshots`, always.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, Statement, TableName, Value, sql};
 use clusterkeep_core::{Error, Result};
@@ -23,6 +24,9 @@ pub(crate) struct Snapshot {
     /// The indexes that it lists, by the names that the server gives to partitions.
     pub(crate) indices: Vec<String>,
 }
+
+/// How long a look at snapshots may take: each is a request to the store of a repository.
+const LOOK: Duration = Duration::from_secs(5 * 60);
 
 /// The longest part of a name that is there for people to read.
 const READABLE: usize = 40;
@@ -84,14 +88,14 @@ pub(crate) fn remove(repository: &Ident, name: &Ident) -> Statement {
 pub(crate) async fn find(session: &mut dyn Session, repository: &str, name: &str) -> Result<Option<Snapshot>> {
     let query = sql("SELECT state, failures, total_shards AS shards, table_partitions AS partitions, \
                      concrete_indices AS indices FROM sys.snapshots WHERE repository = ? AND name = ?");
-    let found = session.query(&query.bind(repository).bind(name)).await?;
+    let found = session.query(&query.bind(repository).bind(name).timeout(LOOK)).await?;
     found.first().map(read).transpose()
 }
 
 /// The state of each snapshot of a repository, by name.
 pub(crate) async fn states(session: &mut dyn Session, repository: &str) -> Result<BTreeMap<String, String>> {
     let query = sql("SELECT name, state FROM sys.snapshots WHERE repository = ?").bind(repository);
-    session.query(&query).await?.rows().map(|row| Ok((row.get("name")?, row.get("state")?))).collect()
+    session.query(&query.timeout(LOOK)).await?.rows().map(|row| Ok((row.get("name")?, row.get("state")?))).collect()
 }
 
 fn read(row: &Row) -> Result<Snapshot> {

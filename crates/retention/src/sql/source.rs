@@ -303,13 +303,19 @@ impl SourceSql {
         Ok(series)
     }
 
-    /// How many rows each of these partitions has, which are tables of their own, in one statement.
+    /// How many rows each of these partitions has, which are tables of their own, in one statement, on PostgreSQL.
+    ///
+    /// Each count is a query of its own within it: of a union the server makes a parallel plan, whose processes take longer
+    /// to start than small tables to count. One table that is large enough is read in parallel all the same.
     pub(crate) async fn count_tables(&self, session: &mut dyn Session, tables: &[&TableName]) -> Result<Vec<u64>> {
+        if tables.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut query = SqlBuilder::new(self.engine);
-        query.join(" UNION ALL ", (0_i64..).zip(tables), |query, (nth, table)| {
-            query.push("SELECT ").number(nth).push(" AS nth, count(*) AS n FROM ").table(table);
+        query.push("SELECT c.n FROM unnest(ARRAY[").join(", ", tables, |query, table| {
+            query.push("(SELECT count(*) FROM ").table(table).push(")");
         });
-        query.push(" ORDER BY nth");
+        query.push("]) WITH ORDINALITY AS c (n, nth) ORDER BY c.nth");
         session.query(&query.build()).await?.rows().map(|row| row.get("n")).collect()
     }
 

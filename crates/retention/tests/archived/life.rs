@@ -1,18 +1,36 @@
 //! There, gone, and back; archives alone; archives that are removed.
 
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use clusterkeep_core::age::days;
 use clusterkeep_core::plan::{Approval, Outcome};
 use clusterkeep_core::sql::sql;
 use clusterkeep_retention::Retention;
-use clusterkeep_retention::archive::verify;
+use clusterkeep_retention::archive::{self, verify};
 use clusterkeep_retention::model::{HoldScope, Manifest, Policy, Tier};
 use clusterkeep_retention::plan::Decision;
-use clusterkeep_retention::restore::Destination;
+use clusterkeep_retention::restore::{Destination, Reason};
 use clusterkeep_retention::store::NewHold;
 
-use crate::world::{Kind, NOW, World, assert_done, at, rows, script};
+use crate::world::{Kind, NOW, World, assert_done, at, restored, rows, script};
+
+/// What lies beside the files is what `schemas/` says of it, as another program would read it.
+fn are_as_the_schema_says(world: &World, archives: &[archive::Manifest]) {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/archive-manifest.json");
+    let read = |path: &Path| serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&read(&schema)).unwrap();
+    for one in archives {
+        let mut document = read(&Path::new(&world.to()).join(format!("{}.json", one.name)));
+        if let Err(error) = validator.validate(&document) {
+            panic!("{}: {error} at {}", one.name, error.instance_path());
+        }
+        document["rows"] = "24".into();
+        assert!(!validator.is_valid(&document));
+        document.as_object_mut().unwrap().remove("rows");
+        assert!(!validator.is_valid(&document));
+    }
+}
 
 async fn there_and_back(kind: Kind) {
     let Some(world) = World::new(kind).await else { return };
@@ -31,6 +49,7 @@ async fn there_and_back(kind: Kind) {
     for one in &archives {
         verify(&world.location(), &one.name).await.unwrap();
     }
+    are_as_the_schema_says(&world, &archives);
     let again = retention.plan(at(NOW)).await.unwrap();
     assert!(again.is_empty(), "what is archived is not archived again: {again}");
 
@@ -38,30 +57,30 @@ async fn there_and_back(kind: Kind) {
     assert!(listed.iter().all(|one| one.state.as_deref() == Some("complete") && one.rows == 24), "{listed:?}");
     assert_eq!(listed.iter().filter(|one| one.in_table).count(), 2);
     // What is there as it was is not put there again, and nothing is replaced.
-    let there = retention.archives().restore(&archives[4].name, Destination::Table).await.unwrap();
-    assert_eq!((there.rows, world.rows().await.lines().count()), (24, 1 + 145 - 72));
+    let plan = retention.archives().plan(&archives[4].name, Destination::Table, at(NOW)).await.unwrap();
+    assert!(plan.steps.is_empty() && plan.verdicts[0].reason == Reason::Present, "{:?}", plan.verdicts);
+    restored(&retention, &archives[4].name, Destination::Table).await.unwrap();
+    assert_eq!(world.rows().await.lines().count(), 1 + 145 - 72);
     world.db.execute(sql("UPDATE raw SET note = 'other' WHERE n = 100")).await.unwrap();
-    let other = retention.archives().restore(&archives[4].name, Destination::Table).await.unwrap_err();
-    assert!(other.to_string().contains("has 24 rows where those of the archive would be"), "{other}");
+    let other = restored(&retention, &archives[4].name, Destination::Table).await.unwrap_err();
+    assert!(other.contains("has 24 rows where those of the archive would be"), "{other}");
     world.db.execute(sql("UPDATE raw SET note = 'naïve 100' WHERE n = 100")).await.unwrap();
     for (nth, one) in archives[..3].iter().enumerate() {
         if kind != Kind::Partitions {
-            let restored = retention.archives().restore(&one.name, Destination::Table).await.unwrap();
-            assert_eq!((restored.rows, restored.into.as_str()), (24, "raw"));
+            assert_eq!(restored(&retention, &one.name, Destination::Table).await.unwrap(), "raw");
             continue;
         }
         // There is no partition for these rows any more.
-        let refused = retention.archives().restore(&one.name, Destination::Table).await.unwrap_err();
-        assert!(refused.hint().unwrap().contains("--beside"), "{refused}");
-        let restored = retention.archives().restore(&one.name, Destination::Beside).await.unwrap();
-        assert_eq!(restored.rows, 24);
+        let refused = restored(&retention, &one.name, Destination::Table).await.unwrap_err();
+        assert!(refused.contains("--beside"), "{refused}");
+        let into = restored(&retention, &one.name, Destination::Beside).await.unwrap();
         let (from, to) = (nth + 1, nth + 2);
         script(
             &world.db,
             format!(
                 "ALTER TABLE {} RENAME TO raw_back_{nth}; ALTER TABLE raw ATTACH PARTITION raw_back_{nth} \
                  FOR VALUES FROM ('2026-01-0{from}Z') TO ('2026-01-0{to}Z')",
-                restored.into
+                into
             ),
         )
         .await;

@@ -10,7 +10,10 @@
 )]
 
 mod between;
+mod held;
+mod hidden;
 mod killed;
 mod life;
 mod places;
+mod vanished;
 mod world;

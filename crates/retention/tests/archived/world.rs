@@ -8,6 +8,7 @@ use clusterkeep_retention::Retention;
 use clusterkeep_retention::archive::{Listed, Location, Manifest, State, list};
 use clusterkeep_retention::model::{Meaning, Policy, percent};
 use clusterkeep_retention::plan::Domain;
+use clusterkeep_retention::restore::Destination;
 use clusterkeep_testkit::servers::{self, TestDatabase};
 use tempfile::TempDir;
 
@@ -169,4 +170,19 @@ pub(crate) async fn rows(db: &Db, table: &str) -> String {
 pub(crate) fn assert_done(report: &Report<Domain>) {
     let bad = report.outcomes.iter().find(|outcome| !outcome.outcome.is_done());
     assert_eq!(report.exit_code, clusterkeep_core::ExitCode::Done, "{bad:?}");
+}
+
+/// Brings a copy back by its plan; gives the table that it is in, or why it is in none.
+pub(crate) async fn restored(retention: &Retention, name: &str, to: Destination) -> Result<String, String> {
+    let archives = retention.archives();
+    let plan = archives.plan(name, to, at(NOW)).await.map_err(|error| error.to_string())?;
+    if let Some(refused) = plan.refused().next() {
+        assert!(plan.steps.is_empty(), "{refused:?}");
+        return Err(refused.reason.to_string());
+    }
+    let report = archives.apply(&plan, plan.hash.into()).await.map_err(|error| error.to_string())?;
+    match report.outcomes.iter().find(|one| !one.outcome.is_done()) {
+        Some(bad) => Err(bad.message.clone().unwrap_or_default()),
+        None => Ok(plan.verdicts[0].detail.into.clone()),
+    }
 }

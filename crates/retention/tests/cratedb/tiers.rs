@@ -6,7 +6,7 @@ use clusterkeep_core::plan::{Approval, Outcome};
 use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, TableName, Value, sql};
 use clusterkeep_retention::Retention;
 use clusterkeep_retention::model::{HoldScope, Keep, Manifest, Policy, Rollup, percent};
-use clusterkeep_retention::plan::{Decision, Reason};
+use clusterkeep_retention::plan::{Decision, Reason, Selection};
 use clusterkeep_retention::store::NewHold;
 use clusterkeep_testkit::fault::{Trap, faulty};
 
@@ -151,6 +151,20 @@ async fn what_goes_is_archived_first() {
     assert!(plan.steps.is_empty(), "{plan}");
 }
 
+/// What is due last of a partition says nothing of what is due before that.
+#[tokio::test]
+async fn what_is_archived_and_then_changed_in_another_way_is_both() {
+    let Some(world) = World::new().await else { return };
+    prepare(&world).await;
+    let repository = repository(&world).await;
+    let policy = || policy().archive_after(days(20), &repository).set_replicas_after(days(25), "0-1");
+    let (plan, report) = world.apply(policy(), NOW).await;
+    assert_done(&report);
+    assert!(plan.verdicts.iter().any(|verdict| verdict.verdict == Decision::SetReplicas), "{plan}");
+    assert!(count(&world, SNAPSHOTS, &repository).await >= 9, "{plan}");
+    assert!(world.retention(policy()).plan(at(NOW)).await.unwrap().steps.is_empty());
+}
+
 /// A rollup is held against all of a time, which therefore goes as one, once each part of it was archived.
 #[tokio::test]
 async fn what_is_rolled_up_is_archived_part_by_part_and_goes_as_one() {
@@ -205,6 +219,44 @@ async fn case_18_what_is_written_while_it_is_archived_stays() {
 }
 
 #[tokio::test]
+async fn case_18_what_has_no_snapshot_any_more_stays() {
+    let Some(world) = World::new().await else { return };
+    prepare(&world).await;
+    let repository = repository(&world).await;
+    // The first of the partitions that go is archived beforehand, so that its snapshot is known by name.
+    let alone = policy().archive_after(days(20), &repository);
+    let first = Selection { until: Some(at("2026-01-02T00:00:00Z")), ..Selection::default() };
+    let archived = world.retention(alone).select(first);
+    let plan = archived.plan(at(NOW)).await.unwrap();
+    assert_done(&archived.apply(&plan, Approval::WithinGuards).await.unwrap());
+    let name = sql("SELECT min(name) FROM sys.snapshots WHERE repository = ?").bind(repository.as_str());
+    let name: String = world.db.query(name).await.unwrap().scalar().unwrap();
+
+    let policy = policy().archive_after(days(20), &repository).drop_after(days(25)).max_share(percent(100));
+    let mut removal = SqlBuilder::new(Engine::Cratedb);
+    removal
+        .push("DROP SNAPSHOT ")
+        .table(&TableName::within(Ident::new(&repository).unwrap(), Ident::new(&name).unwrap()));
+    let before = world.keys("readings").await.len();
+    // Somebody removes it after it was verified, and before the first partition goes.
+    let trap = Trap::overtaken(super::applying::LISTED, removal.build());
+    let retention = Retention::new(faulty(world.db.clone(), std::sync::Arc::clone(&trap)))
+        .state(world.state.clone())
+        .manifest(Manifest::named("test").policy(policy.clone()))
+        .parallel(1);
+    let plan = retention.plan(at(NOW)).await.unwrap();
+    let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
+    assert!(trap.sprung(), "it came to that statement");
+    let refused: Vec<_> = report.outcomes.iter().filter(|one| one.outcome == Outcome::Refused).collect();
+    assert_eq!((refused.len(), report.exit_code), (1, ExitCode::Partial), "{report:?}");
+    let message = refused[0].message.clone().unwrap();
+    assert!(message.contains("is not listed any more"), "{message}");
+    assert_eq!(world.keys("readings").await.len(), before - 8, "that one alone has stayed");
+    assert_done(&world.apply(policy, NOW).await.1);
+    assert_eq!(world.keys("readings").await.len(), before - 9);
+}
+
+#[tokio::test]
 async fn what_can_be_known_beforehand_is_refused_in_the_plan() {
     let Some(world) = World::new().await else { return };
     prepare(&world).await;
@@ -215,6 +267,7 @@ async fn what_can_be_known_beforehand_is_refused_in_the_plan() {
         (policy().archive_after(days(20), "nowhere"), "there is no repository nowhere"),
         (policy().archive_after(days(20), &repository).drop_after(days(25)), "is read-only"),
         (policy().reallocate_after(days(20), "storage", "cold"), "no node has storage=cold"),
+        (policy().set_replicas_after(days(20), "1"), "2 copies need as many nodes, and there is 1"),
     ] {
         let (plan, report) = world.apply(policy, NOW).await;
         assert!(plan.steps.is_empty(), "{plan}");
@@ -226,6 +279,11 @@ async fn what_can_be_known_beforehand_is_refused_in_the_plan() {
     for (policy, why) in [
         (policy().tablespace_after(days(20), "slow"), "the tier `reallocate` of `readings` does not work on CrateDB"),
         (Policy::for_table("plain").time("ts").merge_after(days(20)), "`plain` has no partitions"),
+        (
+            Policy::for_table("plain").time("ts").archive_after(days(20), "r").drop_after(days(30)),
+            "`plain` has no partitions, which the tier `archive` is for",
+        ),
+        (policy().archive_to_after(days(20), "/srv/cold"), "the tier `archive` of `readings` does not work on CrateDB"),
     ] {
         world.run(sql("CREATE TABLE IF NOT EXISTS plain (ts TIMESTAMP WITH TIME ZONE)")).await;
         let refused = world.retention(policy).plan(at(NOW)).await.unwrap_err();

@@ -9,7 +9,7 @@ use clusterkeep_core::sql::sql;
 use clusterkeep_retention::model::Policy;
 use clusterkeep_retention::restore::Destination;
 
-use super::world::{NOW, World, assert_done, at, messages};
+use super::world::{NOW, World, assert_done, at, messages, restored};
 
 fn policy(table: &str, repository: &str) -> Policy {
     Policy::for_table(table).time("ts").archive_after(days(20), repository).drop_after(days(25))
@@ -66,34 +66,32 @@ pub(crate) async fn a_partition_comes_back(world: &World) {
     let policy = policy("coming_back", "kept");
     assert_done(&world.apply(policy.clone()).await.1);
     assert_eq!(world.rows("coming_back").await, 600, "two are gone");
-    let archives = world.retention(policy.clone()).archives();
-    let all = archives.list(None).await.unwrap();
+    let retention = world.retention(policy.clone());
+    let all = retention.archives().list(None).await.unwrap();
     let all: Vec<_> = all.iter().filter(|one| one.table == "coming_back").collect();
     assert_eq!(all.len(), 3);
     assert!(all.iter().all(|one| one.state.as_deref() == Some("SUCCESS") && one.rows == 600 && one.shards == 3));
     assert_eq!(all.iter().filter(|one| one.in_table).count(), 1);
 
     let first = &all[0].snapshot;
-    let restored = archives.restore(first, Destination::Table).await.unwrap();
-    assert_eq!((restored.rows, restored.into.as_str()), (600, "coming_back"));
+    assert_eq!(restored(&retention, first, Destination::Table).await.unwrap(), "coming_back");
     assert_eq!(world.rows("coming_back").await, 1_200, "that one alone");
-    let refused = archives.restore(first, Destination::Table).await.unwrap_err();
-    assert!(refused.to_string().contains("is in `coming_back` already"), "{refused}");
-    let restored = archives.restore(first, Destination::Beside).await.unwrap();
-    assert_eq!((restored.rows, restored.into.as_str()), (600, "restored.coming_back"));
+    let refused = restored(&retention, first, Destination::Table).await.unwrap_err();
+    assert!(refused.contains("is in `coming_back` already"), "{refused}");
+    assert_eq!(restored(&retention, first, Destination::Beside).await.unwrap(), "restored.coming_back");
     let beside: i64 = world.db.query(sql("SELECT count(*) FROM restored.coming_back")).await.unwrap().scalar().unwrap();
     assert_eq!((beside, world.rows("coming_back").await), (600, 1_200));
 
     // A table that has become another one is left as it is.
     world.run(sql("ALTER TABLE coming_back DROP COLUMN x")).await;
-    let refused = archives.restore(&all[1].snapshot, Destination::Table).await.unwrap_err();
-    assert_eq!(ExitCode::from(&refused), ExitCode::Refused, "{refused}");
+    let refused = restored(&retention, &all[1].snapshot, Destination::Table).await.unwrap_err();
+    assert!(refused.starts_with("refused: the table has become another one"), "{refused}");
     assert_eq!(world.rows("coming_back").await, 1_200);
     // Where the table is gone, it comes back with the partition.
     world.run(sql("DROP TABLE coming_back")).await;
-    assert_eq!(archives.restore(&all[1].snapshot, Destination::Table).await.unwrap().rows, 600);
+    restored(&retention, &all[1].snapshot, Destination::Table).await.unwrap();
     assert_eq!(world.rows("coming_back").await, 600);
-    let refused = archives.restore("nothing; DROP", Destination::Table).await.unwrap_err();
+    let refused = retention.archives().plan("nothing; DROP", Destination::Table, at(NOW)).await.unwrap_err();
     assert_eq!(ExitCode::from(&refused), ExitCode::BadInput, "{refused}");
 }
 

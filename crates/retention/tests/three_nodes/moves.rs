@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clusterkeep_core::age::{days, seconds};
 use clusterkeep_core::plan::{Approval, Outcome};
-use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, sql};
+use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Statement, sql};
 use clusterkeep_core::{ExitCode, Result};
 use clusterkeep_retention::model::{OnFailure, Policy, Tier};
 
@@ -89,6 +89,27 @@ pub(crate) async fn what_does_not_move_is_explained_and_put_back(world: &World) 
         plan.steps.is_empty() && plan.to_string().contains("2 copies need as many nodes with storage=warm"),
         "{plan}"
     );
+}
+
+/// The server would not put a shard where less is free than its low watermark: a plan that asks for it is refused, and the
+/// partition stays as it is.
+pub(crate) async fn what_does_not_fit_is_refused(world: &World) {
+    world.table("large", 1, "hot").await;
+    let disk = "cluster.routing.allocation.disk";
+    let set = format!(
+        "SET GLOBAL TRANSIENT \"{disk}.watermark.low\" = '1000tb', \"{disk}.watermark.high\" = '999tb', \
+         \"{disk}.watermark.flood_stage\" = '998tb'"
+    );
+    // What is set aside is read whatever is done by it: a threshold that is on would have the server move what is there.
+    let (before, policy) =
+        (required(world, "large").await, policy("large").reallocate_after(days(7), "storage", "warm"));
+    world.run(Statement::assert_safe(set)).await;
+    world.run(sql("SET GLOBAL TRANSIENT \"cluster.routing.allocation.disk.threshold_enabled\" = TRUE")).await;
+    let (plan, report) = world.apply(policy).await;
+    world.run(sql("RESET GLOBAL \"cluster.routing.allocation.disk\"")).await;
+    world.run(sql("SET GLOBAL TRANSIENT \"cluster.routing.allocation.disk.threshold_enabled\" = FALSE")).await;
+    assert!(plan.steps.is_empty() && plan.to_string().contains("have room for 0 B, and"), "{plan}");
+    assert_eq!((report.exit_code, required(world, "large").await), (ExitCode::Refused, before));
 }
 
 pub(crate) async fn a_node_that_dies_during_a_move(world: &mut World) {

@@ -7,6 +7,7 @@ use clusterkeep_core::sql::{Db, Engine, Ident, SqlBuilder, Statement, TableName,
 use clusterkeep_core::state::State;
 use clusterkeep_retention::model::{Manifest, Policy, percent};
 use clusterkeep_retention::plan::Domain;
+use clusterkeep_retention::restore::Destination;
 use clusterkeep_retention::{Planned, Retention};
 use clusterkeep_testkit::nodes::Nodes;
 
@@ -105,4 +106,19 @@ pub(crate) fn assert_done(report: &Report) {
 
 pub(crate) fn messages(report: &Report) -> String {
     report.outcomes.iter().filter_map(|outcome| outcome.message.clone()).collect::<Vec<_>>().join("\n")
+}
+
+/// Brings a copy back by its plan; gives the table that it is in, or why it is in none.
+pub(crate) async fn restored(retention: &Retention, name: &str, to: Destination) -> Result<String, String> {
+    let archives = retention.archives();
+    let plan = archives.plan(name, to, at(NOW)).await.map_err(|error| error.to_string())?;
+    if let Some(refused) = plan.refused().next() {
+        assert!(plan.steps.is_empty(), "{refused:?}");
+        return Err(refused.reason.to_string());
+    }
+    let report = archives.apply(&plan, plan.hash.into()).await.map_err(|error| error.to_string())?;
+    match report.outcomes.iter().find(|one| !one.outcome.is_done()) {
+        Some(bad) => Err(bad.message.clone().unwrap_or_default()),
+        None => Ok(plan.verdicts[0].detail.into.clone()),
+    }
 }

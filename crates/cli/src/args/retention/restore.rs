@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use clusterkeep_core::sql::TableName;
 
 use super::StateArgs;
+use crate::args::ApprovalArgs;
 
 /// What can be done about copies of partitions.
 #[derive(Debug, Subcommand)]
@@ -53,21 +54,26 @@ pub struct ShowArchiveArgs {
 /// What to bring back.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Nothing is replaced: where the partition is there already, it is refused.
+Nothing is replaced: where the partition is there already, it is refused. On a terminal the plan
+is shown and asked about; in a script it needs the hash that --plan prints.
 
 Examples:
-  clusterkeep retention restore run clusterkeep-metrics-6f1d --cluster crate://localhost:4200
   clusterkeep retention restore run clusterkeep-metrics-6f1d --cluster crate://localhost:4200 \\
-      --beside
+      --plan
   clusterkeep retention restore run clusterkeep-metrics-6f1d --cluster crate://localhost:4200 \\
-      --format json")]
+      --expect-plan 3b0f5a11
+  clusterkeep retention restore run clusterkeep-metrics-6f1d --cluster crate://localhost:4200 \\
+      --beside")]
 pub struct RestorePartitionArgs {
-    /// Its name, as `restore list` shows it
+    /// Its name, as `restore list` shows it; its repository or place and a slash before it, where there are several
     #[arg(value_name = "SNAPSHOT")]
     pub snapshot: String,
     /// Where.
     #[command(flatten)]
     pub place: StateArgs,
+    /// How it is approved.
+    #[command(flatten)]
+    pub approval: ApprovalArgs,
     /// Beside its table instead of back into it: in the schema `restored` on CrateDB, else in a table whose name ends with
     /// `_restored`
     #[arg(long)]

@@ -11,7 +11,7 @@ mod info;
 mod list;
 mod lists;
 mod local;
-mod planned;
+pub(super) mod planned;
 mod power;
 mod remove;
 mod replicate;

@@ -1,4 +1,4 @@
-//! How a plan about clusters is shown, approved and reported: the same way for each of them.
+//! How a plan about clusters, or of a restore, is shown, approved and reported: the same way for each of them.
 //!
 //! On a terminal the plan is shown and asked about; in a script it needs the hash that `--plan` has printed.
 
@@ -15,22 +15,27 @@ use crate::output::{Colour, Format, Listing, Printer, quoted};
 
 /// The command line that says the same again, without `--plan` and without a password.
 #[derive(Debug, Clone)]
-pub(super) struct Again(Vec<String>);
+pub(in crate::commands) struct Again(Vec<String>);
 
 impl Again {
     /// `clusterkeep cluster COMMAND`.
-    pub(super) fn of(command: &str) -> Self {
-        Self(vec!["clusterkeep".into(), "cluster".into(), command.into()])
+    pub(in crate::commands) fn of(command: &str) -> Self {
+        Self::of_command(&format!("cluster {command}"))
+    }
+
+    /// `clusterkeep COMMAND`.
+    pub(in crate::commands) fn of_command(command: &str) -> Self {
+        Self(vec!["clusterkeep".into(), command.into()])
     }
 
     /// Adds an argument.
-    pub(super) fn word(mut self, word: impl fmt::Display) -> Self {
+    pub(in crate::commands) fn word(mut self, word: impl fmt::Display) -> Self {
         self.0.push(quoted(&word.to_string()));
         self
     }
 
     /// Adds a flag with its value, where there is one.
-    pub(super) fn flag(mut self, flag: &str, value: Option<impl fmt::Display>) -> Self {
+    pub(in crate::commands) fn flag(mut self, flag: &str, value: Option<impl fmt::Display>) -> Self {
         if let Some(value) = value {
             self.0.push(format!("{flag} {}", quoted(&value.to_string())));
         }
@@ -38,7 +43,7 @@ impl Again {
     }
 
     /// Adds a flag without a value, where it was given.
-    pub(super) fn switch(mut self, flag: &str, given: bool) -> Self {
+    pub(in crate::commands) fn switch(mut self, flag: &str, given: bool) -> Self {
         if given {
             self.0.push(flag.into());
         }
@@ -46,7 +51,7 @@ impl Again {
     }
 
     /// Adds the cluster, where a flag named it.
-    pub(super) fn cluster(self, args: &ClusterArgs, resolved: &Resolved) -> Self {
+    pub(in crate::commands) fn cluster(self, args: &ClusterArgs, resolved: &Resolved) -> Self {
         let named = matches!(resolved.origin, Origin::Flag(_)).then_some(&resolved.address);
         args.allow_plaintext
             .iter()
@@ -61,7 +66,7 @@ impl fmt::Display for Again {
 }
 
 /// What comes after looking at a plan.
-pub(super) enum Next {
+pub(in crate::commands) enum Next {
     /// It is approved.
     Apply(Approval),
     /// That was all.
@@ -69,7 +74,7 @@ pub(super) enum Next {
 }
 
 /// Fails where a plan could be neither approved nor asked about, before anybody is asked anything else.
-pub(super) fn can_be_approved(args: &ApprovalArgs, again: &Again, printer: &Printer) -> Result<()> {
+pub(in crate::commands) fn can_be_approved(args: &ApprovalArgs, again: &Again, printer: &Printer) -> Result<()> {
     if args.plan || args.expect_plan.is_some() || printer.can_ask() {
         return Ok(());
     }
@@ -78,7 +83,7 @@ pub(super) fn can_be_approved(args: &ApprovalArgs, again: &Again, printer: &Prin
 }
 
 /// A verdict's word in the colour of its class.
-pub(super) fn painted(printer: &Printer) -> impl Fn(Class, &str) -> String + '_ {
+pub(in crate::commands) fn painted(printer: &Printer) -> impl Fn(Class, &str) -> String + '_ {
     |class, word| match class {
         Class::Keep => word.to_owned(),
         Class::Act => printer.paint(Colour::Act, word),
@@ -87,7 +92,7 @@ pub(super) fn painted(printer: &Printer) -> impl Fn(Class, &str) -> String + '_ 
 }
 
 /// Shows the plan, or asks about it; `text` is the plan for people.
-pub(super) async fn approve<D: Domain>(
+pub(in crate::commands) async fn approve<D: Domain>(
     plan: &Plan<D>,
     text: &str,
     args: &ApprovalArgs,
@@ -146,7 +151,7 @@ fn refusals<D: Domain>(plan: &Plan<D>, printer: &Printer) {
 }
 
 /// Shows what became of it, and says how the command ends.
-pub(super) fn report<D: Domain>(
+pub(in crate::commands) fn report<D: Domain>(
     report: &Report<D>,
     plan: &Plan<D>,
     again: &Again,

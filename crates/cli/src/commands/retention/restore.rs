@@ -1,16 +1,19 @@
 //! `retention restore`: where copies of partitions are, and back.
 
 use chrono_tz::Tz;
+use clusterkeep_core::clock::{Clock as _, SystemClock};
+use clusterkeep_core::plan::Plan;
 use clusterkeep_core::sql::{ConnectOptions, Engine};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_retention::Retention;
-use clusterkeep_retention::restore::{Archived, Destination};
+use clusterkeep_retention::restore::{Archived, Destination, Detail, Restoring, text};
 use clusterkeep_retention::text::{bound, grouped};
 
 use super::source::Opened;
 use crate::args::{ArchiveCommand, ListArchivesArgs, RestorePartitionArgs, ShowArchiveArgs};
+use crate::commands::cluster::planned::{self, Again, Next};
 use crate::context::{Context, actor};
-use crate::output::{Format, Listing};
+use crate::output::{Listing, Status};
 
 pub(in crate::commands) async fn restore(command: ArchiveCommand, context: &Context) -> Result<ExitCode> {
     match command {
@@ -48,39 +51,56 @@ async fn show_one(args: ShowArchiveArgs, context: &Context) -> Result<ExitCode> 
 }
 
 async fn run(args: RestorePartitionArgs, context: &Context) -> Result<ExitCode> {
-    let opened = Opened::both(&args.place, ConnectOptions::default(), ConnectOptions::default(), context).await?;
-    let to = if args.beside { Destination::Beside } else { Destination::Table };
-    let restored = retention(&opened).archives().restore(&args.snapshot, to).await?;
-    let engine = opened.db().engine();
-    opened.close().await;
-    match context.printer.format() {
-        Format::Table => {
-            let (from, until) = (bound(restored.start, Tz::UTC), bound(Some(restored.end), Tz::UTC));
-            let rows = grouped(restored.rows);
-            // Of a snapshot the rows are counted, of files every value is held against its checksum.
-            let how = if engine == Engine::Cratedb { "counted" } else { "verified" };
-            context.printer.note(&format!(
-                "restored {rows} rows from {from} until {until} UTC into {} and {how} them",
-                restored.into
-            ));
-            if args.beside && engine == Engine::Postgres {
-                context.printer.note(&format!(
-                    "where the partition is gone: ALTER TABLE ... ATTACH PARTITION {} FOR VALUES FROM ... TO ..., with \
-                     the bounds that it had, makes it one again",
-                    restored.into
-                ));
+    let target = context.resolve(&args.place.cluster)?;
+    let again = Again::of_command("retention restore run").word(&args.snapshot).cluster(&args.place.cluster, &target);
+    // As it is shown, without a password.
+    let state = args.place.state.as_deref().map(|address| context.state_url(address)).transpose()?;
+    let again = again.flag("--state", state).switch("--beside", args.beside);
+    planned::can_be_approved(&args.approval, &again, &context.printer)?;
+    let options = if args.approval.plan { ConnectOptions::default().read_only() } else { ConnectOptions::default() };
+    let opened = Opened::both(&args.place, options.clone(), options, context).await?;
+    let stop = context.stop_between_steps();
+    let (status, to) = (Status::of("restore", &context.printer), destination(&args));
+    let archives = retention(&opened).events(status.events()).cancel(stop).archives();
+    let plan = archives.plan(&args.snapshot, to, SystemClock.now()).await;
+    status.finish();
+    let plan = plan?;
+    let text = text(&plan, planned::painted(&context.printer));
+    let code = match planned::approve(&plan, &text, &args.approval, &again, context).await? {
+        Next::End(code) => code,
+        Next::Apply(approval) => {
+            let report = archives.apply(&plan, approval).await?;
+            let code = planned::report(&report, &plan, &again, &context.printer)?;
+            if code == ExitCode::Done && !plan.is_empty() {
+                advise(&plan, &args, opened.db().engine(), context);
             }
-            if !args.beside {
-                context.printer.note(&format!(
-                    "the next apply may drop them again; to keep them: clusterkeep retention hold add --table {} \
-                     --from {from} --until {until} --reason ...",
-                    restored.into
-                ));
-            }
+            code
         }
-        format => context.printer.data(&format.document(&restored)?)?,
+    };
+    opened.close().await;
+    Ok(code)
+}
+
+fn destination(args: &RestorePartitionArgs) -> Destination {
+    if args.beside { Destination::Beside } else { Destination::Table }
+}
+
+/// Says what comes next, for people.
+fn advise(plan: &Plan<Restoring>, args: &RestorePartitionArgs, engine: Engine, context: &Context) {
+    let Some(Detail { into, start, end, .. }) = plan.verdicts.first().map(|verdict| &verdict.detail) else { return };
+    if args.beside && engine == Engine::Postgres {
+        context.printer.note(&format!(
+            "where the partition is gone: ALTER TABLE ... ATTACH PARTITION {into} FOR VALUES FROM ... TO ..., with the \
+             bounds that it had, makes it one again"
+        ));
     }
-    Ok(ExitCode::Done)
+    if !args.beside {
+        let (from, until) = (bound(*start, Tz::UTC), bound(Some(*end), Tz::UTC));
+        context.printer.note(&format!(
+            "the next apply may drop them again; to keep them: clusterkeep retention hold add --table {into} --from {from} \
+             --until {until} --reason ..."
+        ));
+    }
 }
 
 fn show(archives: &[Archived], context: &Context) -> Result<()> {

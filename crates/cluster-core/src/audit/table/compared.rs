@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::rows::{Line, Rows};
 use crate::audit::{Entry, Head, Record, Sink};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorClass, Result};
 use crate::sql::{Session, SqlBuilder, Value};
 
 /// An audit in a database without transactions.
@@ -27,6 +27,13 @@ pub(super) struct Compared {
     /// Writers of one program take turns, rather than one another's chances.
     turn: Mutex<()>,
 }
+
+/// How long one statement may take: each reads or writes a few rows by their keys. A server that is out of breath has been
+/// seen to never answer one, and to answer the next.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// How often what only reads is tried.
+const READS: u32 = 3;
 
 /// How long an append is tried again after other writers were faster, or the database was not to be had.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -78,7 +85,7 @@ impl Compared {
         });
         query.push(" FROM ").table(&self.rows.heads()).push(" WHERE ").name("chain").push(" = ");
         query.bind(self.rows.chain.as_str());
-        let found = session.query(&query.build()).await?;
+        let found = session.query(&query.build().timeout(ANSWER)).await?;
         let tip = found.rows().next().map(|row| {
             let pending: Pending = serde_json::from_str(&row.get::<String>("pending")?)
                 .map_err(|e| Error::caused(format!("read the head of the audit `{}`", self.rows.chain), e))?;
@@ -105,7 +112,7 @@ impl Compared {
             sql.number(i64::try_from(*number).unwrap_or(i64::MAX));
         });
         query.push(")");
-        let found = session.query(&query.build()).await?;
+        let found = session.query(&query.build().timeout(ANSWER)).await?;
         found
             .rows()
             .map(|row| Ok((row.get("number")?, Found { hash: row.get("hash")?, append: row.get("append")? })))
@@ -117,7 +124,7 @@ impl Compared {
         insert.push(" ON CONFLICT DO NOTHING");
         let values = |line: &Line| line.clone().values().into_iter().chain([append.into()]).collect();
         let values: Vec<Vec<Value>> = lines.iter().map(values).collect();
-        session.execute_many(&insert.build(), &values).await.map(drop)
+        session.execute_many(&insert.build().timeout(ANSWER), &values).await.map(drop)
     }
 
     /// Tries once; nothing where another writer was faster.
@@ -150,7 +157,7 @@ impl Compared {
             let counted = append.tried.clone().filter(there);
             if let Some(counted) = counted {
                 let again = self.set(Some(tip), &tip.head, &tip.pending, &tip.append)?;
-                return Ok((session.execute(&again.build()).await? == 1).then_some(counted));
+                return Ok((session.execute(&again.build().timeout(ANSWER)).await? == 1).then_some(counted));
             }
         }
         let Some(new) = new else { return Ok(head) };
@@ -163,7 +170,8 @@ impl Compared {
         }
 
         append.tried = Some(new.clone());
-        if session.execute(&self.set(tip.as_ref(), &new, &lines, &append.id)?.build()).await? != 1 {
+        let set = self.set(tip.as_ref(), &new, &lines, &append.id)?.build().timeout(ANSWER);
+        if session.execute(&set).await? != 1 {
             return Ok(None);
         }
         self.put(session, &lines, &append.id).await?;
@@ -210,6 +218,21 @@ impl Compared {
         Ok(set)
     }
 
+    async fn read_once(&self, from: u64, limit: usize) -> Result<Vec<Record>> {
+        let mut session = self.session().await?;
+        let tip = self.tip(&mut *session).await?;
+        self.rows.state.refresh_within(&mut *session, "jobs_log").await?;
+        let lines = self.rows.read(&mut *session, from, limit).await?;
+        let known = tip.as_ref().map_or(0, |tip| tip.head.number);
+        let newest = match lines.last() {
+            Some(line) if line.record.number > known => self.tip(&mut *session).await?.map_or(0, |tip| tip.head.number),
+            _ => known,
+        };
+        let pending = tip.into_iter().flat_map(|tip| tip.pending).filter(|line| line.record.number >= from);
+        let lines = as_of(known, newest, lines, pending);
+        lines.into_iter().take(limit).map(Line::checked).collect()
+    }
+
     fn broken(&self, what: &str) -> Error {
         Error::failed(format!("write the audit `{}`: {what}", self.rows.chain))
             .with_hint("`clusterkeep audit verify` names the first record that was changed")
@@ -230,7 +253,8 @@ impl Sink for Compared {
                     let what = format!("write the audit `{}`: others always were faster", self.rows.chain);
                     (Error::failed(what), Duration::from_millis(1 + random % PAUSE))
                 }
-                Err(e) if e.is_retryable() => (e, LONG_PAUSE),
+                // What has not answered may have counted, which the next try finds out.
+                Err(e) if may_recover(&e) => (e, LONG_PAUSE),
                 Err(e) => return Err(e),
             };
             if Instant::now() >= deadline {
@@ -245,23 +269,31 @@ impl Sink for Compared {
     }
 
     async fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>> {
-        let mut session = self.session().await?;
-        let tip = self.tip(&mut *session).await?;
-        self.rows.state.refresh_within(&mut *session, "jobs_log").await?;
-        let lines = self.rows.read(&mut *session, from, limit).await?;
-        let known = tip.as_ref().map_or(0, |tip| tip.head.number);
-        let newest = match lines.last() {
-            Some(line) if line.record.number > known => self.tip(&mut *session).await?.map_or(0, |tip| tip.head.number),
-            _ => known,
-        };
-        let pending = tip.into_iter().flat_map(|tip| tip.pending).filter(|line| line.record.number >= from);
-        let lines = as_of(known, newest, lines, pending);
-        lines.into_iter().take(limit).map(Line::checked).collect()
+        again(|| self.read_once(from, limit)).await
     }
 
     async fn head(&self) -> Result<Option<Head>> {
-        let mut session = self.session().await?;
-        Ok(self.tip(&mut *session).await?.map(|tip| tip.head))
+        again(|| async { Ok(self.tip(&mut *self.session().await?).await?.map(|tip| tip.head)) }).await
+    }
+}
+
+/// Whether the next try may end otherwise: the server was not to be had, or has not answered.
+fn may_recover(error: &Error) -> bool {
+    error.is_retryable() || error.class() == Some(ErrorClass::Timeout)
+}
+
+/// Reads, and once more in a session of its own where no answer came.
+async fn again<T, F: Future<Output = Result<T>>>(read: impl Fn() -> F) -> Result<T> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match read().await {
+            Err(e) if attempt < READS && may_recover(&e) => {
+                tracing::debug!(attempt, error = %e, "reading the audit again");
+                sleep(LONG_PAUSE).await;
+            }
+            done => return done,
+        }
     }
 }
 

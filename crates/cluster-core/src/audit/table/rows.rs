@@ -25,6 +25,9 @@ pub(super) struct Line {
     pub(super) subject: String,
 }
 
+/// How long reading some hundred lines may take.
+const PAGE: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// The columns of a line, in the order of [`Line::values`].
 const COLUMNS: [&str; 8] = ["chain", "number", "at", "event", "subject", "body", "prev", "hash"];
 
@@ -80,7 +83,7 @@ impl Rows {
         query.push(" FROM ").table(&self.table()).push(" WHERE ").name("chain").push(" = ");
         query.bind(self.chain.as_str()).push(" AND ").name("number").push(" >= ").bind(from);
         query.push(" ORDER BY ").name("number").push(" LIMIT ").number(i64::try_from(limit).unwrap_or(i64::MAX));
-        let records = session.query(&query.build()).await?;
+        let records = session.query(&query.build().timeout(PAGE)).await?;
         let line = |row: &Row| {
             Ok(Line {
                 record: Record {

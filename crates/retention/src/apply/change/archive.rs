@@ -30,6 +30,15 @@ struct Found {
     shards: u64,
 }
 
+/// A copy that was verified.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Copied {
+    repository: String,
+    name: Ident,
+    schema: String,
+    found: Found,
+}
+
 pub(super) async fn run(one: &mut One<'_>, repository: &str, recorder: &Recorder<'_, Domain>) -> Result<Ran> {
     let ((start, end), planned) = one.apply.planned_span(one.object).await?;
     let tier = tier(one)?;
@@ -70,7 +79,8 @@ pub(super) async fn run(one: &mut One<'_>, repository: &str, recorder: &Recorder
     let records = one.apply.retention.records();
     let table = one.table().clone();
     again(|| records.record_archive(&table, &archive)).await?;
-    one.apply.archived.lock().await.insert(one.object.clone(), before.content);
+    let copied = Copied { repository: repository.to_owned(), name: name.clone(), schema, found: before };
+    one.apply.archived.lock().await.insert(one.object.clone(), copied);
     Ok(Ran::Done(serde_json::json!({
         "archived_in": repository, "snapshot": name.as_str(), "rows": archive.rows, "shards": archive.shards,
         "content": archive.content, "reused": reused,
@@ -79,10 +89,9 @@ pub(super) async fn run(one: &mut One<'_>, repository: &str, recorder: &Recorder
 
 /// Looks once more: the snapshot is listed as whole.
 pub(super) async fn is_so(one: &mut One<'_>, repository: &str) -> Result<bool> {
-    let content = one.apply.archived.lock().await.get(one.object).cloned();
-    let Some(content) = content else { return Ok(false) };
-    let name = snapshots::name(one.table(), one.key, &content)?;
-    Ok(snapshots::find(&mut *one.session, repository, name.as_str())
+    let copied = one.apply.archived.lock().await.get(one.object).cloned();
+    let Some(copied) = copied else { return Ok(false) };
+    Ok(snapshots::find(&mut *one.session, repository, copied.name.as_str())
         .await?
         .is_some_and(|found| found.state == "SUCCESS"))
 }
@@ -171,11 +180,12 @@ async fn whole(one: &mut One<'_>, repository: &str, name: &Ident) -> Result<Snap
     })
 }
 
-/// Looks right before a partition goes whether it is still what was archived in this run.
+/// Looks right before a partition goes whether its copy is still whole, and it is still what was archived in this run: the
+/// partition last, so that as little time as can be lies between that and its end.
 ///
 /// # Errors
 ///
-/// It was written to since, or it was not archived.
+/// It was written to since, it was not archived, or its copy is not there any more.
 pub(in super::super) async fn still_holds(
     apply: &Apply<'_>,
     session: &mut dyn clusterkeep_core::sql::Session,
@@ -184,12 +194,22 @@ pub(in super::super) async fn still_holds(
     key: &PartitionKey,
 ) -> Result<()> {
     let archived = apply.archived.lock().await.get(object).cloned();
-    let Some(archived) = archived else {
+    let Some(Copied { repository, name, schema, found: archived }) = archived else {
         return Err(Error::refused(format!("`{object}` was not archived in this run")));
     };
+    let listed = snapshots::find(session, &repository, name.as_str()).await?;
+    let whole = match listed {
+        Some(snapshot) => snapshot.holds(&schema, table, key, archived.shards),
+        None => Err("it is not listed any more".to_owned()),
+    };
+    whole.map_err(|why| {
+        let place = format!("{repository}/{}", name.as_str());
+        Error::refused(format!("the snapshot {place} of `{object}` can't be relied on: {why}"))
+            .with_hint("who removes snapshots there? run again, and another one is taken")
+    })?;
     let found = cratedb::of_partitions(session, table, Some(&key.ident)).await?;
     match found.into_values().next().and_then(|standing| standing.content) {
-        Some(content) if content == archived => Ok(()),
+        Some(content) if content == archived.content => Ok(()),
         _ => Err(moved(object, "is not what was archived any more")),
     }
 }

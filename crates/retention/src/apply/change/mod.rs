@@ -18,6 +18,8 @@ mod reallocate;
 #[cfg(feature = "cratedb")]
 mod replicas;
 
+#[cfg(feature = "cratedb")]
+pub(super) use archive::Copied;
 use clusterkeep_core::plan::{Outcome, Ran, Recorder, Step};
 use clusterkeep_core::sql::{Engine, TableName};
 use clusterkeep_core::{Error, Result};

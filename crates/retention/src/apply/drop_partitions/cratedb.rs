@@ -131,14 +131,26 @@ async fn check(
             return Err(drifted(format!("`{}` has rows from outside of what the plan saw", planned.object)));
         }
     }
+    if !lifecycle.rollups.is_empty() {
+        held_by_rollups(apply, session, lifecycle, source, going).await?;
+    }
+    // Last: as little time as can be lies between this and the statement.
     if lifecycle.rolled.is_none() && lifecycle.policy.archive().is_some() {
         for planned in going {
             archive::still_holds(apply, session, &source.table, planned.object, planned.key).await?;
         }
     }
-    if lifecycle.rollups.is_empty() {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// Holds what is to go against what rollups were verified against.
+async fn held_by_rollups(
+    apply: &Apply<'_>,
+    session: &mut dyn Session,
+    lifecycle: &Lifecycle<'_>,
+    source: &SourceSql,
+    going: &[Planned<'_>],
+) -> Result<()> {
     for run in joined(going.iter().map(|planned| planned.span)) {
         apply.kept_elsewhere(session, lifecycle, source, run).await?;
         let recorded = apply.recorded(lifecycle, run).await?;

@@ -5,14 +5,14 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clusterkeep_core::{Error, Result};
 
 use super::super::error::lost;
-use super::{Entry, MOST_MANIFEST};
+use super::{Entry, MOST_MANIFEST, Stamp};
 
 /// What a file's name ends with until it is whole.
 const PARTIAL: &str = ".partial";
@@ -46,6 +46,10 @@ impl Folder {
         .await
     }
 
+    pub(super) fn is_there(&self) -> bool {
+        self.root.is_dir()
+    }
+
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
     }
@@ -62,6 +66,20 @@ impl Folder {
             let mut bytes = Vec::new();
             file.take(MOST_MANIFEST).read_to_end(&mut bytes).map_err(|e| Error::io("read", &path, e))?;
             Ok(Some(bytes.into()))
+        })
+        .await
+    }
+
+    /// The time of the last change of any kind is part of it, which nobody can set back.
+    pub(super) async fn stamp(&self, key: &str) -> Result<Option<Stamp>> {
+        let path = self.path(key);
+        blocking(move || match fs::metadata(&path) {
+            Ok(of) => {
+                let (place, written) = ((of.dev(), of.ino()), (of.mtime(), of.mtime_nsec()));
+                Ok(Some(Stamp(format!("{place:?} {} {written:?} {:?}", of.len(), (of.ctime(), of.ctime_nsec())))))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", &path, error)),
         })
         .await
     }

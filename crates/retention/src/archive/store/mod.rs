@@ -23,6 +23,10 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
 }
 
+/// How an object stands in its store: what is written anew has another one, if its bytes are the same or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp(String);
+
 /// A place for archives.
 #[derive(Debug, Clone)]
 pub(super) enum Store {
@@ -31,6 +35,14 @@ pub(super) enum Store {
 }
 
 impl Store {
+    /// Whether the place itself is there, as far as that can be told without a request: a disk may not be mounted.
+    pub(super) fn is_there(&self) -> bool {
+        match self {
+            Self::Folder(store) => store.is_there(),
+            Self::Objects(_) => true,
+        }
+    }
+
     /// All objects, or those in one folder.
     pub(super) async fn list(&self, folder: Option<&str>) -> Result<Vec<Entry>> {
         let mut found = match self {
@@ -46,6 +58,14 @@ impl Store {
         match self {
             Self::Folder(store) => store.read(key).await,
             Self::Objects(store) => store.read(key).await,
+        }
+    }
+
+    /// How an object stands; nothing where it is not there.
+    pub(super) async fn stamp(&self, key: &str) -> Result<Option<Stamp>> {
+        match self {
+            Self::Folder(store) => store.stamp(key).await,
+            Self::Objects(store) => store.stamp(key).await,
         }
     }
 

@@ -18,7 +18,7 @@ use object_store::{
 };
 
 use super::super::error::lost;
-use super::{Entry, MOST_MANIFEST};
+use super::{Entry, MOST_MANIFEST, Stamp};
 
 /// The bytes of a part of an upload: with at most 10,000 parts, 156 GiB for one file on S3.
 const PART: usize = 16 << 20;
@@ -128,6 +128,14 @@ impl Objects {
             return Err(Error::failed(format!("`{key}` in {} is too large for a manifest", self.shown)));
         }
         result.bytes().await.map(Some).map_err(|error| failed(&error))
+    }
+
+    pub(super) async fn stamp(&self, key: &str) -> Result<Option<Stamp>> {
+        match self.store.head(&self.path(key)).await {
+            Ok(of) => Ok(Some(Stamp(format!("{} {} {:?} {:?}", of.size, of.last_modified, of.e_tag, of.version)))),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("look at", key, &error)),
+        }
     }
 
     pub(super) async fn open(&self, key: &str, most: u64) -> Result<Option<File>> {

@@ -1,6 +1,7 @@
 //! What CrateDB says of copies, segments, nodes and repositories. Reads only.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clusterkeep_core::sql::{Engine, Row, Session, SqlBuilder, TableName, Value, sql};
 use clusterkeep_core::{Error, Result};
@@ -8,6 +9,9 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::observe::{Node, Repository, Standing};
+
+/// How long the server may take to tell of itself: what asks again and again must not hang on one answer.
+pub(crate) const LOOK: Duration = Duration::from_secs(60);
 
 /// Appends the condition that a row is about `table`.
 fn push_about(query: &mut SqlBuilder, schema: &'static str, name: &'static str, table: &TableName) {
@@ -36,7 +40,7 @@ pub(crate) async fn of_partitions(
     push_about(&mut query, "table_schema", "table_name", table);
     push_ident(&mut query, ident);
     let mut all = BTreeMap::new();
-    for row in session.query(&query.build()).await?.rows() {
+    for row in session.query(&query.build().timeout(LOOK)).await?.rows() {
         let settings = json(row, "settings")?;
         let standing = Standing {
             replicas: row.get("replicas")?,
@@ -56,7 +60,7 @@ pub(crate) async fn shards_of(session: &mut dyn Session, table: &TableName, iden
     query.push("SELECT number_of_shards AS shards FROM information_schema.table_partitions");
     push_about(&mut query, "table_schema", "table_name", table);
     push_ident(&mut query, Some(ident));
-    session.query(&query.build()).await?.scalar()
+    session.query(&query.build().timeout(LOOK)).await?.scalar()
 }
 
 async fn shards(
@@ -73,7 +77,7 @@ async fn shards(
     push_about(&mut query, "schema_name", "table_name", table);
     push_ident(&mut query, ident);
     query.push(" AND orphan_partition = FALSE ORDER BY 1, 2");
-    let found = session.query(&query.build()).await?;
+    let found = session.query(&query.build().timeout(LOOK)).await?;
     let mut written: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
     for row in found.rows() {
         let ident: String = row.get("ident")?;
@@ -140,7 +144,7 @@ async fn segments(
     for standing in all.values_mut() {
         standing.segments = Some(0);
     }
-    for row in session.query(&query.build()).await?.rows() {
+    for row in session.query(&query.build().timeout(LOOK)).await?.rows() {
         let ident: String = row.get("ident")?;
         let segments: u64 = row.get("segments")?;
         if let Some(standing) = all.get_mut(&ident) {
@@ -153,10 +157,12 @@ async fn segments(
 /// The nodes that hold data, with the room that the server itself would still use.
 pub(crate) async fn nodes(session: &mut dyn Session) -> Result<Vec<Node>> {
     let disk = sql("SELECT settings['cluster']['routing']['allocation']['disk'] AS disk FROM sys.cluster");
-    let found = session.query(&disk).await?;
+    let found = session.query(&disk.timeout(LOOK)).await?;
     let disk = found.first().map(|row| json(row, "disk")).transpose()?.unwrap_or_default();
     let reserve = reserve(&disk);
-    let found = session.query(&sql("SELECT name, attributes, fs['total'] AS fs FROM sys.nodes ORDER BY 1")).await?;
+    let found = session
+        .query(&sql("SELECT name, attributes, fs['total'] AS fs FROM sys.nodes ORDER BY 1").timeout(LOOK))
+        .await?;
     let node = |row: &Row| {
         let (attributes, fs) = (json(row, "attributes")?, json(row, "fs")?);
         let (size, available) = (fs["size"].as_u64(), fs["available"].as_u64());
@@ -208,7 +214,8 @@ fn reserve(disk: &Json) -> Reserve {
 
 /// The repositories for snapshots.
 pub(crate) async fn repositories(session: &mut dyn Session) -> Result<Vec<Repository>> {
-    let found = session.query(&sql("SELECT name, type, settings FROM sys.repositories ORDER BY 1")).await?;
+    let found =
+        session.query(&sql("SELECT name, type, settings FROM sys.repositories ORDER BY 1").timeout(LOOK)).await?;
     let repository = |row: &Row| {
         let (settings, kind): (Json, String) = (json(row, "settings")?, row.get("type")?);
         let read_only = kind == "url" || settings["readonly"] == true || settings["readonly"] == "true";

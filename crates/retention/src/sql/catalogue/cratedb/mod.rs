@@ -19,6 +19,7 @@ use self::keys::Listed;
 use super::{CatalogueColumn, Described, NativePartition, known_table};
 use crate::model::{KnownTable, TimeColumn};
 use crate::observe::Obstacle;
+use crate::sql::standing::cratedb::LOOK;
 
 /// The tables of users.
 pub(super) async fn tables(session: &mut dyn Session) -> Result<Vec<KnownTable>> {
@@ -69,7 +70,7 @@ pub(super) async fn describe(
 pub(crate) async fn listed(session: &mut dyn Session, table: &TableName) -> Result<BTreeSet<String>> {
     let query =
         about("partition_ident AS ident FROM information_schema.table_partitions", "table_schema", "table_name", table);
-    session.query(&query.build()).await?.rows().map(|row| row.get("ident")).collect()
+    session.query(&query.build().timeout(LOOK)).await?.rows().map(|row| row.get("ident")).collect()
 }
 
 /// `SELECT <what> WHERE` it is about the table.

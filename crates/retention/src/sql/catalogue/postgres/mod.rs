@@ -4,6 +4,7 @@ mod alone;
 mod bounds;
 mod extent;
 mod index;
+mod locks;
 mod place;
 mod tree;
 
@@ -11,6 +12,7 @@ use clusterkeep_core::Result;
 use clusterkeep_core::sql::{Engine, Ident, Session, TableName, sql};
 
 pub(crate) use alone::alone;
+pub(crate) use locks::locks_of;
 pub(crate) use place::{Place, oid, oids, places};
 
 use super::{CatalogueColumn, Described, known_table, time_kind};

@@ -97,7 +97,7 @@ pub(crate) async fn oid(session: &mut dyn Session, table: &TableName) -> Result<
     Ok(oids(session, &[table]).await?.remove(table))
 }
 
-fn push_named(query: &mut SqlBuilder, tables: &[&TableName]) {
+pub(super) fn push_named(query: &mut SqlBuilder, tables: &[&TableName]) {
     query.push("(n.nspname, c.relname) IN (").join(", ", tables, |query, table| {
         query.push("(").bind(table.schema.as_ref().map(Ident::as_str)).push(", ").bind(table.name.as_str()).push(")");
     });

@@ -108,20 +108,25 @@ fn subtree<'a>(tree: &'a HashMap<i64, Vec<Node>>, top: &'a Node) -> Vec<&'a Node
 async fn read(session: &mut dyn Session, oid: i64, time: &Ident) -> Result<HashMap<i64, Vec<Node>>> {
     let found = session
         .query(
+            // What a table is partitioned by is looked up once for each that is: asked of every partition, it made the
+            // server expect so much work that it compiled the query, which took ten times as long as running it.
             &sql("WITH RECURSIVE tree (oid, parent, detaching) AS ( \
                     SELECT ?::bigint::oid, 0::oid, false \
                     UNION ALL \
-                    SELECT i.inhrelid, i.inhparent, i.inhdetachpending FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid) \
+                    SELECT i.inhrelid, i.inhparent, i.inhdetachpending FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid), \
+                  keys (oid, strategy, time_at) AS MATERIALIZED ( \
+                    SELECT p.partrelid, p.partstrat::text, \
+                    (SELECT min(k.at) FROM unnest(p.partattrs::int2[], p.partclass::oid[]) WITH ORDINALITY AS k (attnum, class, at) \
+                     JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.attnum \
+                     JOIN pg_opclass o ON o.oid = k.class \
+                     WHERE a.attname = ? AND o.opcdefault) \
+                    FROM pg_partitioned_table p WHERE p.partrelid IN (SELECT oid FROM tree)) \
                   SELECT t.oid::bigint AS oid, t.parent::bigint AS parent, t.detaching, n.nspname AS schema, \
                   c.relname AS name, c.relkind = 'f' AS is_foreign, pg_get_expr(c.relpartbound, c.oid) AS bounds, \
                   CASE WHEN c.relkind = 'r' THEN pg_total_relation_size(c.oid) ELSE 0 END AS bytes, \
-                  p.partstrat::text AS strategy, \
-                  (SELECT min(k.at) FROM unnest(p.partattrs::int2[], p.partclass::oid[]) WITH ORDINALITY AS k (attnum, class, at) \
-                   JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum \
-                   JOIN pg_opclass o ON o.oid = k.class \
-                   WHERE a.attname = ? AND o.opcdefault) AS time_at \
+                  k.strategy, k.time_at \
                   FROM tree t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace \
-                  LEFT JOIN pg_partitioned_table p ON p.partrelid = c.oid")
+                  LEFT JOIN keys k ON k.oid = t.oid")
             .bind(oid)
             .bind(time.as_str()),
         )
