@@ -489,7 +489,7 @@ async fn runs_of_the_dead_are_orphans(store: Arc<dyn Store>) {
     assert_eq!(store.orphans("n").await.unwrap(), []);
     // One leaves, and one's lease runs out.
     store.leave(worker(2)).await.unwrap();
-    assert_eq!(store.orphans("n").await.unwrap(), [of_two.clone()]);
+    assert_eq!(store.orphans("n").await.unwrap(), std::slice::from_ref(&of_two));
     assert_eq!(store.orphans("other").await.unwrap(), []);
     store.beat("n", worker(1), "here", Duration::from_millis(50)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(120)).await;
