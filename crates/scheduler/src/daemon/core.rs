@@ -99,6 +99,8 @@ impl Core {
     pub(crate) fn attempt(&self, entry: &Entry, record: RunRecord) -> impl Future<Output = RunRecord> + Send + 'static {
         let reporting = Reporting { store: self.store.clone(), clock: self.clock.clone(), stopping: self.stop.clone() };
         let spec = &entry.record.spec;
-        super::execute::execute(entry.handler.0.clone(), record, spec.run.args.clone(), spec.timeout, reporting)
+        // A run that was asked for by hand may have arguments of its own.
+        let args = record.args.clone().unwrap_or_else(|| spec.run.args.clone());
+        super::execute::execute(entry.handler.0.clone(), record, args, spec.timeout, reporting)
     }
 }

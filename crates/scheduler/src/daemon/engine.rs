@@ -126,6 +126,8 @@ impl Engine {
                 self.fire_due().await?;
                 self.look_at_store().await?;
             }
+            // A clock that was set back must not keep what others ask for waiting until it is there again.
+            self.poll_at = self.poll_at.min(self.core.now() + POLL);
             let wake = self.wake_at();
             tokio::select! {
                 biased;
