@@ -38,6 +38,7 @@ impl Dialect for Postgres {
         "''",
         "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
     );
+    const LOCKS: bool = true;
     const NUL: bool = false;
 
     fn now(&self) -> Result<Vec<Value>> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clusterkeep_core::Result;
-use clusterkeep_core::sql::{Records, Session, sql};
+use clusterkeep_core::sql::{Records, Session, SqlBuilder, Value, sql};
 
 use super::{Dialect, SqlStore};
 use crate::run::RunKey;
@@ -71,16 +71,10 @@ impl<D: Dialect> SqlStore<D> {
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        let mut session = self.begin().await?;
         let gated = claims.iter().filter(|claim| claim.at_once != u32::MAX);
         let jobs = gate::distinct(gated.map(|claim| job_of(&claim.key)));
-        if !jobs.is_empty() {
-            // A statement of its own: what the next one counts is what is there once the lock is held.
-            self.lock(&mut *session, &jobs).await?;
-        }
-        let begun = session.query(&sql(D::TEXTS.claim).bind(self.lists().claims(claims))).await?;
-        session.commit().await?;
-        each(claims.iter().map(|claim| &claim.key), &begun)
+        let keys: Vec<&RunKey> = claims.iter().map(|claim| &claim.key).collect();
+        self.change_runs(&jobs, D::TEXTS.claim, &self.lists().claims(claims), &keys).await
     }
 
     pub(super) async fn finish_once(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
@@ -90,15 +84,46 @@ impl<D: Dialect> SqlStore<D> {
         // Always in the same order, so that two that end the same runs do not wait for one another.
         let mut ordered: Vec<&RunEnd> = ends.iter().collect();
         ordered.sort_by(|a, b| a.key.cmp(&b.key));
-        let statement = sql(D::TEXTS.finish).bind(self.lists().ends(ordered));
-        let mut session = self.db.session().await?;
-        let ended = session.query(&statement).await?;
-        each(ends.iter().map(|end| &end.key), &ended)
+        let keys: Vec<&RunKey> = ends.iter().map(|end| &end.key).collect();
+        self.change_runs(&[], D::TEXTS.finish, &self.lists().ends(ordered), &keys).await
+    }
+
+    /// Changes runs while these jobs are locked; says of each whether it was changed.
+    ///
+    /// Mostly all are, and then their number says so. Where it does not, all is undone and done again by a statement that
+    /// tells which: rows that come back one by one cost more than the change.
+    async fn change_runs(
+        &self,
+        jobs: &[JobKey],
+        statement: &'static str,
+        list: &Value,
+        keys: &[&RunKey],
+    ) -> Result<Vec<bool>> {
+        let mut session = self.begin().await?;
+        // A statement of its own: what the next one counts is what is there once the lock is held.
+        if D::LOCKS && !jobs.is_empty() {
+            self.lock(&mut *session, jobs).await?;
+        }
+        let changed = session.execute(&sql(statement).bind(list.clone())).await?;
+        if usize::try_from(changed).is_ok_and(|changed| changed == keys.len()) {
+            session.commit().await?;
+            return Ok(vec![true; keys.len()]);
+        }
+        session.rollback().await?;
+        session.begin().await?;
+        if D::LOCKS && !jobs.is_empty() {
+            self.lock(&mut *session, jobs).await?;
+        }
+        let mut telling = SqlBuilder::new(session.engine());
+        telling.push(statement).push(" RETURNING namespace, job, nominal, kind, generation");
+        let changed = session.query(&telling.build().bind(list.clone())).await?;
+        session.commit().await?;
+        each(keys, &changed)
     }
 }
 
 /// Of each key whether its row was changed; where one is asked for twice, the first was.
-fn each<'a>(keys: impl Iterator<Item = &'a RunKey>, changed: &Records) -> Result<Vec<bool>> {
+fn each(keys: &[&RunKey], changed: &Records) -> Result<Vec<bool>> {
     let mut changed: std::collections::HashSet<RunKey> = changed.iter().map(rows::key).collect::<Result<_>>()?;
-    Ok(keys.map(|key| changed.remove(key)).collect())
+    Ok(keys.iter().map(|key| changed.remove(*key)).collect())
 }

@@ -24,6 +24,8 @@ pub(super) use self::texts::{Texts, texts};
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// The statements.
     const TEXTS: &'static Texts;
+    /// Whether rows have to be locked: else the transaction keeps all others out.
+    const LOCKS: bool;
     /// Whether text may hold the character NUL.
     const NUL: bool;
 

@@ -101,10 +101,11 @@ macro_rules! texts {
                  AND r.generation = a.generation"
             ),
             open: concat!(
-                "SELECT a.namespace, a.job, (SELECT count(*) FROM ", $p, "runs AS r WHERE r.namespace = a.namespace \
+                "SELECT * FROM (SELECT a.namespace, a.job, (SELECT count(*) FROM ", $p, "runs AS r WHERE r.namespace = a.namespace \
                  AND r.job = a.job AND r.state = 'running') AS running, (SELECT count(*) FROM (SELECT 1 FROM ", $p,
                 "runs AS r WHERE r.namespace = a.namespace AND r.job = a.job AND r.state = 'pending' LIMIT 1) AS one) \
-                 AS pending FROM (SELECT value ->> 0 AS namespace, value ->> 1 AS job FROM ", $rows, ") AS a"
+                 AS pending FROM (SELECT value ->> 0 AS namespace, value ->> 1 AS job FROM ", $rows, ") AS a) AS c \
+                 WHERE c.running > 0 OR c.pending > 0"
             ),
             insert: concat!(
                 "INSERT INTO ", $p, "runs (namespace, job, nominal, kind, generation, state, attempt, worker, not_before, \
@@ -139,8 +140,7 @@ macro_rules! texts {
                  AND (w.not_before IS NULL OR w.not_before <= a.at)) AS e \
                  WHERE r.namespace = e.n AND r.job = e.j AND r.nominal = e.f AND r.kind = e.k \
                  AND r.generation = e.g AND r.state = 'pending' AND r.attempt = e.attempt \
-                 AND e.going <= e.at_once \
-                 RETURNING namespace, job, nominal, kind, generation"
+                 AND e.going <= e.at_once"
             ),
             report: concat!(
                 "UPDATE ", $p, "runs SET progress = coalesce(CAST(? AS DOUBLE PRECISION), progress), \
@@ -154,8 +154,7 @@ macro_rules! texts {
                  CAST(value ->> 5 AS BIGINT) AS attempt, value ->> 6 AS state, value ->> 7 AS error, \
                  CAST(value ->> 8 AS BIGINT) AS finished, CAST(value ->> 9 AS BIGINT) AS not_before FROM ", $rows, ") AS e \
                  WHERE r.namespace = e.n AND r.job = e.j AND r.nominal = e.f AND r.kind = e.k \
-                 AND r.generation = e.g AND r.state = 'running' AND r.attempt = e.attempt \
-                 RETURNING namespace, job, nominal, kind, generation"
+                 AND r.generation = e.g AND r.state = 'running' AND r.attempt = e.attempt"
             ),
             cancel: concat!(
                 "UPDATE ", $p, "runs SET reason = CASE WHEN state = 'pending' THEN ? ELSE reason END, \

@@ -23,7 +23,8 @@ pub type SqliteStore = SqlStore<Sqlite>;
 pub struct Sqlite(Clock);
 
 impl Dialect for Sqlite {
-    const TEXTS: &'static Texts = &texts!("clusterkeep_scheduler_", "json_each(?) AS list", "", "?", "?");
+    const TEXTS: &'static Texts = &texts!("clusterkeep_scheduler_", "jsonb_each(?) AS list", "", "?", "?");
+    const LOCKS: bool = false;
     const NUL: bool = true;
 
     fn now(&self) -> Result<Vec<Value>> {
