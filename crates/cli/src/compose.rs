@@ -110,8 +110,12 @@ impl Actions {
     pub fn check<'a>(&self, jobs: impl IntoIterator<Item = &'a JobSpec>) -> Result<()> {
         for job in jobs {
             match job.run.action.as_str() {
-                RETENTION => drop(self.retention_args(job.name.as_str(), &job.run.args)?),
-                HISTORY if self.history.is_some() => drop(history_args(job.name.as_str(), &job.run.args)?),
+                RETENTION => {
+                    self.retention_args(job.name.as_str(), &job.run.args)?;
+                }
+                HISTORY if self.history.is_some() => {
+                    history_args(job.name.as_str(), &job.run.args)?;
+                }
                 other => {
                     return Err(Error::input(format!("job `{}`: there is no action `{other}`", job.name))
                         .with_hint(format!("there is `{RETENTION}`, and `{HISTORY}`")));
