@@ -338,3 +338,32 @@ async fn a_clock_that_steps_an_hour_makes_no_storm_and_loses_nothing() {
         "with the arguments that it was asked for with"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_do_not_hold_a_handler_up_and_the_last_one_stays() {
+    let store = shared();
+    let took: Arc<Mutex<Option<Duration>>> = Arc::default();
+    let takes = Arc::clone(&took);
+    let scheduler = scheduler(&store)
+        .handler("work", move |run: Run| {
+            let takes = Arc::clone(&takes);
+            async move {
+                let start = std::time::Instant::now();
+                for n in 0_u32..10_000 {
+                    run.message(format!("step {n}")).await;
+                }
+                *takes.lock().unwrap() = Some(start.elapsed());
+                run.progress(0.5).await;
+                std::future::pending().await
+            }
+        })
+        .job(once(soon()))
+        .start()
+        .await
+        .unwrap();
+    // While it still runs: the last report does not wait for the end.
+    let runs = until(&store, |runs| runs.iter().any(|run| run.progress == Some(0.5))).await;
+    assert_eq!((runs[0].state, runs[0].message.as_deref()), (RunState::Running, Some("step 9999")));
+    assert!(took.lock().unwrap().is_some_and(|took| took < Duration::from_secs(5)), "{took:?}");
+    scheduler.drain().await.unwrap();
+}

@@ -34,6 +34,8 @@ pub(crate) async fn execute(
         Ok(Err(error)) => (RunState::Failed, Some(chain(&error))),
         Err(payload) => (RunState::Failed, Some(format!("the handler panicked: {}", panic_text(&*payload)))),
     };
+    // Before the end is recorded: a row that is final takes no more reports.
+    run.flush().await;
     (record.progress, record.message) = run.said();
     record.finished = Some(now(&*clock));
     record

@@ -1,7 +1,8 @@
 //! What a handler gets to work with.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::Clock;
@@ -12,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::{RunKey, RunKind};
 use crate::store::Store;
 use crate::trigger::DstNote;
+
+/// How long after a report the next one is written; only the last of those in between is.
+const EVERY: Duration = Duration::from_millis(200);
 
 /// One attempt of a run, handed to the handler of its job; cheap to clone.
 ///
@@ -25,8 +29,20 @@ struct Inner {
     note: Option<DstNote>,
     args: serde_json::Map<String, serde_json::Value>,
     reporting: Reporting,
-    /// What was reported last.
-    said: Mutex<(Option<f64>, Option<String>)>,
+    said: Mutex<Said>,
+    /// Whose turn it is to write, so that no earlier report takes a later one's place.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What was reported last.
+#[derive(Default)]
+struct Said {
+    progress: Option<f64>,
+    message: Option<String>,
+    /// The store does not know it yet.
+    unwritten: bool,
+    /// A task sees to it.
+    writing: bool,
 }
 
 /// What a run needs of its scheduler.
@@ -45,7 +61,15 @@ impl Run {
         args: serde_json::Map<String, serde_json::Value>,
         reporting: Reporting,
     ) -> Self {
-        Self(Arc::new(Inner { key, attempt, note, args, reporting, said: Mutex::default() }))
+        Self(Arc::new(Inner {
+            key,
+            attempt,
+            note,
+            args,
+            reporting,
+            said: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// The key of its row.
@@ -132,19 +156,50 @@ impl Run {
 
     /// The last progress and message that were reported.
     pub(crate) fn said(&self) -> (Option<f64>, Option<String>) {
-        self.0.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let said = self.lock();
+        (said.progress, said.message.clone())
     }
 
-    /// A report that can't be written is no reason for the run to fail.
+    /// Leaves the writing to a task of its own: a store that is slow or away does not hold the handler up.
     async fn report(&self, progress: Option<f64>, message: Option<String>) {
-        let Inner { key, attempt, reporting, said, .. } = &*self.0;
-        {
-            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.0 = progress.or(said.0);
-            if message.is_some() {
-                said.1.clone_from(&message);
+        let begin = {
+            let mut said = self.lock();
+            said.progress = progress.or(said.progress);
+            said.message = message.or_else(|| said.message.take());
+            said.unwritten = true;
+            !std::mem::replace(&mut said.writing, true)
+        };
+        if begin {
+            tokio::spawn(self.clone().write());
+        }
+        // A handler that does nothing but report lets others go on.
+        tokio::task::yield_now().await;
+    }
+
+    /// Writes what is reported, until there is nothing more for a while.
+    async fn write(self) {
+        loop {
+            self.flush().await;
+            tokio::time::sleep(EVERY).await;
+            let mut said = self.lock();
+            if !said.unwritten {
+                said.writing = false;
+                return;
             }
         }
+    }
+
+    /// Writes what is not written yet. A report that can't be written is no reason for the run to fail.
+    pub(crate) async fn flush(&self) {
+        let Inner { key, attempt, reporting, turn, .. } = &*self.0;
+        let _turn = turn.lock().await;
+        let (progress, message) = {
+            let mut said = self.lock();
+            if !std::mem::take(&mut said.unwritten) {
+                return;
+            }
+            (said.progress, said.message.clone())
+        };
         if let Err(error) = reporting.store.report(key, *attempt, progress, message.as_deref()).await {
             tracing::warn!(
                 job = key.job,
@@ -152,6 +207,10 @@ impl Run {
                 "progress of a run was not recorded"
             );
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        self.0.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
