@@ -5,7 +5,7 @@
 //! - *by claim*: what waits: a row made as pending, a claim by the job's gate, and its end.
 //! - Beside them, what the same statements cost where nobody batches: one run at a time.
 //!
-//! Peers are measured in the same run, by the programs of `benches/peers` that are named in the environment
+//! Peers are measured in the same run, by programs such as `benches/peers/apscheduler_durable.py` that are named in the environment
 //! (`CLUSTERKEEP_BENCH_PEERS`, separated by `:`): each gets the addresses and prints lines of its own.
 //!
 //!     cargo bench -p clusterkeep-benches --bench durable
