@@ -15,8 +15,10 @@
 //!
 //! # Caveats
 //!
-//! One scheduler at a time runs the jobs of a namespace; on a store that several processes share it holds a lease, by the
-//! clock of its machine.
+//! Any number of schedulers may run the jobs of a namespace on one store, without a leader: whoever makes the row of a
+//! fire first runs it. A scheduler that was held up for longer than its lease finds its runs taken over; what it did for
+//! them meanwhile has happened all the same, so that handlers whose effects must not come twice check the attempt.
+//! On CrateDB, which has no transactions, the limit of an [`Overlap`] is kept as well as can be.
 //!
 //! ```no_run
 //! # #[cfg(feature = "sqlite")]
