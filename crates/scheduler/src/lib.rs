@@ -45,6 +45,7 @@
 mod civil;
 pub mod control;
 mod daemon;
+mod hash;
 mod history;
 mod ledger;
 mod model;

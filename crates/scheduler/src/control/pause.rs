@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::active;
 use crate::daemon::due::{self, Passed};
 use crate::daemon::passed_run;
-use crate::run::{RunKey, RunKind, RunState};
+use crate::run::{RunKind, RunState};
 use crate::store::{Advance, Gate, NewRun, Pause, ScheduleRecord, Store};
 
 /// What the end of a pause has left behind.
@@ -54,7 +54,7 @@ pub async fn resume(store: &dyn Store, namespace: &str, job: &str, now: DateTime
     };
     let mut resumed = Resumed { paused: None, skipped: 0, missed: 0, next_fire: record.next_fire };
     if schedule.trigger().is_nominal() {
-        let mark = record.high_water.map_or(record.valid_from, |mark| mark.max(record.valid_from));
+        let mark = record.decided();
         let before = due::count(&schedule, mark, pause.since.min(now));
         let within = due::count(&schedule, mark.max(pause.since), now);
         let mut runs = Vec::new();
@@ -84,12 +84,6 @@ pub async fn resume(store: &dyn Store, namespace: &str, job: &str, now: DateTime
 }
 
 fn row(record: &ScheduleRecord, passed: Passed, why: &str, now: DateTime<Utc>) -> NewRun {
-    let key = RunKey {
-        namespace: record.namespace.clone(),
-        job: record.spec.name.as_str().to_owned(),
-        nominal: passed.first,
-        kind: RunKind::Scheduled,
-        generation: record.generation,
-    };
+    let key = record.key(RunKind::Scheduled, passed.first);
     NewRun { run: passed_run(key, passed, why, now), gate: Gate::OPEN }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::active;
+use crate::hash;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
 use crate::store::{Gate, NewRun, Store};
 
@@ -56,14 +57,11 @@ pub async fn queue(
         ))
         .with_hint("take a shorter window than run history is kept for"));
     }
-    let key = RunKey {
-        namespace: namespace.to_owned(),
-        job: job.to_owned(),
-        nominal,
-        kind: RunKind::Manual,
+    let mut key = record.key(RunKind::Manual, nominal);
+    if dedup.is_some() {
         // A key stands for the job whatever becomes of it, so that a new version does not make it come again.
-        generation: if dedup.is_some() { 0 } else { record.generation },
-    };
+        key.generation = 0;
+    }
     let run = RunRecord { args, priority: record.spec.priority, ..RunRecord::new(key.clone(), RunState::Pending) };
     let fired = store.fire(&[NewRun { run, gate: Gate::OPEN }], &[]).await?;
     Ok(Queued { key, made: fired.iter().any(|fired| fired.is_made()) })
@@ -76,12 +74,8 @@ fn window(dedup: &Dedup, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
         return Err(Error::input(format!("`{}` is no length for a window", dedup.within))
             .with_hint("a week is the longest unit that has one length"));
     };
-    // FNV-1a: the same on every machine and in every version. Keys spread over the window, and so do not meet.
-    let hash = dedup
-        .key
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let shift = i64::try_from(hash % length.unsigned_abs()).unwrap_or_default();
+    // Keys spread over the window, and so do not meet.
+    let shift = i64::try_from(hash::of(hash::START, &dedup.key) % length.unsigned_abs()).unwrap_or_default();
     let into = (now.timestamp_micros() - shift).rem_euclid(length);
     Ok(now.trunc_subsecs(6) - TimeDelta::microseconds(into))
 }

@@ -39,8 +39,7 @@ pub async fn cancel(
 ///
 /// An unknown job; a store that can't be used.
 pub async fn retry(store: &dyn Store, namespace: &str, job: &str, of: Option<DateTime<Utc>>) -> Result<Vec<RunRecord>> {
-    let any = [RunState::Failed, RunState::Dead, RunState::Cancelled, RunState::Refused];
-    let states = if of.is_some() { &any[..] } else { &[RunState::Dead] };
+    let states = if of.is_some() { &RunState::RENEWABLE[..] } else { &[RunState::Dead] };
     let mut renewed = Vec::new();
     for run in find(store, namespace, job, of, states).await? {
         if store.renew(&run.key).await? {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::due;
 use super::roster::{Entry, passed_run};
-use crate::model::{Misfire, Overlap};
+use crate::model::{JobSpec, Misfire, Overlap};
 use crate::run::{RunKind, RunRecord, RunState};
 use crate::store::{Advance, Gate, NewRun, Otherwise};
 
@@ -29,7 +29,7 @@ pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateT
         next_fire,
     };
     if entry.kind() == RunKind::Event {
-        let run = RunRecord::new(entry.key(RunKind::Event, at), RunState::Pending);
+        let run = RunRecord::new(entry.record.key(RunKind::Event, at), RunState::Pending);
         let runs = vec![begin_or(entry, run, doer, now, Otherwise::Wait)];
         return Step { runs, advance: advance(entry, at, None) };
     }
@@ -45,17 +45,12 @@ pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateT
             }
             _ => "no scheduler was there in time, and the job's misfire policy lets none of them run",
         };
-        let run = passed_run(entry.key(RunKind::Scheduled, passed.first), passed, reason, now);
+        let run = passed_run(entry.record.key(RunKind::Scheduled, passed.first), passed, reason, now);
         runs.push(NewRun { run, gate: Gate::OPEN });
     }
-    // Runs that catch up one by one must not skip each other.
-    let otherwise = match entry.record.spec.overlap {
-        Overlap::Queue | Overlap::Replace => Otherwise::Wait,
-        _ if decision.run.len() > 1 && matches!(misfire, Misfire::All { .. }) => Otherwise::Wait,
-        _ => Otherwise::Skip,
-    };
+    let otherwise = otherwise(&entry.record.spec, decision.run.len());
     for at in decision.run {
-        let mut run = RunRecord::new(entry.key(RunKind::Scheduled, at), RunState::Pending);
+        let mut run = RunRecord::new(entry.record.key(RunKind::Scheduled, at), RunState::Pending);
         run.note = entry.schedule.next(at - TimeDelta::microseconds(1)).and_then(|fire| fire.note);
         if coalesced > 0 {
             run.reason = Some(format!("catches up for {coalesced} missed before it"));
@@ -63,6 +58,16 @@ pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateT
         runs.push(begin_or(entry, run, doer, now, otherwise));
     }
     Step { runs, advance: advance(entry, decision.last, decision.next) }
+}
+
+/// What fires do that can't begin, where so many are due at once.
+pub(crate) fn otherwise(spec: &JobSpec, due: usize) -> Otherwise {
+    match spec.overlap {
+        Overlap::Queue | Overlap::Replace => Otherwise::Wait,
+        // Runs that catch up one by one must not skip each other.
+        _ if due > 1 && matches!(spec.misfire, Misfire::All { .. }) => Otherwise::Wait,
+        _ => Otherwise::Skip,
+    }
 }
 
 /// Who would run what is made.

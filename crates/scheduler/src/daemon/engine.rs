@@ -237,7 +237,7 @@ impl Engine {
         let now = self.core.now();
         let mut doer = self.doer();
         let Some(entry) = self.roster.get(index) else { return Ok(()) };
-        let run = RunRecord::new(entry.key(RunKind::Manual, now), RunState::Pending);
+        let run = RunRecord::new(entry.record.key(RunKind::Manual, now), RunState::Pending);
         let runs = [dispatch::begin_or(entry, run, &mut doer, now, Otherwise::Wait)];
         for run in self.core.make(&runs, &[]).await?.into_iter().flatten() {
             self.made(index, run).await?;

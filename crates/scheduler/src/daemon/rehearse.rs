@@ -5,10 +5,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::Result;
 
-use super::due;
 use super::roster::passed_run;
-use crate::model::{JobSpec, Misfire, Overlap, Schedule};
+use super::{dispatch, due};
+use crate::model::{JobSpec, Overlap, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
+use crate::store::Otherwise;
 
 /// A time without a scheduler: its first instant, and the first one behind it.
 pub type Outage = (DateTime<Utc>, DateTime<Utc>);
@@ -53,10 +54,9 @@ pub fn rehearse(
             let key = stage.key(passed.first);
             stage.rows.push(passed_run(key, passed, "no scheduler was there in time", now));
         }
-        // As when schedulers dispatch: runs that catch up one by one do not skip each other.
-        let catch_up = decision.run.len() > 1 && matches!(spec.misfire, Misfire::All { .. });
+        let otherwise = dispatch::otherwise(spec, decision.run.len());
         for at in decision.run {
-            stage.fire(at, now, catch_up);
+            stage.fire(at, now, otherwise);
         }
         next = decision.next.filter(|at| *at < until);
     }
@@ -92,14 +92,14 @@ impl Stage<'_> {
         }
     }
 
-    fn fire(&mut self, nominal: DateTime<Utc>, now: DateTime<Utc>, catch_up: bool) {
+    fn fire(&mut self, nominal: DateTime<Utc>, now: DateTime<Utc>, otherwise: Otherwise) {
         self.going.retain(|(end, _)| *end > now);
         let at_once = self.spec.overlap.at_once() as usize;
         let mut run = RunRecord::new(self.key(nominal), RunState::Succeeded);
         let mut begins = now;
         if self.going.len() >= at_once {
-            match self.spec.overlap {
-                Overlap::Replace => {
+            match otherwise {
+                Otherwise::Wait if self.spec.overlap == Overlap::Replace => {
                     for (_, place) in self.going.drain(..) {
                         if let Some(other) = self.rows.get_mut(place) {
                             other.state = RunState::Cancelled;
@@ -108,11 +108,9 @@ impl Stage<'_> {
                         }
                     }
                 }
-                Overlap::Queue => begins = self.free(at_once),
-                _ if catch_up => begins = self.free(at_once),
-                _ => {
-                    run.state = RunState::Skipped;
-                    run.reason = Some("an earlier run was still going".to_owned());
+                Otherwise::Wait => begins = self.free(at_once),
+                Otherwise::Skip => {
+                    run.close(otherwise);
                     self.rows.push(run);
                     return;
                 }
@@ -149,7 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Job;
+    use crate::model::{Job, Misfire};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::hash;
 use crate::model::Retry;
 use crate::run::{RunRecord, RunState};
 
@@ -25,8 +26,7 @@ fn wait(run: &RunRecord, retry: Retry, attempts: u32) -> TimeDelta {
     let most = length(retry.first).saturating_mul(1 << doublings).min(length(retry.most));
     let millis = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
     let seed = run.key.nominal.timestamp_micros().cast_unsigned() ^ u64::from(run.attempt) << 48;
-    let name = run.key.job.bytes().fold(seed, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let less = name.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let less = hash::of(seed, &run.key.job).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     // A part of 2^33 of the whole is at most a half.
     let shorter = u128::from(millis) - ((u128::from(millis) * u128::from(less)) >> 33);
     TimeDelta::try_milliseconds(i64::try_from(shorter).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX)

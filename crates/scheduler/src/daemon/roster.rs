@@ -112,16 +112,6 @@ impl Roster {
 }
 
 impl Entry {
-    pub(crate) fn key(&self, kind: RunKind, nominal: DateTime<Utc>) -> RunKey {
-        RunKey {
-            namespace: self.record.namespace.clone(),
-            job: self.record.spec.name.as_str().to_owned(),
-            nominal,
-            kind,
-            generation: self.record.generation,
-        }
-    }
-
     /// Whether it fires here.
     pub(crate) const fn fires(&self) -> bool {
         !self.superseded && self.record.paused.is_none()
@@ -151,9 +141,11 @@ impl Entry {
         self.lap += 1;
         self.record.high_water = self.record.high_water.max(record.high_water);
         self.record.valid_from = record.valid_from;
-        let after = self.record.high_water.map_or(record.valid_from, |mark| mark.max(record.valid_from));
-        self.record.next_fire =
-            if self.schedule.trigger().is_nominal() { self.schedule.next_after(after) } else { record.next_fire };
+        self.record.next_fire = if self.schedule.trigger().is_nominal() {
+            self.schedule.next_after(self.record.decided())
+        } else {
+            record.next_fire
+        };
         true
     }
 
@@ -205,15 +197,6 @@ fn missed_by(old: &ScheduleRecord, reason: &str, now: DateTime<Utc>) -> Result<O
     if old.retired.is_some() || matches!(schedule.trigger(), Trigger::Delay(_) | Trigger::Startup) {
         return Ok(None);
     }
-    let since = old.high_water.map_or(old.valid_from, |mark| mark.max(old.valid_from));
-    Ok(due::count(&schedule, since, now).map(|passed| {
-        let key = RunKey {
-            namespace: old.namespace.clone(),
-            job: old.spec.name.as_str().to_owned(),
-            nominal: passed.first,
-            kind: RunKind::Scheduled,
-            generation: old.generation,
-        };
-        passed_run(key, passed, reason, now)
-    }))
+    Ok(due::count(&schedule, old.decided(), now)
+        .map(|passed| passed_run(old.key(RunKind::Scheduled, passed.first), passed, reason, now)))
 }

@@ -82,8 +82,7 @@ fn rowless(record: &ScheduleRecord, generation: &Generation, pruned: Option<Date
     if generation.valid_until.is_some() || generation.generation != record.generation {
         return Rowless { decided: None, paused: None, pruned };
     }
-    let mark = record.high_water.map_or(generation.valid_from, |mark| mark.max(generation.valid_from));
-    Rowless { decided: Some(mark), paused: record.paused.clone(), pruned }
+    Rowless { decided: Some(record.decided()), paused: record.paused.clone(), pruned }
 }
 
 /// Walks through the period, so many fires at a time.

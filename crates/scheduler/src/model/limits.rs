@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Exclusion;
 use crate::civil::{LAST_YEAR, naive};
+use crate::hash;
 use crate::trigger::{Found, Trigger, WallClock};
 
 /// The limits of a schedule.
@@ -109,12 +110,7 @@ impl Jitter {
 
     /// For a schedule of this name.
     pub(crate) fn of(most: TimeDelta, name: &str) -> Self {
-        // FNV-1a: the same on every machine and in every version, which the standard library's hasher does not promise.
-        let mut seed = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in name.bytes() {
-            seed = (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        Self { most, seed }
+        Self { most, seed: hash::of(hash::START, name) }
     }
 }
 

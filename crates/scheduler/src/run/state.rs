@@ -62,9 +62,12 @@ impl RunState {
 
     /// Whether somebody may ask for the run to be tried anew.
     #[must_use]
-    pub const fn is_renewable(self) -> bool {
-        matches!(self, Self::Failed | Self::Dead | Self::Cancelled | Self::Refused)
+    pub fn is_renewable(self) -> bool {
+        Self::RENEWABLE.contains(&self)
     }
+
+    /// Those that somebody may ask to be tried anew.
+    pub(crate) const RENEWABLE: [Self; 4] = [Self::Failed, Self::Dead, Self::Cancelled, Self::Refused];
 }
 
 impl fmt::Display for RunState {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 use uuid::Uuid;
 
+use super::gate::{self, JobKey, Known, Mark, Open};
 use super::{
     Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, RunEnd, RunQuery, ScheduleRecord, Store, Worker,
 };
@@ -55,26 +56,26 @@ impl MemoryStore {
 }
 
 /// The runs of one job.
-fn of_job<'a>(runs: &'a BTreeMap<RunKey, RunRecord>, key: &RunKey) -> impl Iterator<Item = &'a RunRecord> {
+fn of_job<'a>(
+    runs: &'a BTreeMap<RunKey, RunRecord>,
+    (namespace, job): &'a JobKey,
+) -> impl Iterator<Item = &'a RunRecord> {
     let first = RunKey {
         nominal: DateTime::<Utc>::MIN_UTC,
         kind: RunKind::Scheduled,
         generation: 0,
-        namespace: key.namespace.clone(),
-        job: key.job.clone(),
+        namespace: namespace.clone(),
+        job: job.clone(),
     };
-    let (namespace, job) = (key.namespace.clone(), key.job.clone());
-    runs.range(first..).map(|(_, run)| run).take_while(move |run| run.key.namespace == namespace && run.key.job == job)
+    runs.range(first..)
+        .map(|(_, run)| run)
+        .take_while(move |run| run.key.namespace == *namespace && run.key.job == *job)
 }
 
 impl Tables {
     /// The row of a running attempt.
     fn attempt(&mut self, key: &RunKey, attempt: u32) -> Option<&mut RunRecord> {
         self.runs.get_mut(key).filter(|run| run.state == RunState::Running && run.attempt == attempt)
-    }
-
-    fn count(&self, key: &RunKey, state: RunState) -> usize {
-        of_job(&self.runs, key).filter(|run| run.state == state).count()
     }
 
     fn schedule(&mut self, namespace: &str, job: &str) -> Option<&mut Row> {
@@ -84,67 +85,49 @@ impl Tables {
     fn put(&mut self, schedule: &ScheduleRecord) -> bool {
         self.changes += 1;
         let changed = self.changes;
+        let key = (schedule.namespace.clone(), schedule.spec.name.as_str().to_owned());
+        let known = self.schedules.get(&key).map(|row| &row.record);
+        let same = known.is_some_and(|known| known.generation == schedule.generation);
+        let Some(record) = gate::replaced(known, schedule) else { return false };
         let generation = Generation {
             generation: schedule.generation,
             spec: schedule.spec.clone(),
             valid_from: schedule.valid_from,
             valid_until: schedule.retired,
         };
-        let Some(row) = self.schedule(&schedule.namespace, schedule.spec.name.as_str()) else {
-            let key = (schedule.namespace.clone(), schedule.spec.name.as_str().to_owned());
-            self.schedules.insert(key, Row { record: schedule.clone(), generations: vec![generation], changed });
-            return true;
-        };
-        let known = &row.record;
-        if known.generation > schedule.generation
-            || (known.generation == schedule.generation && known.spec != schedule.spec)
-        {
-            return false;
-        }
-        let same = known.generation == schedule.generation;
-        row.record = ScheduleRecord {
-            high_water: known.high_water.max(schedule.high_water),
-            paused: known.paused.clone(),
-            valid_from: if same { known.valid_from } else { schedule.valid_from },
-            ..schedule.clone()
-        };
-        row.changed = changed;
+        let row = Row { record: record.clone(), generations: Vec::new(), changed };
+        let row = self.schedules.entry(key).or_insert(row);
+        (row.record, row.changed) = (record, changed);
         match row.generations.last_mut() {
             Some(last) if same => last.valid_until = schedule.retired,
-            Some(last) => {
-                last.valid_until = last.valid_until.or(Some(schedule.valid_from));
+            last => {
+                if let Some(last) = last {
+                    last.valid_until = last.valid_until.or(Some(schedule.valid_from));
+                }
                 row.generations.push(generation);
             }
-            None => row.generations.push(generation),
         }
         true
     }
 
-    fn insert(&mut self, NewRun { run, gate }: &NewRun) -> Fired {
-        let key = &run.key;
-        if self.runs.contains_key(key) {
-            return Fired::Not;
+    /// What there is, as far as these rows are concerned.
+    fn known(&self, runs: &[NewRun]) -> Known {
+        let jobs = runs.iter().map(|new| gate::job_of(&new.run.key));
+        let mark = |job: JobKey| {
+            let ScheduleRecord { generation, high_water, paused, .. } = &self.schedules.get(&job)?.record;
+            Some((job, Mark { generation: *generation, high_water: *high_water, paused: paused.is_some() }))
+        };
+        let open = |job: JobKey| {
+            let count = |state| of_job(&self.runs, &job).filter(|run| run.state == state).count() as u64;
+            let open = Open { running: count(RunState::Running), pending: count(RunState::Pending) > 0 };
+            (job, open)
+        };
+        let keys = runs.iter().map(|new| &new.run.key);
+        Known {
+            marks: gate::distinct(jobs).into_iter().filter_map(mark).collect(),
+            open: gate::gated_jobs(runs).into_iter().map(open).collect(),
+            there: keys.filter(|key| self.runs.contains_key(key)).cloned().collect(),
         }
-        let mut run = run.clone();
-        let open = !run.state.is_final();
-        if let Some(row) = self.schedule(&key.namespace, &key.job) {
-            let known = &row.record;
-            let passed = known.high_water.is_some_and(|mark| key.nominal <= mark);
-            let of_another = known.generation != key.generation;
-            if key.kind == RunKind::Scheduled && (passed || (open && (known.paused.is_some() || of_another))) {
-                return Fired::Not;
-            }
-        }
-        let going = self.count(key, RunState::Running);
-        if run.state == RunState::Running
-            && gate.at_once != u32::MAX
-            && (going >= gate.at_once as usize || self.count(key, RunState::Pending) > 0)
-        {
-            run.close(gate.otherwise);
-        }
-        let state = run.state;
-        self.runs.insert(key.clone(), run);
-        Fired::Made(state)
     }
 }
 
@@ -194,8 +177,10 @@ impl Store for MemoryStore {
 
     async fn fire(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
         let mut tables = self.tables();
-        let fired = runs.iter().map(|run| tables.insert(run)).collect();
-        for advance in advances {
+        let made = gate::decide(runs, &mut tables.known(runs));
+        let fired = gate::fired(&made);
+        tables.runs.extend(made.into_iter().flatten().map(|run| (run.key.clone(), run)));
+        for advance in gate::last_advances(advances) {
             let row = tables.schedule(&advance.namespace, &advance.job);
             let as_known = |row: &&mut Row| {
                 (row.record.generation, row.record.paused.is_some()) == (advance.generation, advance.paused)
@@ -214,7 +199,8 @@ impl Store for MemoryStore {
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>> {
         let mut tables = self.tables();
         let mut claim = |claim: &Claim| {
-            let going = tables.count(&claim.key, RunState::Running);
+            let job = gate::job_of(&claim.key);
+            let going = of_job(&tables.runs, &job).filter(|run| run.state == RunState::Running).count();
             let Some(run) = tables.runs.get_mut(&claim.key) else { return false };
             let due = run.not_before.is_none_or(|at| at <= claim.at);
             if run.state != RunState::Pending || run.attempt != claim.attempt || !due || going >= claim.at_once as usize

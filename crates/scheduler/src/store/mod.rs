@@ -5,7 +5,6 @@
 
 #[cfg(feature = "cratedb")]
 mod cratedb;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]
 mod gate;
 mod memory;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]
@@ -42,7 +41,7 @@ pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 use crate::model::JobSpec;
-use crate::run::{RunKey, RunRecord, RunState};
+use crate::run::{RunKey, RunKind, RunRecord, RunState};
 
 /// A job as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -67,6 +66,24 @@ pub struct ScheduleRecord {
     /// Set while the job does not fire because somebody said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
+}
+
+impl ScheduleRecord {
+    /// The key of a run of this version.
+    pub(crate) fn key(&self, kind: RunKind, nominal: DateTime<Utc>) -> RunKey {
+        RunKey {
+            namespace: self.namespace.clone(),
+            job: self.spec.name.as_str().to_owned(),
+            nominal,
+            kind,
+            generation: self.generation,
+        }
+    }
+
+    /// The instant behind which fires of this version are not decided upon yet.
+    pub(crate) fn decided(&self) -> DateTime<Utc> {
+        self.high_water.map_or(self.valid_from, |mark| mark.max(self.valid_from))
+    }
 }
 
 /// Why a job does not fire.

@@ -6,6 +6,7 @@ use clusterkeep_core::{Error, Result};
 use uuid::Uuid;
 
 use crate::run::{Missed, RunKey, RunKind, RunRecord, RunState};
+use crate::store::gate::{JobKey, Mark};
 use crate::store::{Generation, Pause, ScheduleRecord, Worker};
 
 pub(super) fn instant(row: &Row, column: &str) -> Result<DateTime<Utc>> {
@@ -112,4 +113,14 @@ pub(super) fn worker(row: &Row) -> Result<Worker> {
         place: row.get("place")?,
         alive: row.get::<i64>("alive")? == 1,
     })
+}
+
+/// What a schedule says about new rows, under its job.
+pub(super) fn mark(row: &Row) -> Result<(JobKey, Mark)> {
+    let mark = Mark {
+        generation: number(row, "generation")?,
+        high_water: instant_or_null(row, "high_water")?,
+        paused: row.get::<Option<i64>>("paused_since")?.is_some(),
+    };
+    Ok(((row.get("namespace")?, row.get("job")?), mark))
 }

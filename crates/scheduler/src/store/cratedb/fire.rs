@@ -47,15 +47,7 @@ impl CrateStore {
         const READ: &str = "SELECT id, namespace, job, generation, high_water, paused_since FROM scheduler_schedules";
         let keys: Vec<String> = jobs.iter().map(schedule_id).collect();
         let found = self.by_id(Table::Schedules, READ, &keys).await?;
-        let mark = |row: &clusterkeep_core::sql::Row| {
-            let mark = Mark {
-                generation: rows::number(row, "generation")?,
-                high_water: rows::instant_or_null(row, "high_water")?,
-                paused: row.get::<Option<i64>>("paused_since")?.is_some(),
-            };
-            Ok(((row.get("namespace")?, row.get("job")?), mark))
-        };
-        found.values().map(mark).collect()
+        found.values().map(rows::mark).collect()
     }
 
     /// The open runs of these jobs, as they are a moment before it counts.

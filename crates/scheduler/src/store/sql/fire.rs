@@ -47,15 +47,7 @@ impl<D: Dialect> SqlStore<D> {
     /// Keeps others from making and beginning runs of these jobs until the transaction ends; returns their marks.
     async fn lock(&self, session: &mut dyn Session, jobs: &[JobKey]) -> Result<HashMap<JobKey, Mark>> {
         let locked = session.query(&sql(D::TEXTS.lock).bind(self.lists().jobs(jobs))).await?;
-        let mark = |row: &clusterkeep_core::sql::Row| {
-            let mark = Mark {
-                generation: rows::number(row, "generation")?,
-                high_water: rows::instant_or_null(row, "high_water")?,
-                paused: row.get::<Option<i64>>("paused_since")?.is_some(),
-            };
-            Ok(((row.get("namespace")?, row.get("job")?), mark))
-        };
-        locked.iter().map(mark).collect()
+        locked.iter().map(rows::mark).collect()
     }
 
     async fn count_open(&self, session: &mut dyn Session, jobs: &[JobKey]) -> Result<HashMap<JobKey, Open>> {
