@@ -53,9 +53,6 @@ impl Faulty {
 
 #[async_trait]
 impl Store for Faulty {
-    fn is_shared(&self) -> bool {
-        self.inner.is_shared()
-    }
     async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>> {
         self.call(self.inner.put(schedules)).await
     }

@@ -366,15 +366,13 @@ async fn a_job_runs_by_hand(store: Arc<dyn Store>) {
     assert_eq!((run.key.kind, run.state), (RunKind::Manual, RunState::Succeeded));
     assert!(quiet(&store).job(nightly()).trigger("nightlie").await.unwrap_err().hint().unwrap().contains("nightly"));
 
-    // Beside a scheduler that runs it is left to that one, where the store is shared at all.
+    // Beside a scheduler that runs it is left to that one.
     let scheduler = quiet(&store).job(nightly()).start().await.unwrap();
     let key = scheduler.trigger("nightly").await.unwrap();
     until(&store, |runs| runs.iter().any(|run| run.key == key && run.state == RunState::Succeeded)).await;
     assert!(scheduler.trigger("unknown").await.is_err());
-    if store.is_shared() {
-        let Triggered::Queued(key) = by_hand(quiet(&store)).await.unwrap() else { panic!("a scheduler is there") };
-        until(&store, |runs| runs.iter().any(|run| run.key == key && run.state == RunState::Succeeded)).await;
-    }
+    let Triggered::Queued(key) = by_hand(quiet(&store)).await.unwrap() else { panic!("a scheduler is there") };
+    until(&store, |runs| runs.iter().any(|run| run.key == key && run.state == RunState::Succeeded)).await;
     scheduler.drain().await.unwrap();
     let overview = clusterkeep_scheduler::overview(&*store, None).await.unwrap();
     assert_eq!(overview[0].last_run.as_ref().unwrap().key.kind, RunKind::Manual);

@@ -13,20 +13,19 @@ use crate::store::{Advance, Claim, Fired, NewRun, RunEnd, RunQuery};
 
 impl Core {
     /// Makes rows and steps over them; gives those that this scheduler has made, as the store has made them.
-    pub(crate) async fn make(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Option<RunRecord>>> {
-        let (fired, failed) = self.persist(|| self.store.fire(runs, advances)).await?;
+    pub(crate) async fn make(&self, runs: Vec<NewRun>, advances: &[Advance]) -> Result<Vec<Option<RunRecord>>> {
+        let (fired, failed) = self.persist(|| self.store.fire(&runs, advances)).await?;
         let mut made = Vec::with_capacity(runs.len());
-        for (NewRun { run, gate }, fired) in runs.iter().zip(fired) {
+        for (NewRun { mut run, gate }, fired) in runs.into_iter().zip(fired) {
             made.push(match fired {
                 Fired::Made(state) => {
-                    let mut run = run.clone();
                     if state != run.state {
                         run.close(gate.otherwise);
                     }
                     Some(run)
                 }
                 // What did not run is known to be made by whoever looks at the store next.
-                Fired::Not if failed && self.holds(run).await? => Some(run.clone()),
+                Fired::Not if failed && self.holds(&run).await? => Some(run),
                 Fired::Not => None,
             });
         }

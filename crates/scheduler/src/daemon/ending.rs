@@ -32,8 +32,8 @@ impl Engine {
         let (indices, runs): (Vec<usize>, Vec<RunRecord>) = ended.into_iter().flatten().unzip();
         let core = self.core.clone();
         let latest = core.end(&runs).await?;
-        // A gate may have opened, or somebody's room become free.
-        self.look = true;
+        // A gate may have opened for what waits, or room become free. Without such runs the store is not asked at each end.
+        self.look |= self.waiting;
         for ((index, run), latest) in indices.into_iter().zip(runs).zip(latest) {
             core.listener.hear(&if latest { Event::Finished(&run) } else { Event::Overtaken(&run) });
             self.schedule_after(index, &run).await?;
@@ -76,7 +76,7 @@ impl Engine {
         let (namespace, job) = (run.key.namespace.clone(), run.key.job.clone());
         let advances = [Advance { namespace, job, generation, paused: false, high_water: run.key.nominal, next_fire }];
         let core = self.core.clone();
-        core.make(&[], &advances).await.map(drop)
+        core.make(Vec::new(), &advances).await.map(drop)
     }
 
     /// Waits for the runs that are going, then cuts off what has not ended within `grace`.

@@ -65,6 +65,8 @@ pub(crate) struct Engine {
     poll_at: DateTime<Utc>,
     /// There may be runs that can begin now.
     pub(crate) look: bool,
+    /// When it was looked last, some had to wait on: for their gate, or for room here.
+    pub(crate) waiting: bool,
     /// When the lease is renewed: by the monotonic clock, which nobody sets.
     beat_at: Instant,
     /// What the store has told of changes before.
@@ -84,6 +86,7 @@ impl Engine {
         let mut engine = Self {
             poll_at: now,
             look: true,
+            waiting: false,
             beat_at: Instant::now() + core.lease / 3,
             core,
             roster,
@@ -97,6 +100,7 @@ impl Engine {
         for index in 0..engine.roster.entries.len() {
             engine.schedule_next(index, now);
         }
+        // Another scheduler may have put the same jobs a moment before: what the store has then counts.
         engine.look_at_store().await?;
         Ok(engine)
     }
@@ -168,7 +172,7 @@ impl Engine {
         if advances.is_empty() {
             return Ok(());
         }
-        let made = self.core.make(&runs, &advances).await?;
+        let made = self.core.make(runs, &advances).await?;
         for (run, index) in made.into_iter().zip(owners) {
             if let Some(run) = run {
                 self.made(index, run).await?;
@@ -238,12 +242,12 @@ impl Engine {
         let mut doer = self.doer();
         let Some(entry) = self.roster.get(index) else { return Ok(()) };
         let run = RunRecord::new(entry.record.key(RunKind::Manual, now), RunState::Pending);
-        let runs = [dispatch::begin_or(entry, run, &mut doer, now, Otherwise::Wait)];
-        for run in self.core.make(&runs, &[]).await?.into_iter().flatten() {
+        let key = run.key.clone();
+        let runs = vec![dispatch::begin_or(entry, run, &mut doer, now, Otherwise::Wait)];
+        for run in self.core.make(runs, &[]).await?.into_iter().flatten() {
             self.made(index, run).await?;
         }
-        let [NewRun { run, .. }] = runs;
-        drop(reply.send(Ok(run.key)));
+        drop(reply.send(Ok(key)));
         Ok(())
     }
 
@@ -296,23 +300,28 @@ impl Engine {
     async fn begin_waiting(&mut self) -> Result<()> {
         let core = self.core.clone();
         let room = self.at_once.saturating_sub(self.active.len());
+        self.waiting = true;
         if room == 0 {
             return Ok(());
         }
         // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
         let (waiting, _) = core.persist(|| core.store.waiting(&core.namespace, core.now(), MOST_WAITING)).await?;
+        self.waiting = false;
         for run in waiting {
             if self.active.len() >= self.at_once {
+                self.waiting = true;
                 break;
             }
             let Some(index) = self.roster.find(&run.key.job) else { continue };
             let Some(entry) = self.roster.get(index) else { continue };
             let at_once = entry.record.spec.overlap.at_once();
             if self.going(index) >= at_once as usize {
+                self.waiting = true;
                 continue;
             }
-            if let Some(run) = core.begin(run, at_once).await? {
-                self.start(index, run);
+            match core.begin(run, at_once).await? {
+                Some(run) => self.start(index, run),
+                None => self.waiting = true,
             }
         }
         Ok(())

@@ -89,12 +89,6 @@ impl Roster {
         let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
         store.fire(&rows, &[]).await?;
         store.put(&records).await?;
-        // Another scheduler may have put the same jobs a moment before: what the store has then counts.
-        for record in store.schedules(Some(namespace)).await? {
-            if let Some(entry) = roster.find(record.spec.name.as_str()).and_then(|index| roster.get(index)) {
-                entry.take_over(record, listener);
-            }
-        }
         for run in &missed {
             listener.hear(&Event::Passed(run));
         }

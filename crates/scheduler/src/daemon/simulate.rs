@@ -77,7 +77,7 @@ impl SchedulerBuilder {
             let mut step = dispatch::step(entry, &mut doer, at, core.now());
             // One after the other: each has ended before the next begins.
             step.runs.iter_mut().for_each(|new| new.gate = Gate::OPEN);
-            let made = core.make(&step.runs, std::slice::from_ref(&step.advance)).await?;
+            let made = core.make(step.runs, std::slice::from_ref(&step.advance)).await?;
             let mut next = step.advance.next_fire;
             for run in made.into_iter().flatten() {
                 if run.state != RunState::Running {

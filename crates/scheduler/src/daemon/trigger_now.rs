@@ -61,7 +61,7 @@ impl SchedulerBuilder {
             let run = RunRecord::new(entry.record.key(RunKind::Manual, now), RunState::Pending);
             let mut doer = Doer { worker: core.worker, room: 1 };
             let new = NewRun { gate: Gate::OPEN, ..begin_or(entry, run, &mut doer, now, Otherwise::Wait) };
-            let Some(run) = core.make(&[new], &[]).await?.into_iter().flatten().next() else {
+            let Some(run) = core.make(vec![new], &[]).await?.into_iter().flatten().next() else {
                 return Err(Error::failed(format!(
                     "trigger job `{job}`: it was triggered at the same instant already"
                 )));

@@ -139,10 +139,6 @@ impl From<MemoryStore> for Arc<dyn Store> {
 
 #[async_trait]
 impl Store for MemoryStore {
-    fn is_shared(&self) -> bool {
-        false
-    }
-
     async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>> {
         let mut tables = self.tables();
         Ok(schedules.iter().map(|schedule| tables.put(schedule)).collect())

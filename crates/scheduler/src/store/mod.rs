@@ -320,9 +320,6 @@ impl RunQuery {
 /// Each call fails where the store can't be reached; the caller may then make it again.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
-    /// Whether other processes may use it at the same time.
-    fn is_shared(&self) -> bool;
-
     /// Adds schedules, and replaces those of an earlier generation; of the same generation and job, the next fire, the
     /// zone data and the retirement are taken over. Marks never sink, and pauses stay. Says of each whether it is now as
     /// given: `false` where the store has a later generation, or another job under the same one.

@@ -17,7 +17,7 @@ use super::Store;
 /// ```no_run
 /// # async fn example() -> clusterkeep_core::Result<()> {
 /// let store = clusterkeep_scheduler::open(&"postgres://ops@db.example.org/jobs".parse()?).await?;
-/// assert!(store.is_shared());
+/// assert!(store.schedules(Some("weather")).await?.is_empty());
 /// # Ok(()) }
 /// ```
 pub async fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>> {

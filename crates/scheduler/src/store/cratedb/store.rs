@@ -31,10 +31,6 @@ impl CrateStore {
 
 #[async_trait]
 impl Store for CrateStore {
-    fn is_shared(&self) -> bool {
-        true
-    }
-
     async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>> {
         self.put_all(schedules).await
     }

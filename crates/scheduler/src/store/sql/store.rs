@@ -46,10 +46,6 @@ impl<D: Dialect> From<SqlStore<D>> for Arc<dyn Store> {
 
 #[async_trait]
 impl<D: Dialect> Store for SqlStore<D> {
-    fn is_shared(&self) -> bool {
-        true
-    }
-
     async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>> {
         again!(self.put_once(schedules))
     }
