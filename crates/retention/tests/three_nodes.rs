@@ -12,6 +12,7 @@
 mod archives;
 #[path = "three_nodes/moves.rs"]
 mod moves;
+mod restored;
 #[path = "three_nodes/world.rs"]
 mod world;
 

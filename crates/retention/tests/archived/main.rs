@@ -15,5 +15,7 @@ mod hidden;
 mod killed;
 mod life;
 mod places;
+#[path = "../restored/mod.rs"]
+mod restored;
 mod vanished;
 mod world;

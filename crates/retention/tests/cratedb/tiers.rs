@@ -184,6 +184,20 @@ async fn what_is_rolled_up_is_archived_part_by_part_and_goes_as_one() {
     assert!(world.retention(policy()).plan(at(NOW)).await.unwrap().steps.is_empty());
 }
 
+/// Applies while something comes in between, which has one object refused; gives why.
+async fn refused_after(world: &World, policy: &Policy, trap: std::sync::Arc<Trap>) -> String {
+    let retention = Retention::new(faulty(world.db.clone(), std::sync::Arc::clone(&trap)))
+        .state(world.state.clone())
+        .manifest(Manifest::named("test").policy(policy.clone()))
+        .parallel(1);
+    let plan = retention.plan(at(NOW)).await.unwrap();
+    let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
+    assert!(trap.sprung(), "it came to that statement");
+    let refused: Vec<_> = report.outcomes.iter().filter(|one| one.outcome == Outcome::Refused).collect();
+    assert_eq!((refused.len(), report.exit_code), (1, ExitCode::Partial), "{report:?}");
+    refused[0].message.clone().unwrap()
+}
+
 #[tokio::test]
 async fn case_18_what_is_written_while_it_is_archived_stays() {
     let Some(world) = World::new().await else { return };
@@ -197,17 +211,7 @@ async fn case_18_what_is_written_while_it_is_archived_stays() {
         ("CREATE SNAPSHOT", sql("INSERT INTO readings (id, ts) VALUES (99, '2026-01-01T01:00:00Z')")),
         (super::applying::LISTED, sql("UPDATE readings SET id = 98 WHERE id = 99")),
     ] {
-        let trap = Trap::overtaken(statement, written);
-        let retention = Retention::new(faulty(world.db.clone(), std::sync::Arc::clone(&trap)))
-            .state(world.state.clone())
-            .manifest(Manifest::named("test").policy(policy.clone()))
-            .parallel(1);
-        let plan = retention.plan(at(NOW)).await.unwrap();
-        let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
-        assert!(trap.sprung(), "it came to that statement");
-        let refused: Vec<_> = report.outcomes.iter().filter(|one| one.outcome == Outcome::Refused).collect();
-        assert_eq!((refused.len(), report.exit_code), (1, ExitCode::Partial), "{report:?}");
-        let message = refused[0].message.clone().unwrap();
+        let message = refused_after(&world, &policy, Trap::overtaken(statement, written)).await;
         assert!(message.contains("was written to while") || message.contains("is not what was archived"), "{message}");
         world.refresh("readings").await;
         let rows: i64 =
@@ -240,16 +244,7 @@ async fn case_18_what_has_no_snapshot_any_more_stays() {
     let before = world.keys("readings").await.len();
     // Somebody removes it after it was verified, and before the first partition goes.
     let trap = Trap::overtaken(super::applying::LISTED, removal.build());
-    let retention = Retention::new(faulty(world.db.clone(), std::sync::Arc::clone(&trap)))
-        .state(world.state.clone())
-        .manifest(Manifest::named("test").policy(policy.clone()))
-        .parallel(1);
-    let plan = retention.plan(at(NOW)).await.unwrap();
-    let report = retention.apply(&plan, Approval::WithinGuards).await.unwrap();
-    assert!(trap.sprung(), "it came to that statement");
-    let refused: Vec<_> = report.outcomes.iter().filter(|one| one.outcome == Outcome::Refused).collect();
-    assert_eq!((refused.len(), report.exit_code), (1, ExitCode::Partial), "{report:?}");
-    let message = refused[0].message.clone().unwrap();
+    let message = refused_after(&world, &policy, trap).await;
     assert!(message.contains("is not listed any more"), "{message}");
     assert_eq!(world.keys("readings").await.len(), before - 8, "that one alone has stayed");
     assert_done(&world.apply(policy, NOW).await.1);

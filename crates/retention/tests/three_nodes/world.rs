@@ -108,17 +108,7 @@ pub(crate) fn messages(report: &Report) -> String {
     report.outcomes.iter().filter_map(|outcome| outcome.message.clone()).collect::<Vec<_>>().join("\n")
 }
 
-/// Brings a copy back by its plan; gives the table that it is in, or why it is in none.
+/// Brings a copy back; gives the table that it is in, or why it is in none.
 pub(crate) async fn restored(retention: &Retention, name: &str, to: Destination) -> Result<String, String> {
-    let archives = retention.archives();
-    let plan = archives.plan(name, to, at(NOW)).await.map_err(|error| error.to_string())?;
-    if let Some(refused) = plan.refused().next() {
-        assert!(plan.steps.is_empty(), "{refused:?}");
-        return Err(refused.reason.to_string());
-    }
-    let report = archives.apply(&plan, plan.hash.into()).await.map_err(|error| error.to_string())?;
-    match report.outcomes.iter().find(|one| !one.outcome.is_done()) {
-        Some(bad) => Err(bad.message.clone().unwrap_or_default()),
-        None => Ok(plan.verdicts[0].detail.into.clone()),
-    }
+    crate::restored::restored(retention, name, to, at(NOW)).await
 }
