@@ -26,10 +26,7 @@ use crate::trigger::Trigger;
 const BATCH: usize = 1_000;
 
 /// How often the store is looked at for what others have asked for.
-const POLL: TimeDelta = TimeDelta::seconds(1);
-
-/// How many waiting runs are looked at in one go.
-const MOST_WAITING: u32 = 1_000;
+pub(crate) const POLL: TimeDelta = TimeDelta::seconds(1);
 
 /// A request to run a job at once.
 #[derive(Debug)]
@@ -62,15 +59,15 @@ pub(crate) struct Engine {
     /// How many runs may go here at once.
     pub(crate) at_once: usize,
     /// When the store is looked at again.
-    poll_at: DateTime<Utc>,
+    pub(crate) poll_at: DateTime<Utc>,
     /// There may be runs that can begin now.
     pub(crate) look: bool,
     /// When it was looked last, some had to wait on: for their gate, or for room here.
     pub(crate) waiting: bool,
     /// When the lease is renewed: by the monotonic clock, which nobody sets.
-    beat_at: Instant,
+    pub(crate) beat_at: Instant,
     /// What the store has told of changes before.
-    changes: i64,
+    pub(crate) changes: i64,
 }
 
 impl Engine {
@@ -106,7 +103,7 @@ impl Engine {
     }
 
     /// Puts the next fire of a job into the heap.
-    fn schedule_next(&mut self, index: usize, now: DateTime<Utc>) {
+    pub(crate) fn schedule_next(&mut self, index: usize, now: DateTime<Utc>) {
         let Some(entry) = self.roster.get(index) else { return };
         let next = match entry.schedule.trigger() {
             Trigger::Startup => Some(now),
@@ -222,7 +219,7 @@ impl Engine {
     }
 
     /// Starts the handler of a run whose row says that this scheduler runs it.
-    fn start(&mut self, index: usize, run: RunRecord) {
+    pub(crate) fn start(&mut self, index: usize, run: RunRecord) {
         let Some(entry) = self.roster.get(index) else { return };
         let attempt = self.core.attempt(entry, run.clone());
         self.core.listener.hear(&Event::Started(&run));
@@ -251,88 +248,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Renews the lease, ends what somebody wants to end, and takes over what nobody holds any more.
-    async fn beat(&mut self) -> Result<()> {
-        let core = self.core.clone();
-        let (beat, _) = core.persist(|| core.beat()).await?;
-        self.beat_at = Instant::now() + core.lease / 3;
-        if beat.lapsed {
-            core.listener.hear(&Event::LeaseLost);
-        }
-        for (key, attempt, why) in beat.cancel {
-            self.cancel_here(&key, attempt, &why);
-        }
-        self.rescue().await
-    }
-
-    /// Looks for runs that can begin, and now and then for what others have changed.
-    pub(crate) async fn look_at_store(&mut self) -> Result<()> {
-        let now = self.core.now();
-        if self.poll_at <= now {
-            self.poll_at = now + POLL;
-            self.look = true;
-            self.changes().await?;
-        }
-        if std::mem::take(&mut self.look) {
-            self.begin_waiting().await?;
-        }
-        Ok(())
-    }
-
-    /// Takes over what others have said about jobs.
-    async fn changes(&mut self) -> Result<()> {
-        let core = self.core.clone();
-        let since = Some(self.changes);
-        let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, since)).await?;
-        self.changes = changes;
-        for record in records {
-            let Some(index) = self.roster.find(record.spec.name.as_str()) else { continue };
-            if let Some(entry) = self.roster.get(index)
-                && entry.take_over(record, &core.listener)
-            {
-                self.schedule_next(index, core.now());
-            }
-        }
-        Ok(())
-    }
-
-    /// Begins pending runs of known jobs as far as there is room, those that go first first.
-    async fn begin_waiting(&mut self) -> Result<()> {
-        let core = self.core.clone();
-        let room = self.at_once.saturating_sub(self.active.len());
-        self.waiting = true;
-        if room == 0 {
-            return Ok(());
-        }
-        // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
-        let (waiting, _) = core.persist(|| core.store.waiting(&core.namespace, core.now(), MOST_WAITING)).await?;
-        self.waiting = false;
-        for run in waiting {
-            if self.active.len() >= self.at_once {
-                self.waiting = true;
-                break;
-            }
-            let Some(index) = self.roster.find(&run.key.job) else { continue };
-            let Some(entry) = self.roster.get(index) else { continue };
-            let at_once = entry.record.spec.overlap.at_once();
-            if self.going(index) >= at_once as usize {
-                self.waiting = true;
-                continue;
-            }
-            match core.begin(run, at_once).await? {
-                Some(run) => self.start(index, run),
-                None => self.waiting = true,
-            }
-        }
-        Ok(())
-    }
-
     fn doer(&self) -> Doer {
         Doer { worker: self.core.worker, room: self.at_once.saturating_sub(self.active.len()) }
-    }
-
-    /// How many runs of a job go here.
-    fn going(&self, index: usize) -> usize {
-        self.active.values().filter(|active| active.index == index).count()
     }
 }

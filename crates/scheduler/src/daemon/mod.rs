@@ -1,7 +1,8 @@
 //! The scheduler itself: makes fires when their time has come, and runs their handlers.
 //!
-//! `due` decides (pure), `roster` knows the jobs, `engine` waits and dispatches, `execute` runs one handler, `simulate`
-//! walks through a period without waiting, `rehearse` (pure) tells what policies would make of one. Only the engine has a loop.
+//! `due` decides (pure), `roster` knows the jobs, `engine` waits and dispatches, `watch` looks at what others have asked
+//! for, `execute` runs one handler, `simulate` walks through a period without waiting, `rehearse` (pure) tells what
+//! policies would make of one. Only the engine has a loop.
 
 mod builder;
 mod certain;
@@ -20,6 +21,7 @@ mod retry;
 mod roster;
 mod simulate;
 mod trigger_now;
+mod watch;
 
 pub use builder::SchedulerBuilder;
 pub use event::Event;

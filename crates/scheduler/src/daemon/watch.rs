@@ -1,0 +1,95 @@
+//! What comes to a scheduler by way of its store: what others have asked for or changed, and runs that wait.
+//!
+//! It decides about no fire.
+
+use clusterkeep_core::Result;
+use tokio::time::Instant;
+
+use super::engine::{Engine, POLL};
+use super::event::Event;
+
+/// How many waiting runs are looked at in one go.
+const MOST_WAITING: u32 = 1_000;
+
+impl Engine {
+    /// Renews the lease, ends what somebody wants to end, and takes over what nobody holds any more.
+    pub(crate) async fn beat(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let (beat, _) = core.persist(|| core.beat()).await?;
+        self.beat_at = Instant::now() + core.lease / 3;
+        if beat.lapsed {
+            core.listener.hear(&Event::LeaseLost);
+        }
+        for (key, attempt, why) in beat.cancel {
+            self.cancel_here(&key, attempt, &why);
+        }
+        self.rescue().await
+    }
+
+    /// Looks for runs that can begin, and now and then for what others have changed.
+    pub(crate) async fn look_at_store(&mut self) -> Result<()> {
+        let now = self.core.now();
+        if self.poll_at <= now {
+            self.poll_at = now + POLL;
+            self.look = true;
+            self.changes().await?;
+        }
+        if std::mem::take(&mut self.look) {
+            self.begin_waiting().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes over what others have said about jobs.
+    async fn changes(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let since = Some(self.changes);
+        let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, since)).await?;
+        self.changes = changes;
+        for record in records {
+            let Some(index) = self.roster.find(record.spec.name.as_str()) else { continue };
+            if let Some(entry) = self.roster.get(index)
+                && entry.take_over(record, &core.listener)
+            {
+                self.schedule_next(index, core.now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins pending runs of known jobs as far as there is room, those that go first first.
+    async fn begin_waiting(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let room = self.at_once.saturating_sub(self.active.len());
+        self.waiting = true;
+        if room == 0 {
+            return Ok(());
+        }
+        // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
+        let (waiting, _) = core.persist(|| core.store.waiting(&core.namespace, core.now(), MOST_WAITING)).await?;
+        self.waiting = false;
+        for run in waiting {
+            if self.active.len() >= self.at_once {
+                self.waiting = true;
+                break;
+            }
+            let Some(index) = self.roster.find(&run.key.job) else { continue };
+            let Some(entry) = self.roster.get(index) else { continue };
+            let at_once = entry.record.spec.overlap.at_once();
+            if self.going(index) >= at_once as usize {
+                self.waiting = true;
+                continue;
+            }
+            match core.begin(run, at_once).await? {
+                Some(run) => self.start(index, run),
+                None => self.waiting = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// How many runs of a job go here.
+    fn going(&self, index: usize) -> usize {
+        self.active.values().filter(|active| active.index == index).count()
+    }
+}
