@@ -130,16 +130,16 @@ impl<'a> Going<'a> {
 
     /// Looks, under the lock, whether it is what the plan saw, and whether its rollups hold what is in it.
     pub(super) async fn check(&self, session: &mut dyn Session, locked: &Place) -> Result<Span> {
-        self.is_there(locked, self.place(session).await?.as_ref())?;
+        self.is_there(&locked.parent, self.place(session).await?.as_ref())?;
         self.count(session).await?;
         self.gate(session, false).await
     }
 
     /// A name is not an identity: it may have been detached, or another one may bear its name, while this waited.
-    pub(super) fn is_there(&self, locked: &Place, now: Option<&Place>) -> Result<()> {
+    pub(super) fn is_there(&self, parent: &TableName, now: Option<&Place>) -> Result<()> {
         let (start, end, _) = self.planned;
         match now {
-            Some(now) if now.parent != locked.parent => Err(self.moved("was moved within it")),
+            Some(now) if now.parent != *parent => Err(self.moved("was moved within it")),
             Some(now) if now.bounds == (start, Some(end)) => Ok(()),
             Some(_) => Err(self.moved("has other bounds now")),
             None => Err(self.moved("is no partition of it any more")),

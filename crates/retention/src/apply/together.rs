@@ -17,7 +17,7 @@ use super::remove::finish_all;
 use super::span::joined;
 use super::{Apply, Span};
 use crate::plan::{Action, Domain, Lifecycle};
-use crate::sql::catalogue::postgres::{self, Place};
+use crate::sql::catalogue::postgres;
 
 /// The most partitions of one transaction: as many as one write of the audit announces.
 const PARTITIONS: usize = 100;
@@ -104,23 +104,22 @@ async fn drop_once(
     let partitions: Vec<&TableName> = going.iter().map(|going| going.partition).collect();
     let mut session = apply.retention.db.session().await?;
     session.begin().await?;
-    let time = &lifecycle.policy.time;
-    let before = postgres::places(&mut *session, &source.table, &partitions, time, &source.kind).await?;
-    let before: Vec<&Place> =
-        partitions.iter().map(|name| before.get(name).ok_or_else(apart)).collect::<Result<_>>()?;
-    if before.iter().any(|place| place.referred_to || place.partitioned) {
-        return Err(apart());
-    }
-    let parents: BTreeSet<&TableName> = before.iter().map(|place| &place.parent).collect();
+    let above = postgres::parents(&mut *session, &partitions).await?;
+    let above: Vec<&TableName> =
+        partitions.iter().map(|name| above.get(name).ok_or_else(apart)).collect::<Result<_>>()?;
+    let parents: BTreeSet<&TableName> = above.iter().copied().collect();
     wait(&mut *session, PATIENCE[0]).await?;
     lock(&mut *session, &parents.into_iter().collect::<Vec<_>>(), &[], false).await?;
     // The server has patience anew for each lock: were these waited for, nobody could use the table for as long as all that.
     lock(&mut *session, &[], &partitions, true).await?;
-    let now = postgres::places(&mut *session, &source.table, &partitions, time, &source.kind).await?;
+    let now = postgres::places(&mut *session, &source.table, &partitions, &lifecycle.policy.time, &source.kind).await?;
+    if now.values().any(|place| place.referred_to || place.partitioned) {
+        return Err(apart());
+    }
     let rows = source.count_tables(&mut *session, &partitions).await?;
     let mut spans: Vec<Span> = Vec::with_capacity(going.len());
-    for ((going, before), rows) in going.iter().zip(before).zip(rows) {
-        going.is_there(before, now.get(going.partition))?;
+    for ((going, parent), rows) in going.iter().zip(above).zip(rows) {
+        going.is_there(parent, now.get(going.partition))?;
         going.has(rows)?;
         spans.push(going.gate(&mut *session, false).await?);
         going.kept_in_files(&mut *session).await?;

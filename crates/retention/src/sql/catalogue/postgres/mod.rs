@@ -13,7 +13,7 @@ use clusterkeep_core::sql::{Engine, Ident, Session, TableName, sql};
 
 pub(crate) use alone::alone;
 pub(crate) use locks::locks_of;
-pub(crate) use place::{Place, oid, oids, places};
+pub(crate) use place::{Place, oid, oids, parents, places};
 
 use super::{CatalogueColumn, Described, known_table, time_kind};
 use crate::model::{KnownTable, TimeColumn};

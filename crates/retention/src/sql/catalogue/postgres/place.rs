@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
-use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, TableName};
+use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, TableName, Value};
 
 use super::tree::{Key, of_bounds};
 use crate::model::TimeColumn;
@@ -80,6 +80,24 @@ pub(crate) async fn places(
     found.rows().map(place).collect()
 }
 
+/// Which tables partitions of these names are partitions of directly, however far above them the table is.
+pub(crate) async fn parents(
+    session: &mut dyn Session,
+    partitions: &[&TableName],
+) -> Result<BTreeMap<TableName, TableName>> {
+    let mut query = SqlBuilder::new(Engine::Postgres);
+    query.push(
+        "SELECT n.nspname AS own_schema, c.relname AS own_name, pn.nspname AS schema, p.relname AS name \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_inherits i ON i.inhrelid = c.oid AND NOT i.inhdetachpending \
+         JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace \
+         WHERE c.relispartition AND ",
+    );
+    push_named(&mut query, partitions);
+    let found = session.query(&query.build()).await?;
+    found.rows().map(|row| Ok((named(row, "own_schema", "own_name")?, named(row, "schema", "name")?))).collect()
+}
+
 /// The server's numbers for the tables of these names, of those that are there.
 pub(crate) async fn oids(session: &mut dyn Session, tables: &[&TableName]) -> Result<BTreeMap<TableName, i64>> {
     let mut query = SqlBuilder::new(Engine::Postgres);
@@ -97,11 +115,14 @@ pub(crate) async fn oid(session: &mut dyn Session, table: &TableName) -> Result<
     Ok(oids(session, &[table]).await?.remove(table))
 }
 
+/// Names all tables in one parameter: as two for each, the server would plan every such query anew, and for longer than it
+/// takes to answer it.
 pub(super) fn push_named(query: &mut SqlBuilder, tables: &[&TableName]) {
-    query.push("(n.nspname, c.relname) IN (").join(", ", tables, |query, table| {
-        query.push("(").bind(table.schema.as_ref().map(Ident::as_str)).push(", ").bind(table.name.as_str()).push(")");
-    });
-    query.push(")");
+    let named = |table: &&TableName| serde_json::json!({ "schema": table.schema.as_ref().map(Ident::as_str), "name": table.name.as_str() });
+    query
+        .push("(n.nspname, c.relname) IN (SELECT x.schema, x.name FROM jsonb_to_recordset(CAST(")
+        .bind(Value::Json(tables.iter().map(named).collect()))
+        .push(" AS jsonb)) AS x (schema text, name text))");
 }
 
 fn named(row: &Row, schema: &str, name: &str) -> Result<TableName> {
