@@ -41,6 +41,7 @@
 //! | `postgres` | the durable store that many machines share |
 //! | `cratedb` | the same where there is a CrateDB, without transactions: see [`CrateStore`] |
 //! | `rrule` | recurrence rules of iCalendar |
+//! | `command` | [`target`]s that are processes of this machine, on Unix |
 
 mod civil;
 pub mod control;

@@ -5,6 +5,8 @@ mod key;
 mod record;
 mod state;
 
+#[cfg(test)]
+pub(crate) use handle::MOST_OUTPUT;
 pub(crate) use handle::Reporting;
 pub use handle::Run;
 pub use key::{RunKey, RunKind};

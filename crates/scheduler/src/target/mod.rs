@@ -5,6 +5,13 @@
 //!
 //! [`SchedulerBuilder::targets`]: crate::SchedulerBuilder::targets
 
+#[cfg(all(unix, feature = "command"))]
+mod command;
+#[cfg(all(unix, feature = "command"))]
+mod process;
+#[cfg(all(unix, feature = "command"))]
+mod reference;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +19,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clusterkeep_core::Result;
 
+#[cfg(all(unix, feature = "command"))]
+pub use self::command::Commands;
+#[cfg(all(unix, feature = "command"))]
+pub use self::process::{Echo, Stream};
 pub use crate::model::target::*;
 use crate::run::Run;
 
@@ -43,6 +54,18 @@ impl Targets {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// All kinds that are compiled in and need to be told nothing: what runs as processes of this machine.
+    #[must_use]
+    #[allow(unused_mut, reason = "without features there is none to add")]
+    pub fn local() -> Self {
+        let mut targets = Self::none();
+        #[cfg(all(unix, feature = "command"))]
+        {
+            targets = targets.with(TargetKind::Command, Commands::new());
+        }
+        targets
     }
 
     /// Adds a kind, or takes another runner for it.

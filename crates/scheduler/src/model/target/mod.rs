@@ -29,7 +29,7 @@ pub use self::node::Node;
 pub use self::process::{Environment, Limits, Process};
 pub use self::python::{Python, PythonIsolation};
 #[cfg(feature = "command")]
-pub(crate) use self::secrets::{credentials, is_reference};
+pub(crate) use self::secrets::is_reference;
 pub use self::size::Size;
 pub use self::sql::{Sql, Statements};
 

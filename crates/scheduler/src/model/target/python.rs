@@ -79,10 +79,8 @@ impl Python {
         if function.is_some_and(|function| !function.split('.').all(name)) {
             return Err(wrong());
         }
-        if !self.is_file() && !(function.is_some() && source.split('.').all(name)) {
-            return Err(wrong());
-        }
-        if source.starts_with('-') {
+        let is_module = function.is_some() && source.split('.').all(name);
+        if source.starts_with('-') || !(self.is_file() || is_module) {
             return Err(wrong());
         }
         if function.is_none() && !self.kwargs.is_empty() {

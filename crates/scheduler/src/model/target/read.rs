@@ -25,10 +25,8 @@ fn of(map: Map<String, Value>) -> Result<Target> {
     let in_container = map.contains_key("container");
     let mut there = KEYS.into_iter().filter(|key| map.contains_key(*key) && !(in_container && *key == "command"));
     match (there.next(), there.next()) {
-        (Some(one), Some(other)) => {
-            return Err(Error::input(format!("`run` has both `{one}` and `{other}`"))
-                .with_hint("a job runs one thing; make a job of each"));
-        }
+        (Some(one), Some(other)) => Err(Error::input(format!("`run` has both `{one}` and `{other}`"))
+            .with_hint("a job runs one thing; make a job of each")),
         (Some("action"), None) => whole("an action", map).map(Target::Action),
         (Some("sql"), None) => whole("SQL", map).map(Target::Sql),
         (Some("http"), None) => whole("a request", map).map(Target::Http),
