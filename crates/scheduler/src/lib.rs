@@ -42,6 +42,8 @@
 //! | `cratedb` | the same where there is a CrateDB, without transactions: see [`CrateStore`] |
 //! | `rrule` | recurrence rules of iCalendar |
 //! | `command` | [`target`]s that are processes of this machine, on Unix |
+//! | `sql` | statements as targets, on the clusters whose engines are compiled in |
+//! | `http` | requests as targets |
 
 mod civil;
 pub mod control;

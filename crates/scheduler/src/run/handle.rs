@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_millis(200);
 pub(crate) const MOST_OUTPUT: usize = 64 << 10;
 
 /// The longest result that is kept, in bytes of JSON.
-const MOST_RESULT: usize = 16 << 10;
+pub(crate) const MOST_RESULT: usize = 16 << 10;
 
 /// One attempt of a run, handed to the handler of its job; cheap to clone.
 ///

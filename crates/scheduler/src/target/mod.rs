@@ -8,9 +8,21 @@
 #[cfg(all(unix, feature = "command"))]
 mod command;
 #[cfg(all(unix, feature = "command"))]
+mod container;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(all(unix, feature = "command"))]
+mod node;
+#[cfg(all(unix, feature = "command"))]
 mod process;
 #[cfg(all(unix, feature = "command"))]
+mod programs;
+#[cfg(all(unix, feature = "command"))]
+mod python;
+#[cfg(any(feature = "command", feature = "http", feature = "sql"))]
 mod reference;
+#[cfg(feature = "sql")]
+mod sql;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,9 +32,19 @@ use async_trait::async_trait;
 use clusterkeep_core::Result;
 
 #[cfg(all(unix, feature = "command"))]
-pub use self::command::Commands;
+pub use self::command::CommandRunner;
+#[cfg(all(unix, feature = "command"))]
+pub use self::container::ContainerRunner;
+#[cfg(feature = "http")]
+pub use self::http::HttpRunner;
+#[cfg(all(unix, feature = "command"))]
+pub use self::node::NodeRunner;
 #[cfg(all(unix, feature = "command"))]
 pub use self::process::{Echo, Stream};
+#[cfg(all(unix, feature = "command"))]
+pub use self::python::PythonRunner;
+#[cfg(feature = "sql")]
+pub use self::sql::{Addresses, Clusters, SqlRunner};
 pub use crate::model::target::*;
 use crate::run::Run;
 
@@ -56,14 +78,23 @@ impl Targets {
         Self::default()
     }
 
-    /// All kinds that are compiled in and need to be told nothing: what runs as processes of this machine.
+    /// All kinds that are compiled in and need to be told nothing: processes of this machine, and requests. SQL needs to
+    /// know how clusters are connected to.
     #[must_use]
     #[allow(unused_mut, reason = "without features there is none to add")]
     pub fn local() -> Self {
         let mut targets = Self::none();
         #[cfg(all(unix, feature = "command"))]
         {
-            targets = targets.with(TargetKind::Command, Commands::new());
+            targets = targets
+                .with(TargetKind::Command, CommandRunner::new())
+                .with(TargetKind::Python, PythonRunner::new())
+                .with(TargetKind::Node, NodeRunner::new())
+                .with(TargetKind::Container, ContainerRunner::new());
+        }
+        #[cfg(feature = "http")]
+        {
+            targets = targets.with(TargetKind::Http, HttpRunner::new());
         }
         targets
     }

@@ -112,6 +112,12 @@ impl Container {
                 .with_hint("write its name, such as `docker.io/library/alpine:3`"));
         }
         match &self.command {
+            Some(Entry::Shell(_)) if !self.entrypoint.is_empty() => {
+                return Err(Error::input(
+                    "a line for the shell and an entry point can't both be what a container runs",
+                )
+                .with_hint("write the command as a list of words"));
+            }
             Some(Entry::Shell(line)) => some_text("the command", line)?,
             Some(Entry::Exec(words)) if words.is_empty() => {
                 return Err(Error::input("the command of the container is empty")

@@ -28,7 +28,9 @@ pub use self::http::{Http, Method};
 pub use self::node::Node;
 pub use self::process::{Environment, Limits, Process};
 pub use self::python::{Python, PythonIsolation};
-#[cfg(feature = "command")]
+#[cfg(feature = "http")]
+pub(crate) use self::secrets::credentials;
+#[cfg(any(feature = "command", feature = "http", feature = "sql"))]
 pub(crate) use self::secrets::is_reference;
 pub use self::size::Size;
 pub use self::sql::{Sql, Statements};
@@ -181,7 +183,7 @@ impl fmt::Display for Target {
 /// The longest text of a target on a line.
 const SHORT: usize = 100;
 
-fn in_short(text: &str) -> String {
+pub(crate) fn in_short(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= SHORT {
         return line;

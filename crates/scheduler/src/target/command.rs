@@ -1,4 +1,4 @@
-//! Commands of this machine: a line for the shell, or a program and its arguments.
+//! CommandRunner of this machine: a line for the shell, or a program and its arguments.
 
 use std::ffi::OsString;
 
@@ -11,11 +11,11 @@ use crate::run::Run;
 
 /// Runs commands.
 #[derive(Debug, Clone, Default)]
-pub struct Commands {
+pub struct CommandRunner {
     echo: Echo,
 }
 
-impl Commands {
+impl CommandRunner {
     /// Runs them; what they write is in the records of their runs alone.
     #[must_use]
     pub fn new() -> Self {
@@ -31,7 +31,7 @@ impl Commands {
 }
 
 #[async_trait]
-impl Runner for Commands {
+impl Runner for CommandRunner {
     async fn run(&self, run: Run) -> Result<()> {
         let Target::Command(Command { program, stdin, process }) = run.target() else {
             return Err(Error::input(format!("job `{}` is no command", run.job())));
