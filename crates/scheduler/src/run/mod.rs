@@ -7,6 +7,8 @@ mod state;
 
 pub(crate) use handle::Reporting;
 pub use handle::Run;
+#[allow(unused_imports, reason = "which of them is needed is a matter of features")]
+pub(crate) use handle::{MOST_OUTPUT, MOST_RESULT};
 pub use key::{RunKey, RunKind};
 pub use record::{Missed, RunRecord};
 pub use state::RunState;
