@@ -176,5 +176,15 @@ fn advance(job: usize, at: DateTime<Utc>) -> Advance {
 }
 
 fn end(run: &RunRecord, at: DateTime<Utc>) -> RunEnd {
-    RunEnd { key: run.key.clone(), attempt: 1, state: RunState::Succeeded, error: None, at, not_before: None }
+    RunEnd {
+        key: run.key.clone(),
+        attempt: 1,
+        state: RunState::Succeeded,
+        error: None,
+        at,
+        not_before: None,
+        exit: None,
+        result: None,
+        output: None,
+    }
 }

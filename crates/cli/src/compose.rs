@@ -109,10 +109,11 @@ impl Actions {
     /// The first job that does not.
     pub fn check<'a>(&self, jobs: impl IntoIterator<Item = &'a JobSpec>) -> Result<()> {
         for job in jobs {
-            match job.run.action.as_str() {
-                RETENTION => drop(self.retention_args(job.name.as_str(), &job.run.args)?),
+            let Some(run) = job.run.as_action() else { continue };
+            match run.action.as_str() {
+                RETENTION => drop(self.retention_args(job.name.as_str(), &run.args)?),
                 HISTORY if self.history.is_some() => {
-                    history_args(job.name.as_str(), &job.run.args)?;
+                    history_args(job.name.as_str(), &run.args)?;
                 }
                 other => {
                     return Err(Error::input(format!("job `{}`: there is no action `{other}`", job.name))

@@ -51,6 +51,7 @@ mod ledger;
 mod model;
 mod run;
 mod store;
+pub mod target;
 mod trigger;
 
 pub use civil::{IntoZone, Zone};
@@ -58,7 +59,8 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Timetable, When,
+    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Target, TargetKind,
+    Timetable, When,
 };
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "cratedb")]
@@ -68,9 +70,10 @@ pub use store::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{
-    Advance, Beat, Cancelled, Claim, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, RunEnd, RunQuery,
-    ScheduleRecord, Store, Worker, open,
+    Advance, Beat, Cancelled, Claim, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, Report, RunEnd,
+    RunQuery, ScheduleRecord, Store, Worker, open,
 };
+pub use target::{Runner, Targets};
 #[cfg(feature = "rrule")]
 pub use trigger::Recurrence;
 pub use trigger::{Cron, Dialect, DstNote, Fire, Fold, Gap, Level, Months, Pass, Rate, Trigger, Warning};

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_scheduler::{
-    Advance, Beat, Cancelled, Claim, Event, Fired, Generation, Job, MemoryStore, NewRun, Pause, Run, RunEnd, RunKey,
-    RunQuery, RunRecord, RunState, ScheduleRecord, Scheduler, SchedulerBuilder, Store, Worker,
+    Advance, Beat, Cancelled, Claim, Event, Fired, Generation, Job, MemoryStore, NewRun, Pause, Report, Run, RunEnd,
+    RunKey, RunQuery, RunRecord, RunState, ScheduleRecord, Scheduler, SchedulerBuilder, Store, Worker,
 };
 use uuid::Uuid;
 
@@ -74,8 +74,8 @@ impl Store for Faulty {
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>> {
         self.call(self.inner.claim(claims)).await
     }
-    async fn report(&self, key: &RunKey, attempt: u32, progress: Option<f64>, message: Option<&str>) -> Result<bool> {
-        self.call(self.inner.report(key, attempt, progress, message)).await
+    async fn report(&self, key: &RunKey, attempt: u32, report: Report<'_>) -> Result<bool> {
+        self.call(self.inner.report(key, attempt, report)).await
     }
     async fn finish(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
         self.call(self.inner.finish(ends)).await

@@ -101,6 +101,9 @@ async fn the_run_of_a_killed_scheduler_is_taken_over_and_its_late_end_refused() 
         error: None,
         at: Utc::now(),
         not_before: None,
+        exit: None,
+        result: None,
+        output: None,
     };
     assert_eq!(store.finish(&[late]).await.unwrap(), [false]);
     second.drain().await.unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_scheduler::{
     Advance, Cancelled, Claim, DstNote, Fired, Fold, Gate, Job, MemoryStore, Missed, NewRun, Otherwise, Pass, Pause,
-    RunEnd, RunKey, RunKind, RunQuery, RunRecord, RunState, ScheduleRecord, Store, overview,
+    Report, RunEnd, RunKey, RunKind, RunQuery, RunRecord, RunState, ScheduleRecord, Store, overview,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -68,6 +68,7 @@ conformance! {
     a_gate_lets_so_many_pass,
     nobody_overtakes_who_waits,
     only_the_latest_attempt_changes_a_run,
+    what_a_process_leaves_behind_is_kept,
     a_retry_waits_for_its_time,
     claims_keep_to_the_gate,
     of_eight_that_fire_one_does,
@@ -155,7 +156,17 @@ fn claim(run: &RunRecord, attempt: u32, second: i64) -> Claim {
 }
 
 fn end(run: &RunRecord, attempt: u32, state: RunState) -> RunEnd {
-    RunEnd { key: run.key.clone(), attempt, state, error: None, at: at(500), not_before: None }
+    RunEnd {
+        key: run.key.clone(),
+        attempt,
+        state,
+        error: None,
+        at: at(500),
+        not_before: None,
+        exit: None,
+        result: None,
+        output: None,
+    }
 }
 
 async fn only(store: &dyn Store) -> RunRecord {
@@ -352,8 +363,13 @@ async fn only_the_latest_attempt_changes_a_run(store: Arc<dyn Store>) {
     store.put(&[schedule("a", 1)]).await.unwrap();
     let run = run("a", 60, RunState::Running);
     fire(&*store, std::slice::from_ref(&run)).await;
-    assert!(store.report(&run.key, 1, Some(0.5), None).await.unwrap());
-    assert!(store.report(&run.key, 1, None, Some("half")).await.unwrap());
+    assert!(store.report(&run.key, 1, Report { progress: Some(0.5), ..Report::default() }).await.unwrap());
+    assert!(
+        store
+            .report(&run.key, 1, Report { message: Some("half"), output: Some("a\nb"), ..Report::default() })
+            .await
+            .unwrap()
+    );
     let reported = only(&*store).await;
     assert_eq!((reported.progress, reported.message.as_deref()), (Some(0.5), Some("half")));
     // Another scheduler thought that the first one was gone; a second one thought so, too.
@@ -367,7 +383,7 @@ async fn only_the_latest_attempt_changes_a_run(store: Arc<dyn Store>) {
     assert_eq!((now.attempt, now.started, now.progress, now.message.as_deref()), (2, Some(at(90)), None, None));
     assert_eq!((now.state, now.worker), (RunState::Running, Some(worker(2))));
     // The first one comes back late.
-    assert!(!store.report(&run.key, 1, Some(0.9), Some("late")).await.unwrap());
+    assert!(!store.report(&run.key, 1, Report { message: Some("late"), ..Report::default() }).await.unwrap());
     assert_eq!(store.finish(&[end(&run, 1, RunState::Failed)]).await.unwrap(), [false]);
     let failed = RunEnd { error: Some("é'".into()), ..end(&run, 2, RunState::Failed) };
     assert_eq!(store.finish(&[failed]).await.unwrap(), [true]);
@@ -377,6 +393,32 @@ async fn only_the_latest_attempt_changes_a_run(store: Arc<dyn Store>) {
     // Of a list, each for itself.
     let unknown = end(&self::run("a", 61, RunState::Running), 1, RunState::Failed);
     assert_eq!(store.finish(&[unknown]).await.unwrap(), [false]);
+}
+
+async fn what_a_process_leaves_behind_is_kept(store: Arc<dyn Store>) {
+    store.put(&[schedule("a", 1)]).await.unwrap();
+    let run = run("a", 60, RunState::Running);
+    fire(&*store, std::slice::from_ref(&run)).await;
+    assert!(store.report(&run.key, 1, Report { output: Some("so far"), ..Report::default() }).await.unwrap());
+    assert_eq!(only(&*store).await.output.as_deref(), Some("so far"));
+    // An end that says nothing of it leaves it as it was.
+    store.finish(&[end(&run, 1, RunState::Pending)]).await.unwrap();
+    assert_eq!(only(&*store).await.output.as_deref(), Some("so far"));
+    // The next attempt begins with nothing.
+    assert_eq!(store.claim(&[claim(&run, 1, 600)]).await.unwrap(), [true]);
+    let begun = only(&*store).await;
+    assert_eq!((begun.exit, begun.result, begun.output), (None, None, None));
+    let result = serde_json::json!({ "rows": [1, "\u{1f980}", null, 0.1] });
+    let output = "x".repeat(64 << 10);
+    let end = RunEnd {
+        exit: Some(3),
+        result: Some(result.clone()),
+        output: Some(output.clone()),
+        ..end(&run, 2, RunState::Failed)
+    };
+    assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
+    let ended = only(&*store).await;
+    assert_eq!((ended.exit, ended.result, ended.output), (Some(3), Some(result), Some(output)));
 }
 
 async fn a_retry_waits_for_its_time(store: Arc<dyn Store>) {
@@ -595,6 +637,9 @@ async fn all_fields_come_back(store: Arc<dyn Store>) {
         error: Some("é'".into()),
         message: Some(String::new()),
         progress: Some(0.1),
+        exit: Some(-9),
+        result: Some(serde_json::json!([{ "n": 1.5, "t": "\u{1f980}\0'" }, null])),
+        output: Some("line\n\u{1b}[1mé".into()),
         attempt: 3,
         ..run("a", 60, RunState::Coalesced)
     };

@@ -30,8 +30,8 @@ fn a_timetable_says_what_it_means() {
     let timetable = &timetables[0].value;
     assert_eq!(timetable.namespace, "weather");
     let [nightly, often] = timetable.jobs.as_slice() else { panic!("two jobs") };
-    assert_eq!(nightly.run.action, "retention");
-    assert_eq!(nightly.run.args["approve"], "within_guards");
+    let run = nightly.run.as_action().unwrap();
+    assert_eq!((run.action.as_str(), &run.args["approve"]), ("retention", &"within_guards".into()));
     assert_eq!(nightly.zone.to_string(), "America/New_York");
     assert_eq!((nightly.overlap, nightly.misfire, nightly.on_crash), (Overlap::Skip, Misfire::Latest, None));
     assert!(matches!(often.when, When::Every { from: Some(_), .. }));

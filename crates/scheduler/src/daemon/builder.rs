@@ -20,6 +20,7 @@ use super::roster::{Roster, Scope};
 use crate::model::{Job, JobSpec, Timetable, all_of};
 use crate::run::Run;
 use crate::store::{MemoryStore, Store};
+use crate::target::Targets;
 
 /// How long runs may go on after the scheduler was asked to stop, where nothing else is said.
 const GRACE: Duration = Duration::from_secs(30);
@@ -119,6 +120,12 @@ impl SchedulerBuilder {
         if !self.handlers.add(name.clone(), converges, handler) {
             self.wrong.push(Error::input(format!("handler `{name}` is registered twice")));
         }
+        self
+    }
+
+    /// Says which kinds of targets jobs may have, beside named actions; else there is none.
+    pub fn targets(mut self, targets: Targets) -> Self {
+        self.handlers.targets = targets;
         self
     }
 

@@ -39,6 +39,7 @@ impl Core {
         let (begun, failed) = self.persist(|| self.store.claim(&claims)).await?;
         (run.state, run.attempt, run.started) = (RunState::Running, run.attempt + 1, Some(at));
         (run.worker, run.not_before, run.progress, run.message) = (Some(worker), None, None, None);
+        (run.exit, run.result, run.output) = (None, None, None);
         let begun = self.certain(begun, failed, std::slice::from_ref(&run)).await?;
         Ok(begun.contains(&true).then_some(run))
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::event::{Event, Listener};
+use super::execute::Job;
 use super::roster::Entry;
 use crate::run::{Reporting, RunRecord};
 use crate::store::{Beat, Store};
@@ -95,12 +96,17 @@ impl Core {
         }
     }
 
-    /// One attempt of a run, to be awaited.
-    pub(crate) fn attempt(&self, entry: &Entry, record: RunRecord) -> impl Future<Output = RunRecord> + Send + 'static {
-        let reporting = Reporting { store: self.store.clone(), clock: self.clock.clone(), stopping: self.stop.clone() };
+    /// One attempt of a run, to be awaited; it ends soon after `ending` is cancelled, where its handler can end itself.
+    pub(crate) fn attempt(
+        &self,
+        entry: &Entry,
+        record: RunRecord,
+        ending: CancellationToken,
+    ) -> impl Future<Output = RunRecord> + Send + 'static {
+        let (store, clock, stopping) = (self.store.clone(), self.clock.clone(), self.stop.clone());
+        let reporting = Reporting { store, clock, stopping, ending };
         let spec = &entry.record.spec;
-        // A run that was asked for by hand may have arguments of its own.
-        let args = record.args.clone().unwrap_or_else(|| spec.run.args.clone());
-        super::execute::execute(entry.handler.0.clone(), record, args, spec.timeout, reporting)
+        let job = Job { target: spec.run.clone(), most: spec.timeout, retries: spec.retry.is_some() };
+        super::execute::execute(entry.handler.0.clone(), record, job, reporting)
     }
 }

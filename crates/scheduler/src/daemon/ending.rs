@@ -15,6 +15,9 @@ use crate::run::{RunKind, RunRecord, RunState};
 use crate::store::Advance;
 use crate::trigger::Trigger;
 
+/// How long handlers that end themselves have for it, once they were told so: what they run has a grace of its own.
+const TOLD: Duration = Duration::from_secs(60);
+
 /// How many ends go to the store in one call.
 const BATCH: usize = 256;
 
@@ -50,15 +53,22 @@ impl Engine {
             Ok((id, run)) => (id, Some(run)),
             Err(error) => (error.id(), None),
         };
-        let Active { index, run, cancelled, .. } = self.active.remove(&id)?;
+        let Active { index, run, cancelled, cut_off, .. } = self.active.remove(&id)?;
         let mut run = ended.unwrap_or_else(|| {
-            let (state, error) = match cancelled {
-                Some(why) => (RunState::Cancelled, why),
-                None => (RunState::Failed, "the run was cut off".to_owned()),
-            };
-            RunRecord { state, error: Some(error), finished: Some(self.core.now()), ..run }
+            let error = Some("the run was cut off".to_owned());
+            RunRecord { state: RunState::Failed, error, finished: Some(self.core.now()), ..run }
         });
-        if let Some(entry) = self.roster.get(index) {
+        let Some(entry) = self.roster.get(index) else { return Some((index, run)) };
+        let failed = run.state == RunState::Failed;
+        if let Some(why) = cancelled.filter(|_| failed) {
+            (run.state, run.error) = (RunState::Cancelled, Some(why));
+        } else if let Some(why) = cut_off.filter(|_| failed) {
+            run.error = Some(why);
+            // As where the scheduler had died: what may be repeated is given back.
+            if entry.handler.0.on_crash(&entry.record.spec) == OnCrash::Retry {
+                (run.state, run.error, run.finished) = (RunState::Pending, None, None);
+            }
+        } else {
             retry::after(&mut run, entry.record.spec.retry, self.core.now());
         }
         Some((index, run))
@@ -91,12 +101,31 @@ impl Engine {
                     report.finished += before - self.active.len();
                 }
                 () = &mut over => {
-                    report.cut_off = self.cut_off(grace).await?;
+                    report.cut_off = self.tell_to_end(grace).await? + self.cut_off(grace).await?;
                     break;
                 }
             }
         }
         Ok(report)
+    }
+
+    /// Tells what can end itself to do so, and waits for that; returns how many did.
+    async fn tell_to_end(&mut self, grace: Duration) -> Result<usize> {
+        let all = self.active.len();
+        for active in self.active.values_mut() {
+            if let Some(ending) = &active.ending {
+                active.cut_off = Some(why_cut_off(grace));
+                ending.cancel();
+            }
+        }
+        let mut over = std::pin::pin!(tokio::time::sleep(TOLD));
+        while self.active.values().any(|active| active.ending.is_some()) {
+            tokio::select! {
+                Some(first) = self.tasks.join_next_with_id() => self.ended(first).await?,
+                () = &mut over => break,
+            }
+        }
+        Ok(all - self.active.len())
     }
 
     /// Aborts what is still going; what may be repeated is given back, the rest has failed.
@@ -108,10 +137,7 @@ impl Engine {
             let Some(entry) = self.roster.get(index) else { continue };
             let (state, error) = match entry.handler.0.on_crash(&entry.record.spec) {
                 OnCrash::Retry => (RunState::Pending, None),
-                OnCrash::Fail => {
-                    let error = format!("cut off: the scheduler stopped, and its grace of {grace:?} was over");
-                    (RunState::Failed, Some(error))
-                }
+                OnCrash::Fail => (RunState::Failed, Some(why_cut_off(grace))),
             };
             cut_off.push(RunRecord { state, error, finished: Some(now), ..run });
         }
@@ -121,4 +147,8 @@ impl Engine {
         }
         Ok(cut_off.len())
     }
+}
+
+fn why_cut_off(grace: Duration) -> String {
+    format!("cut off: the scheduler stopped, and its grace of {grace:?} was over")
 }

@@ -12,6 +12,7 @@ use clusterkeep_core::{Error, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::clock::ClockWatch;
 use super::core::Core;
@@ -43,8 +44,12 @@ pub(crate) struct Active {
     pub(crate) index: usize,
     pub(crate) run: RunRecord,
     pub(crate) task: AbortHandle,
+    /// Tells its handler to end; `None` where it can't be told.
+    pub(crate) ending: Option<CancellationToken>,
     /// Why it was cancelled.
     pub(crate) cancelled: Option<String>,
+    /// Why it was cut off by the end of its scheduler.
+    pub(crate) cut_off: Option<String>,
 }
 
 /// A scheduler at work.
@@ -229,17 +234,23 @@ impl Engine {
         let found = self.active.values_mut().find(|active| active.run.attempt == attempt && active.run.key == *key);
         if let Some(active) = found {
             active.cancelled.get_or_insert_with(|| why.to_owned());
-            active.task.abort();
+            match &active.ending {
+                Some(ending) => ending.cancel(),
+                None => active.task.abort(),
+            }
         }
     }
 
     /// Starts the handler of a run whose row says that this scheduler runs it.
     pub(crate) fn start(&mut self, index: usize, run: RunRecord) {
         let Some(entry) = self.roster.get(index) else { return };
-        let attempt = self.core.attempt(entry, run.clone());
+        let ending = CancellationToken::new();
+        let ends_itself = entry.handler.0.ends_itself;
+        let attempt = self.core.attempt(entry, run.clone(), ending.clone());
         self.core.listener.hear(&Event::Started(&run));
         let task = self.tasks.spawn(attempt);
-        self.active.insert(task.id(), Active { index, run, task, cancelled: None });
+        let ending = ends_itself.then_some(ending);
+        self.active.insert(task.id(), Active { index, run, task, ending, cancelled: None, cut_off: None });
     }
 
     /// Runs a job at once, beside its schedule.

@@ -7,27 +7,26 @@ use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use futures::FutureExt;
 
+use tokio_util::sync::CancellationToken;
+
 use super::core::now;
 use super::handler::Handler;
+use crate::model::Target;
 use crate::run::{Reporting, Run, RunRecord, RunState};
 use crate::store::RunEnd;
 
 /// Runs a handler to its end; a panic is a failed run.
-pub(crate) async fn execute(
-    handler: Handler,
-    mut record: RunRecord,
-    args: serde_json::Map<String, serde_json::Value>,
-    most: Option<Age>,
-    reporting: Reporting,
-) -> RunRecord {
+pub(crate) async fn execute(handler: Handler, mut record: RunRecord, job: Job, reporting: Reporting) -> RunRecord {
     let clock = reporting.clock.clone();
-    let run = Run::new(record.key.clone(), record.attempt, record.note.clone(), args, reporting);
+    let limit = Limit { most: job.most, ends_itself: handler.ends_itself, ending: reporting.ending.clone() };
+    let args = record.args.clone();
+    let run = Run::new(record.key.clone(), record.attempt, record.note.clone(), job.target, args, reporting);
     let call = {
         let run = run.clone();
         // The handler itself may panic before it returns its future.
         async move { handler.call(run).await }
     };
-    let outcome = AssertUnwindSafe(limited(call, most)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(limit.keep(call)).catch_unwind().await;
     (record.state, record.error) = match outcome {
         Ok(Ok(())) => (RunState::Succeeded, None),
         Ok(Err(error @ Error::Refused { .. })) => (RunState::Refused, Some(chain(&error))),
@@ -36,17 +35,51 @@ pub(crate) async fn execute(
     };
     // Before the end is recorded: a row that is final takes no more reports.
     run.flush().await;
-    (record.progress, record.message) = run.said();
+    let for_good = run.write_into(&mut record);
+    if for_good && job.retries && record.state == RunState::Failed {
+        record.state = RunState::Dead;
+    }
     record.finished = Some(now(&*clock));
     record
 }
 
-/// The call, dropped where it takes longer than it may.
-async fn limited(call: impl Future<Output = Result<()>>, most: Option<Age>) -> Result<()> {
-    let Some((most, length)) = most.and_then(|most| Some((most, most.as_duration()?))) else { return call.await };
-    match tokio::time::timeout(length, call).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::failed(format!("cut off after {most}, the job's timeout"))),
+/// What a job says about an attempt of it.
+pub(crate) struct Job {
+    pub(crate) target: Target,
+    pub(crate) most: Option<Age>,
+    /// A failed attempt may be followed by another one.
+    pub(crate) retries: bool,
+}
+
+/// How long an attempt may take.
+struct Limit {
+    most: Option<Age>,
+    ends_itself: bool,
+    ending: CancellationToken,
+}
+
+impl Limit {
+    /// The call; where it takes longer than it may it is told to end, or dropped where it can't be told.
+    async fn keep(self, call: impl Future<Output = Result<()>>) -> Result<()> {
+        let Some((most, length)) = self.most.and_then(|most| Some((most, most.as_duration()?))) else {
+            return call.await;
+        };
+        let mut call = std::pin::pin!(call);
+        match tokio::time::timeout(length, &mut call).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let cut_off = format!("cut off after {most}, the job's timeout");
+                if !self.ends_itself {
+                    return Err(Error::failed(cut_off));
+                }
+                self.ending.cancel();
+                match call.await {
+                    // It came to its end in the very moment.
+                    Ok(()) => Ok(()),
+                    Err(ended) => Err(Error::caused(cut_off, ended)),
+                }
+            }
+        }
     }
 }
 
@@ -59,6 +92,9 @@ pub(crate) fn end_of(record: &RunRecord) -> RunEnd {
         error: record.error.clone(),
         at: record.finished.or(record.started).unwrap_or(record.key.nominal),
         not_before: record.not_before,
+        exit: record.exit,
+        result: record.result.clone(),
+        output: record.output.clone(),
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use clusterkeep_core::{Error, Result};
 use futures::future::BoxFuture;
 
-use crate::model::{JobSpec, OnCrash};
+use crate::model::{Action, JobSpec, OnCrash, TargetKind};
 use crate::run::Run;
+use crate::target::Targets;
 
 /// What a job runs.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub(crate) struct Handler {
     call: Arc<dyn Fn(Run) -> BoxFuture<'static, Result<()>> + Send + Sync>,
     /// Running it again is always right.
     converges: bool,
+    /// It ends by itself soon after it is told to, and is dropped only where it does not.
+    pub(crate) ends_itself: bool,
 }
 
 impl Handler {
@@ -29,9 +32,12 @@ impl Handler {
     }
 }
 
-/// All that are registered, by name.
+/// All that are registered.
 #[derive(Clone, Default)]
-pub(crate) struct Handlers(BTreeMap<String, Handler>);
+pub(crate) struct Handlers {
+    named: BTreeMap<String, Handler>,
+    pub(crate) targets: Targets,
+}
 
 impl Handlers {
     /// Registers one; `false` where the name was taken.
@@ -41,23 +47,38 @@ impl Handlers {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let call = Arc::new(move |run| -> BoxFuture<'static, Result<()>> { Box::pin(handler(run)) });
-        self.0.insert(name, Handler { call, converges }).is_none()
+        self.named.insert(name, Handler { call, converges, ends_itself: false }).is_none()
     }
 
-    /// The one that a job names.
+    /// The one that a job names, or that runs targets of its kind.
     pub(crate) fn of(&self, spec: &JobSpec) -> Result<Handler> {
-        let action = &spec.run.action;
-        self.0.get(action).cloned().ok_or_else(|| {
-            let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let Some(Action { action, .. }) = spec.run.as_action() else { return self.of_target(spec) };
+        self.named.get(action).cloned().ok_or_else(|| {
+            let known: Vec<&str> = self.named.keys().map(String::as_str).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             Error::input(format!("job `{}` runs `{action}`, which is not registered", spec.name))
                 .with_hint(format!("registered are: {known}"))
         })
     }
+
+    fn of_target(&self, spec: &JobSpec) -> Result<Handler> {
+        let kind = spec.run.kind();
+        let runner = self.targets.runner(kind).ok_or_else(|| {
+            let known: Vec<&str> = self.targets.kinds().map(TargetKind::as_str).collect();
+            let known = if known.is_empty() { "named actions alone".to_owned() } else { known.join(", ") };
+            Error::input(format!("job `{}` runs {kind}, which is not allowed here", spec.name))
+                .with_hint(format!("this program runs: {known}"))
+        })?;
+        let call = Arc::new(move |run| -> BoxFuture<'static, Result<()>> {
+            let runner = runner.clone();
+            Box::pin(async move { runner.run(run).await })
+        });
+        Ok(Handler { call, converges: false, ends_itself: true })
+    }
 }
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_struct("Handlers").field("named", &self.named.keys()).field("targets", &self.targets).finish()
     }
 }

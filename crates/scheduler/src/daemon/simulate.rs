@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::Result;
 use clusterkeep_core::clock::SimulatedClock;
+use tokio_util::sync::CancellationToken;
 
 use super::builder::SchedulerBuilder;
 use super::core::Core;
@@ -101,7 +102,7 @@ impl SchedulerBuilder {
 /// Runs the handler of a run whose row says that it is running, and records its end.
 async fn attempt(core: &Core, entry: &Entry, run: RunRecord) -> Result<RunRecord> {
     core.listener.hear(&Event::Started(&run));
-    let run = core.attempt(entry, run).await;
+    let run = core.attempt(entry, run, CancellationToken::new()).await;
     core.store.finish(&[end_of(&run)]).await?;
     core.listener.hear(&Event::Finished(&run));
     Ok(run)

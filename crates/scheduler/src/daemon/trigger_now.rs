@@ -1,6 +1,7 @@
 //! One run of one job by hand, without a scheduler of one's own that goes on.
 
 use clusterkeep_core::{Error, Result};
+use tokio_util::sync::CancellationToken;
 
 use super::builder::SchedulerBuilder;
 use super::core::Core;
@@ -57,7 +58,7 @@ impl SchedulerBuilder {
                 )));
             };
             core.listener.hear(&Event::Started(&run));
-            let run = core.keep_lease(core.attempt(entry, run)).await;
+            let run = core.keep_lease(core.attempt(entry, run, CancellationToken::new())).await;
             core.store.finish(&[end_of(&run)]).await?;
             core.listener.hear(&Event::Finished(&run));
             Ok(run)

@@ -5,7 +5,7 @@ use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
-use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, When};
+use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Target, When};
 use crate::civil::{IntoZone, Zone};
 use crate::trigger::{Fold, Gap};
 
@@ -35,7 +35,7 @@ pub struct Job {
     count: Option<u32>,
     jitter: Option<Age>,
     except: Vec<Exclusion>,
-    action: Option<String>,
+    run: Option<Target>,
     args: serde_json::Map<String, serde_json::Value>,
     timeout: Option<Age>,
     overlap: Overlap,
@@ -61,7 +61,7 @@ impl Job {
             count: None,
             jitter: None,
             except: Vec::new(),
-            action: None,
+            run: None,
             args: serde_json::Map::new(),
             timeout: None,
             overlap: Overlap::default(),
@@ -80,9 +80,19 @@ impl Job {
     }
 
     /// Runs the handler or action of this name.
-    pub fn run(mut self, action: impl Into<String>) -> Self {
-        self.action = Some(action.into());
+    pub fn run(self, action: impl Into<String>) -> Self {
+        self.target(Action::named(action))
+    }
+
+    /// Runs a target of any kind, such as a [`Command`](crate::target::Command).
+    pub fn target(mut self, target: impl Into<Target>) -> Self {
+        self.run = Some(target.into());
         self
+    }
+
+    /// Runs a line of the shell.
+    pub fn command(self, line: impl Into<String>) -> Self {
+        self.target(super::target::Command::shell(line))
     }
 
     /// Gives the handler an argument, as JSON.
@@ -253,11 +263,18 @@ impl Job {
                     .with_hint("add `.cron(\"30 3 * * *\")` or `.every(hours(6))`"),
             );
         }
-        if self.action.is_none() {
-            wrong.push(Error::input("it has nothing to run").with_hint("add `.run(\"the handler's name\")`"));
+        let mut run = self.run;
+        match &mut run {
+            None => wrong.push(Error::input("it has nothing to run").with_hint("add `.run(\"the handler's name\")`")),
+            Some(Target::Action(action)) => action.args.extend(self.args),
+            Some(target) if !self.args.is_empty() => {
+                let kind = target.kind();
+                wrong.push(Error::input(format!("arguments by name are for actions, and it runs {kind}")));
+            }
+            Some(_) => {}
         }
-        match (name, self.when, self.action) {
-            (Some(name), Some(when), Some(action)) if wrong.is_empty() => JobSpec {
+        match (name, self.when, run) {
+            (Some(name), Some(when), Some(run)) if wrong.is_empty() => JobSpec {
                 name,
                 description: self.description,
                 when,
@@ -269,7 +286,7 @@ impl Job {
                 count: self.count,
                 jitter: self.jitter,
                 except: self.except,
-                run: Action { action, args: self.args },
+                run,
                 timeout: self.timeout,
                 overlap: self.overlap,
                 misfire: self.misfire,
@@ -305,8 +322,8 @@ impl From<JobSpec> for Job {
             count: spec.count,
             jitter: spec.jitter,
             except: spec.except,
-            action: Some(spec.run.action),
-            args: spec.run.args,
+            run: Some(spec.run),
+            args: serde_json::Map::new(),
             timeout: spec.timeout,
             overlap: spec.overlap,
             misfire: spec.misfire,

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::when::fixed;
-use super::{Exclusion, Misfire, OnCrash, Overlap, Retry, Schedule, When};
+use super::{Exclusion, Misfire, OnCrash, Overlap, Retry, Schedule, Target, When};
 use crate::civil::Zone;
 use crate::trigger::{Fold, Gap};
 
@@ -51,7 +51,7 @@ pub struct JobSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<Exclusion>,
     /// What it does.
-    pub run: Action,
+    pub run: Target,
     /// How long an attempt may take; one that takes longer is cut off, and has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Age>,
@@ -80,6 +80,7 @@ impl JobSpec {
         for wait in self.retry.iter().flat_map(|retry| [retry.first, retry.most]) {
             fixed(wait)?;
         }
+        self.run.check()?;
         self.schedule().map(|_| self)
     }
 
@@ -142,16 +143,6 @@ impl JobSpec {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 const fn is_zero(priority: &i16) -> bool {
     *priority == 0
-}
-
-/// What a job does: the name of a registered handler or action, and its arguments.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Action {
-    /// The name under which the program has registered it.
-    pub action: String,
-    /// Its arguments, as JSON.
-    #[serde(flatten)]
-    pub args: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The name of a job: not empty, without control characters or blanks at its ends.

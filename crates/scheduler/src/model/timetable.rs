@@ -21,7 +21,7 @@ use super::JobSpec;
 ///     "jobs": [{ "name": "nightly", "when": "30 3 * * *", "zone": "America/New_York",
 ///                "run": { "action": "retention", "manifest": "weather", "approve": "within_guards" } }]
 /// }"#).unwrap();
-/// assert_eq!(timetable.jobs[0].run.args["manifest"], "weather");
+/// assert_eq!(timetable.jobs[0].run.as_action().unwrap().args["manifest"], "weather");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

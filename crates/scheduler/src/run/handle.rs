@@ -10,12 +10,19 @@ use clusterkeep_core::{Error, Result};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use super::{RunKey, RunKind};
-use crate::store::Store;
+use super::{RunKey, RunKind, RunRecord};
+use crate::model::Target;
+use crate::store::{Report, Store};
 use crate::trigger::DstNote;
 
 /// How long after a report the next one is written; only the last of those in between is.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// The longest output that is kept, in bytes.
+pub(crate) const MOST_OUTPUT: usize = 64 << 10;
+
+/// The longest result that is kept, in bytes of JSON.
+const MOST_RESULT: usize = 16 << 10;
 
 /// One attempt of a run, handed to the handler of its job; cheap to clone.
 ///
@@ -27,7 +34,10 @@ struct Inner {
     key: RunKey,
     attempt: u32,
     note: Option<DstNote>,
+    target: Target,
     args: serde_json::Map<String, serde_json::Value>,
+    /// The arguments are somebody's, and not the job's.
+    by_hand: bool,
     reporting: Reporting,
     said: Mutex<Said>,
     /// Whose turn it is to write, so that no earlier report takes a later one's place.
@@ -39,6 +49,11 @@ struct Inner {
 struct Said {
     progress: Option<f64>,
     message: Option<String>,
+    exit: Option<i32>,
+    result: Option<serde_json::Value>,
+    output: Option<String>,
+    /// Another attempt would fail as well.
+    for_good: bool,
     /// The store does not know it yet.
     unwritten: bool,
     /// A task sees to it.
@@ -51,6 +66,8 @@ pub(crate) struct Reporting {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: CancellationToken,
+    /// The attempt is to end: it takes too long, was cancelled, or its scheduler's grace is over.
+    pub(crate) ending: CancellationToken,
 }
 
 impl Run {
@@ -58,14 +75,19 @@ impl Run {
         key: RunKey,
         attempt: u32,
         note: Option<DstNote>,
-        args: serde_json::Map<String, serde_json::Value>,
+        target: Target,
+        args: Option<serde_json::Map<String, serde_json::Value>>,
         reporting: Reporting,
     ) -> Self {
+        let by_hand = args.is_some();
+        let args = args.or_else(|| target.as_action().map(|action| action.args.clone())).unwrap_or_default();
         Self(Arc::new(Inner {
             key,
             attempt,
             note,
+            target,
             args,
+            by_hand,
             reporting,
             said: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -114,10 +136,22 @@ impl Run {
         self.0.note.as_ref()
     }
 
-    /// The arguments that the job gives.
+    /// What the job does.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// The arguments: those that somebody gave by hand, else those of the job's action.
     #[must_use]
     pub fn args(&self) -> &serde_json::Map<String, serde_json::Value> {
         &self.0.args
+    }
+
+    /// The arguments that somebody gave by hand, in the place of the job's own.
+    #[must_use]
+    pub fn args_by_hand(&self) -> Option<&serde_json::Map<String, serde_json::Value>> {
+        Some(&self.0.args).filter(|_| self.0.by_hand)
     }
 
     /// The arguments as a type of the handler's own.
@@ -126,7 +160,7 @@ impl Run {
     ///
     /// Arguments that do not fit it.
     pub fn args_as<T: DeserializeOwned>(&self) -> Result<T> {
-        let args = serde_json::Value::Object(self.0.args.clone());
+        let args = serde_json::Value::Object(self.args().clone());
         serde_json::from_value(args)
             .map_err(|error| Error::input(format!("the arguments of job `{}` do not fit: {error}", self.job())))
     }
@@ -135,12 +169,43 @@ impl Run {
     pub async fn progress(&self, part: f64) {
         // NaN and what lies outside say nothing that a bar could show.
         let part = if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) };
-        self.report(Some(part), None).await;
+        self.report(|said| said.progress = Some(part)).await;
     }
 
     /// Records what to say about the run; a later message takes an earlier one's place.
     pub async fn message(&self, text: impl Into<String> + Send) {
-        self.report(None, Some(text.into())).await;
+        self.report(|said| said.message = Some(text.into())).await;
+    }
+
+    /// Keeps what its process wrote with the end of the run: of more than 64 KiB, the end.
+    pub fn output(&self, text: impl Into<String>) {
+        self.lock().output = Some(tail(text.into()));
+    }
+
+    /// The same, and records it now for those who look.
+    pub async fn output_so_far(&self, text: impl Into<String> + Send) {
+        let text = tail(text.into());
+        self.report(|said| said.output = Some(text)).await;
+    }
+
+    /// Keeps what it has come to with the end of the run, where that takes no more than 16 KiB as JSON; says whether it did.
+    pub fn result(&self, value: serde_json::Value) -> bool {
+        // Text takes all that is written to it.
+        let small = serde_json::to_string(&value).is_ok_and(|text| text.len() <= MOST_RESULT);
+        if small {
+            self.lock().result = Some(value);
+        }
+        small
+    }
+
+    /// Keeps the exit code of its process with the end of the run; minus the number of a signal that has ended it.
+    pub fn exit(&self, code: i32) {
+        self.lock().exit = Some(code);
+    }
+
+    /// Says that this attempt fails for good: where the job allows others, none is made.
+    pub fn fails_for_good(&self) {
+        self.lock().for_good = true;
     }
 
     /// Whether the scheduler has been asked to stop: a handler that ends early then is not cut off.
@@ -154,18 +219,25 @@ impl Run {
         self.0.reporting.stopping.cancelled().await;
     }
 
-    /// The last progress and message that were reported.
-    pub(crate) fn said(&self) -> (Option<f64>, Option<String>) {
+    /// Waits until this attempt is to end: it takes longer than it may, somebody has cancelled it, or the scheduler has
+    /// stopped and its grace is over. Handlers of targets end by themselves then; others are dropped.
+    pub async fn ending(&self) {
+        self.0.reporting.ending.cancelled().await;
+    }
+
+    /// Puts into a record what was reported; says whether it fails for good.
+    pub(crate) fn write_into(&self, record: &mut RunRecord) -> bool {
         let said = self.lock();
-        (said.progress, said.message.clone())
+        (record.progress, record.message) = (said.progress, said.message.clone());
+        (record.exit, record.result, record.output) = (said.exit, said.result.clone(), said.output.clone());
+        said.for_good
     }
 
     /// Leaves the writing to a task of its own: a store that is slow or away does not hold the handler up.
-    async fn report(&self, progress: Option<f64>, message: Option<String>) {
+    async fn report(&self, say: impl FnOnce(&mut Said)) {
         let begin = {
             let mut said = self.lock();
-            said.progress = progress.or(said.progress);
-            said.message = message.or_else(|| said.message.take());
+            say(&mut said);
             said.unwritten = true;
             !std::mem::replace(&mut said.writing, true)
         };
@@ -193,14 +265,15 @@ impl Run {
     pub(crate) async fn flush(&self) {
         let Inner { key, attempt, reporting, turn, .. } = &*self.0;
         let _turn = turn.lock().await;
-        let (progress, message) = {
+        let (progress, message, output) = {
             let mut said = self.lock();
             if !std::mem::take(&mut said.unwritten) {
                 return;
             }
-            (said.progress, said.message.clone())
+            (said.progress, said.message.clone(), said.output.clone())
         };
-        if let Err(error) = reporting.store.report(key, *attempt, progress, message.as_deref()).await {
+        let report = Report { progress, message: message.as_deref(), output: output.as_deref() };
+        if let Err(error) = reporting.store.report(key, *attempt, report).await {
             tracing::warn!(
                 job = key.job,
                 error = &error as &dyn std::error::Error,
@@ -212,6 +285,16 @@ impl Run {
     fn lock(&self) -> MutexGuard<'_, Said> {
         self.0.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As much of the end of a text as is kept.
+fn tail(mut text: String) -> String {
+    if text.len() > MOST_OUTPUT {
+        let start = text.len() - MOST_OUTPUT;
+        let start = (start..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        text.drain(..start);
+    }
+    text
 }
 
 impl fmt::Debug for Run {

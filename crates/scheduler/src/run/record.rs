@@ -58,6 +58,15 @@ pub struct RunRecord {
     /// How much of it is done, from 0 to 1, where its handler has said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<f64>,
+    /// The exit code of its process; where a signal ended it, minus the signal's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// What it has come to, where that is small: rows, an answer, the last line of a command's output that is JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
+    /// What its process wrote: the beginning and the end of it, where it was much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 /// The fires that a row stands for, beginning with its own.
@@ -91,6 +100,9 @@ impl RunRecord {
             error: None,
             message: None,
             progress: None,
+            exit: None,
+            result: None,
+            output: None,
         }
     }
 

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::gate::{self, JobKey, Known, Mark, Open};
 use super::{
-    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, RunEnd, RunQuery, ScheduleRecord, Store, Worker,
+    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, Report, RunEnd, RunQuery, ScheduleRecord, Store,
+    Worker,
 };
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
 
@@ -208,17 +209,20 @@ impl Store for MemoryStore {
             run.worker = Some(claim.worker);
             run.started = Some(claim.at);
             (run.not_before, run.progress, run.message) = (None, None, None);
+            (run.exit, run.result, run.output) = (None, None, None);
             true
         };
         Ok(claims.iter().map(&mut claim).collect())
     }
 
-    async fn report(&self, key: &RunKey, attempt: u32, progress: Option<f64>, message: Option<&str>) -> Result<bool> {
+    async fn report(&self, key: &RunKey, attempt: u32, report: Report<'_>) -> Result<bool> {
         let mut tables = self.tables();
         let Some(run) = tables.attempt(key, attempt) else { return Ok(false) };
-        run.progress = progress.or(run.progress);
-        if let Some(message) = message {
-            run.message = Some(message.to_owned());
+        run.progress = report.progress.or(run.progress);
+        for (field, said) in [(&mut run.message, report.message), (&mut run.output, report.output)] {
+            if let Some(said) = said {
+                *field = Some(said.to_owned());
+            }
         }
         Ok(true)
     }
@@ -232,6 +236,9 @@ impl Store for MemoryStore {
             run.finished = Some(end.at).filter(|_| end.state.is_final());
             run.not_before = end.not_before;
             run.cancel = None;
+            run.exit = end.exit.or(run.exit);
+            run.result = end.result.clone().or_else(|| run.result.take());
+            run.output = end.output.clone().or_else(|| run.output.take());
             true
         };
         Ok(ends.iter().map(&mut finish).collect())

@@ -193,7 +193,7 @@ pub struct Claim {
 }
 
 /// The end of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunEnd {
     /// Of which run.
     pub key: RunKey,
@@ -207,6 +207,23 @@ pub struct RunEnd {
     pub at: DateTime<Utc>,
     /// Where it is given back: when it may be attempted again.
     pub not_before: Option<DateTime<Utc>>,
+    /// The exit code of its process. Here and below, what is not said stays as it was reported.
+    pub exit: Option<i32>,
+    /// What it has come to.
+    pub result: Option<serde_json::Value>,
+    /// What its process wrote.
+    pub output: Option<String>,
+}
+
+/// What an attempt that is going says of itself; what it does not say stays as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Report<'a> {
+    /// How much is done, from 0 to 1.
+    pub progress: Option<f64>,
+    /// What it says last.
+    pub message: Option<&'a str>,
+    /// What its process has written so far.
+    pub output: Option<&'a str>,
 }
 
 /// What a beat of a worker's heart brought back.
@@ -347,8 +364,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Begins pending runs whose time has come; says of each whether it was begun now.
     async fn claim(&self, claims: &[Claim]) -> Result<Vec<bool>>;
 
-    /// Records progress and message of a running attempt; says whether it is still the latest.
-    async fn report(&self, key: &RunKey, attempt: u32, progress: Option<f64>, message: Option<&str>) -> Result<bool>;
+    /// Records what a running attempt says; says whether it is still the latest.
+    async fn report(&self, key: &RunKey, attempt: u32, report: Report<'_>) -> Result<bool>;
 
     /// Ends running attempts; says of each whether it still was the latest.
     async fn finish(&self, ends: &[RunEnd]) -> Result<Vec<bool>>;

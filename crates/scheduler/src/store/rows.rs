@@ -73,6 +73,12 @@ pub(super) fn run(row: &Row) -> Result<RunRecord> {
         error: row.get("error")?,
         message: row.get("message")?,
         progress: row.get("progress")?,
+        exit: row
+            .get::<Option<i64>>("exit_code")?
+            .map(|exit| i32::try_from(exit).map_err(|_| unreadable("exit_code", "it is out of range")))
+            .transpose()?,
+        result: row.get::<Option<String>>("result")?.map(|text| json("result", &text)).transpose()?,
+        output: row.get("output")?,
     })
 }
 

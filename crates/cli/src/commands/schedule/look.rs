@@ -74,7 +74,7 @@ pub(super) async fn show(args: ShowScheduleArgs, context: &Context) -> Result<Ex
         schedule.namespace,
         schedule.spec.when,
         zone.name(),
-        schedule.spec.run.action
+        schedule.spec.run
     );
     if let Some(pause) = &schedule.paused {
         text.push_str(&format!("{pause}, since {}\n", utc(pause.since)));

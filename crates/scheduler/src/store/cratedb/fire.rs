@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clusterkeep_core::Result;
 use clusterkeep_core::sql::{Value, sql};
 
-use super::values::{ids, micros, run, run_id, schedule_id};
+use super::values::{ids, json, micros, run, run_id, schedule_id};
 use super::{CrateStore, Table};
 use crate::run::{RunRecord, RunState};
 use crate::store::gate::{self, JobKey, Known, Mark, Open, job_of};
@@ -15,8 +15,8 @@ impl CrateStore {
     pub(super) async fn make(&self, runs: &[NewRun]) -> Result<Vec<Fired>> {
         const INSERT: &str = "INSERT INTO scheduler_runs (id, schedule, namespace, job, nominal, kind, generation, state, \
              attempt, worker, not_before, renewed, priority, cancel, args, missed_count, missed_last, reason, note, \
-             started, finished, error, message, progress) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+             started, finished, error, message, progress, exit_code, result, output) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
         if runs.is_empty() {
             return Ok(Vec::new());
         }
@@ -94,7 +94,7 @@ impl CrateStore {
 
     pub(super) async fn begin(&self, claims: &[Claim]) -> Result<Vec<bool>> {
         const CLAIM: &str = "UPDATE scheduler_runs SET state = 'running', attempt = ?, worker = ?, started = ?, \
-             not_before = NULL, progress = NULL, message = NULL \
+             not_before = NULL, progress = NULL, message = NULL, exit_code = NULL, result = NULL, output = NULL \
              WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let jobs =
             gate::distinct(claims.iter().filter(|claim| claim.at_once != u32::MAX).map(|claim| job_of(&claim.key)));
@@ -122,8 +122,10 @@ impl CrateStore {
     }
 
     pub(super) async fn end(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
-        const FINISH: &str = "UPDATE scheduler_runs SET state = ?, error = ?, finished = ?, not_before = ?, cancel = NULL \
-             WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        const FINISH: &str = "UPDATE scheduler_runs SET state = ?, error = ?, finished = ?, not_before = ?, cancel = NULL, \
+             exit_code = ?, result = ?, output = ? WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        let results: Vec<Option<String>> =
+            ends.iter().map(|end| end.result.as_ref().map(json).transpose()).collect::<Result<_>>()?;
         let set = |place: usize, run: &RunRecord| {
             let end: &RunEnd = &ends[place];
             (run.state == RunState::Running && run.attempt == end.attempt).then(|| {
@@ -132,6 +134,10 @@ impl CrateStore {
                     end.error.as_deref().into(),
                     end.state.is_final().then(|| micros(end.at)).into(),
                     end.not_before.map(micros).into(),
+                    end.exit.or(run.exit).into(),
+                    // What was reported is text that came from a value.
+                    results[place].clone().or_else(|| run.result.as_ref().map(ToString::to_string)).into(),
+                    end.output.as_deref().or(run.output.as_deref()).into(),
                 ]
             })
         };

@@ -1,8 +1,8 @@
 //! The tables of the CrateDB store. Each has one column as its key: rows are read by it, many at once, in their latest
 //! state.
 
-use clusterkeep_core::Result;
-use clusterkeep_core::sql::{Db, sql};
+use clusterkeep_core::sql::{Db, Session, sql};
+use clusterkeep_core::{Error, Result};
 
 use crate::store::migrate::Migrations;
 
@@ -14,10 +14,11 @@ const MIGRATIONS: Migrations = Migrations {
 };
 
 /// Without transactions two programs may take the same step at the same time, so each statement can be repeated.
-const STEPS: &[&[&str]] = &[&[
-    // Instants are microseconds since 1970-01-01 00:00 UTC, as on every store; `changed` and `until` are milliseconds of
-    // the server's clock. What nobody looks for has no index, which would limit its length.
-    "CREATE TABLE IF NOT EXISTS scheduler_schedules (
+const STEPS: &[&[&str]] = &[
+    &[
+        // Instants are microseconds since 1970-01-01 00:00 UTC, as on every store; `changed` and `until` are milliseconds of
+        // the server's clock. What nobody looks for has no index, which would limit its length.
+        "CREATE TABLE IF NOT EXISTS scheduler_schedules (
         id TEXT PRIMARY KEY,
         namespace TEXT NOT NULL,
         job TEXT NOT NULL,
@@ -33,7 +34,7 @@ const STEPS: &[&[&str]] = &[&[
         paused_note TEXT INDEX OFF STORAGE WITH (columnstore = false),
         changed BIGINT NOT NULL
     ) CLUSTERED INTO 2 SHARDS WITH (refresh_interval = 1000)",
-    "CREATE TABLE IF NOT EXISTS scheduler_generations (
+        "CREATE TABLE IF NOT EXISTS scheduler_generations (
         id TEXT PRIMARY KEY,
         schedule TEXT NOT NULL,
         generation BIGINT NOT NULL,
@@ -41,7 +42,7 @@ const STEPS: &[&[&str]] = &[&[
         valid_until BIGINT,
         spec TEXT NOT NULL INDEX OFF STORAGE WITH (columnstore = false)
     ) CLUSTERED INTO 1 SHARDS WITH (refresh_interval = 1000)",
-    "CREATE TABLE IF NOT EXISTS scheduler_runs (
+        "CREATE TABLE IF NOT EXISTS scheduler_runs (
         id TEXT PRIMARY KEY,
         schedule TEXT NOT NULL,
         namespace TEXT NOT NULL,
@@ -67,23 +68,49 @@ const STEPS: &[&[&str]] = &[&[
         message TEXT INDEX OFF STORAGE WITH (columnstore = false),
         progress DOUBLE PRECISION
     ) CLUSTERED INTO 2 SHARDS WITH (refresh_interval = 1000)",
-    // Before which instant history may have been deleted.
-    "CREATE TABLE IF NOT EXISTS scheduler_deleted (
+        // Before which instant history may have been deleted.
+        "CREATE TABLE IF NOT EXISTS scheduler_deleted (
         namespace TEXT PRIMARY KEY,
         before BIGINT NOT NULL
     ) CLUSTERED INTO 1 SHARDS",
-    "CREATE TABLE IF NOT EXISTS scheduler_workers (
+        "CREATE TABLE IF NOT EXISTS scheduler_workers (
         worker TEXT PRIMARY KEY,
         namespace TEXT NOT NULL,
         place TEXT NOT NULL,
         until BIGINT NOT NULL
     ) CLUSTERED INTO 1 SHARDS WITH (refresh_interval = 1000)",
-]];
+    ],
+    &["ALTER TABLE scheduler_runs ADD COLUMN exit_code BIGINT, \
+    ADD COLUMN result TEXT INDEX OFF STORAGE WITH (columnstore = false), \
+    ADD COLUMN output TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
+];
+
+/// The last column that a step has added to the runs, and the number of the step: a column can't be added twice.
+const ADDED: [(&str, i64); 1] = [("output", 2)];
 
 /// Makes what is missing.
 pub(super) async fn migrate(db: &Db) -> Result<()> {
     let mut session = db.session().await?;
     session.execute(&sql(MIGRATIONS.create)).await?;
-    session.execute(&sql("REFRESH TABLE scheduler_version")).await?;
-    MIGRATIONS.run(db, &mut *session).await
+    note_added(&mut *session).await?;
+    match MIGRATIONS.run(db, &mut *session).await {
+        // Another program may have added them in between, and may not have written down yet that it has.
+        Err(error) if !matches!(error, Error::Input { .. }) => {
+            note_added(&mut *session).await?;
+            MIGRATIONS.run(db, &mut *session).await
+        }
+        done => done,
+    }
+}
+
+/// Writes down the steps whose columns are there: a program that took one may have died before it wrote so.
+async fn note_added(session: &mut dyn Session) -> Result<()> {
+    const COLUMN: &str = "SELECT count(*) FROM information_schema.columns WHERE table_schema = CURRENT_SCHEMA \
+        AND table_name = 'scheduler_runs' AND column_name = ?";
+    for (column, number) in ADDED {
+        if session.query(&sql(COLUMN).bind(column)).await?.scalar::<i64>()? > 0 {
+            session.execute(&sql(MIGRATIONS.record).bind(number)).await?;
+        }
+    }
+    session.execute(&sql("REFRESH TABLE scheduler_version")).await.map(drop)
 }

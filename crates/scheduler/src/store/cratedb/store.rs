@@ -13,8 +13,8 @@ use super::values::micros;
 use super::{CrateStore, Table};
 use crate::run::{RunKey, RunRecord, RunState};
 use crate::store::{
-    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, RunEnd, RunQuery, ScheduleRecord, Store, Worker,
-    rows,
+    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, Report, RunEnd, RunQuery, ScheduleRecord, Store,
+    Worker, rows,
 };
 
 /// How long a worker is remembered whose lease has run out, in milliseconds.
@@ -61,12 +61,17 @@ impl Store for CrateStore {
         self.begin(claims).await
     }
 
-    async fn report(&self, key: &RunKey, attempt: u32, progress: Option<f64>, message: Option<&str>) -> Result<bool> {
-        const REPORT: &str = "UPDATE scheduler_runs SET progress = ?, message = ? \
+    async fn report(&self, key: &RunKey, attempt: u32, report: Report<'_>) -> Result<bool> {
+        const REPORT: &str = "UPDATE scheduler_runs SET progress = ?, message = ?, output = ? \
              WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let set = |_: usize, run: &RunRecord| {
-            (run.state == RunState::Running && run.attempt == attempt)
-                .then(|| vec![progress.or(run.progress).into(), message.or(run.message.as_deref()).into()])
+            (run.state == RunState::Running && run.attempt == attempt).then(|| {
+                vec![
+                    report.progress.or(run.progress).into(),
+                    report.message.or(run.message.as_deref()).into(),
+                    report.output.or(run.output.as_deref()).into(),
+                ]
+            })
         };
         Ok(self.change(&[key], REPORT, set).await?.contains(&true))
     }

@@ -34,7 +34,7 @@ pub(super) fn ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Value {
     Value::Array(ids.into_iter().map(Value::from).collect())
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String> {
+pub(super) fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::caused("write a job as JSON", error))
 }
 
@@ -66,6 +66,9 @@ pub(super) fn run(run: &RunRecord) -> Result<Vec<Value>> {
         run.error.as_deref().into(),
         run.message.as_deref().into(),
         run.progress.into(),
+        run.exit.into(),
+        run.result.as_ref().map(json).transpose()?.into(),
+        run.output.as_deref().into(),
     ])
 }
 

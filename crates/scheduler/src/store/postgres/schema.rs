@@ -14,10 +14,11 @@ pub(super) const MIGRATIONS: Migrations = Migrations {
     steps: STEPS,
 };
 
-const STEPS: &[&[&str]] = &[&[
-    // Instants are microseconds since 1970-01-01 00:00 UTC, as on every store. Names sort by their bytes, so that all
-    // take locks in the same order.
-    r#"CREATE TABLE scheduler_schedules (
+const STEPS: &[&[&str]] = &[
+    &[
+        // Instants are microseconds since 1970-01-01 00:00 UTC, as on every store. Names sort by their bytes, so that all
+        // take locks in the same order.
+        r#"CREATE TABLE scheduler_schedules (
         namespace TEXT COLLATE "C" NOT NULL,
         job TEXT COLLATE "C" NOT NULL,
         generation BIGINT NOT NULL,
@@ -33,10 +34,10 @@ const STEPS: &[&[&str]] = &[&[
         changed BIGINT NOT NULL DEFAULT 0,
         PRIMARY KEY (namespace, job)
     ) WITH (fillfactor = 70)"#,
-    "CREATE INDEX scheduler_changed ON scheduler_schedules (changed)",
-    "CREATE TABLE scheduler_changes (last BIGINT NOT NULL)",
-    "INSERT INTO scheduler_changes (last) VALUES (0)",
-    r#"CREATE TABLE scheduler_generations (
+        "CREATE INDEX scheduler_changed ON scheduler_schedules (changed)",
+        "CREATE TABLE scheduler_changes (last BIGINT NOT NULL)",
+        "INSERT INTO scheduler_changes (last) VALUES (0)",
+        r#"CREATE TABLE scheduler_generations (
         namespace TEXT COLLATE "C" NOT NULL,
         job TEXT COLLATE "C" NOT NULL,
         generation BIGINT NOT NULL,
@@ -45,7 +46,7 @@ const STEPS: &[&[&str]] = &[&[
         spec TEXT NOT NULL,
         PRIMARY KEY (namespace, job, generation)
     )"#,
-    r#"CREATE TABLE scheduler_runs (
+        r#"CREATE TABLE scheduler_runs (
         namespace TEXT COLLATE "C" NOT NULL,
         job TEXT COLLATE "C" NOT NULL,
         nominal BIGINT NOT NULL,
@@ -70,18 +71,21 @@ const STEPS: &[&[&str]] = &[&[
         progress DOUBLE PRECISION,
         PRIMARY KEY (namespace, job, nominal, kind, generation)
     )"#,
-    // Each says in its condition what its query says in the same words.
-    "CREATE INDEX scheduler_running ON scheduler_runs (namespace, job, state) WHERE state = 'running'",
-    "CREATE INDEX scheduler_pending ON scheduler_runs (namespace, job, state) WHERE state = 'pending'",
-    "CREATE INDEX scheduler_waiting ON scheduler_runs (namespace, priority DESC, nominal) WHERE state = 'pending'",
-    "CREATE INDEX scheduler_to_cancel ON scheduler_runs (worker) WHERE cancel IS NOT NULL",
-    // Before which instant history may have been deleted.
-    "CREATE TABLE scheduler_deleted (namespace TEXT PRIMARY KEY, before BIGINT NOT NULL)",
-    r#"CREATE TABLE scheduler_workers (
+        // Each says in its condition what its query says in the same words.
+        "CREATE INDEX scheduler_running ON scheduler_runs (namespace, job, state) WHERE state = 'running'",
+        "CREATE INDEX scheduler_pending ON scheduler_runs (namespace, job, state) WHERE state = 'pending'",
+        "CREATE INDEX scheduler_waiting ON scheduler_runs (namespace, priority DESC, nominal) WHERE state = 'pending'",
+        "CREATE INDEX scheduler_to_cancel ON scheduler_runs (worker) WHERE cancel IS NOT NULL",
+        // Before which instant history may have been deleted.
+        "CREATE TABLE scheduler_deleted (namespace TEXT PRIMARY KEY, before BIGINT NOT NULL)",
+        r#"CREATE TABLE scheduler_workers (
         worker TEXT COLLATE "C" PRIMARY KEY,
         namespace TEXT NOT NULL,
         place TEXT NOT NULL,
         boot TEXT NOT NULL,
         until BIGINT NOT NULL
     )"#,
-]];
+    ],
+    // What a run's process has left behind; `result` is JSON, kept as it was written.
+    &["ALTER TABLE scheduler_runs ADD COLUMN exit_code BIGINT, ADD COLUMN result TEXT, ADD COLUMN output TEXT"],
+];

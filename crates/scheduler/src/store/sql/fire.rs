@@ -77,7 +77,7 @@ impl<D: Dialect> SqlStore<D> {
         let mut ordered: Vec<&RunEnd> = ends.iter().collect();
         ordered.sort_by(|a, b| a.key.cmp(&b.key));
         let keys: Vec<&RunKey> = ends.iter().map(|end| &end.key).collect();
-        self.change_runs(&[], D::TEXTS.finish, &self.lists().ends(ordered), &keys).await
+        self.change_runs(&[], D::TEXTS.finish, &self.lists().ends(ordered)?, &keys).await
     }
 
     /// Changes runs while these jobs are locked; says of each whether it was changed.

@@ -67,7 +67,7 @@ impl Lists {
 
     pub(super) fn runs<'a>(self, runs: impl IntoIterator<Item = &'a RunRecord>) -> Result<Value> {
         let row = |run: &RunRecord| {
-            let mut places = self.key(&run.key, 22);
+            let mut places = self.key(&run.key, 25);
             places.extend([
                 run.state.as_str().into(),
                 run.attempt.into(),
@@ -86,6 +86,9 @@ impl Lists {
                 self.or_null(run.error.as_deref()),
                 self.or_null(run.message.as_deref()),
                 run.progress.into(),
+                run.exit.into(),
+                run.result.as_ref().map(to_json).transpose()?.into(),
+                self.or_null(run.output.as_deref()),
             ]);
             Ok(Json::Array(places))
         };
@@ -140,18 +143,22 @@ impl Lists {
         })
     }
 
-    pub(super) fn ends<'a>(self, ends: impl IntoIterator<Item = &'a RunEnd>) -> Value {
-        list(ends, |end| {
-            let mut places = self.key(&end.key, 10);
+    pub(super) fn ends<'a>(self, ends: impl IntoIterator<Item = &'a RunEnd>) -> Result<Value> {
+        let row = |end: &RunEnd| {
+            let mut places = self.key(&end.key, 13);
             places.extend([
                 end.attempt.into(),
                 end.state.as_str().into(),
                 self.or_null(end.error.as_deref()),
                 end.state.is_final().then(|| micros(end.at)).into(),
                 end.not_before.map(micros).into(),
+                end.exit.into(),
+                end.result.as_ref().map(to_json).transpose()?.into(),
+                self.or_null(end.output.as_deref()),
             ]);
-            places
-        })
+            Ok(Json::Array(places))
+        };
+        Ok(Value::Json(ends.into_iter().map(row).collect::<Result<Json>>()?))
     }
 }
 

@@ -13,8 +13,8 @@ use super::lists::{Lists, bind_key, micros};
 use super::{Dialect, SqlStore, again};
 use crate::run::{RunKey, RunRecord, RunState};
 use crate::store::{
-    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, RunEnd, RunQuery, ScheduleRecord, Store, Worker,
-    rows,
+    Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, Report, RunEnd, RunQuery, ScheduleRecord, Store,
+    Worker, rows,
 };
 
 impl<D: Dialect> SqlStore<D> {
@@ -78,9 +78,10 @@ impl<D: Dialect> Store for SqlStore<D> {
         again!(self.claim_once(claims))
     }
 
-    async fn report(&self, key: &RunKey, attempt: u32, progress: Option<f64>, message: Option<&str>) -> Result<bool> {
-        let message = message.map(|message| self.lists().text(message));
-        let statement = bind_key(sql(D::TEXTS.report).bind(progress).bind(message), key).bind(attempt);
+    async fn report(&self, key: &RunKey, attempt: u32, report: Report<'_>) -> Result<bool> {
+        let text = |said: Option<&str>| said.map(|said| self.lists().text(said));
+        let said = sql(D::TEXTS.report).bind(report.progress).bind(text(report.message)).bind(text(report.output));
+        let statement = bind_key(said, key).bind(attempt);
         Ok(self.db.execute(statement).await? > 0)
     }
 

@@ -110,12 +110,13 @@ macro_rules! texts {
             insert: concat!(
                 "INSERT INTO ", $p, "runs (namespace, job, nominal, kind, generation, state, attempt, worker, not_before, \
                  renewed, priority, cancel, args, missed_count, missed_last, reason, note, started, finished, error, \
-                 message, progress) SELECT value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), value ->> 3, \
+                 message, progress, exit_code, result, output) SELECT value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), value ->> 3, \
                  CAST(value ->> 4 AS BIGINT), value ->> 5, CAST(value ->> 6 AS BIGINT), value ->> 7, \
                  CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), CAST(value ->> 10 AS BIGINT), value ->> 11, \
                  value ->> 12, CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), value ->> 15, value ->> 16, \
                  CAST(value ->> 17 AS BIGINT), CAST(value ->> 18 AS BIGINT), value ->> 19, value ->> 20, \
-                 CAST(value ->> 21 AS DOUBLE PRECISION) FROM ", $rows
+                 CAST(value ->> 21 AS DOUBLE PRECISION), CAST(value ->> 22 AS BIGINT), value ->> 23, value ->> 24 \
+                 FROM ", $rows
             ),
             advance: concat!(
                 "UPDATE ", $p, "schedules AS s SET high_water = CASE WHEN s.high_water > a.mark THEN s.high_water \
@@ -128,7 +129,8 @@ macro_rules! texts {
             ),
             claim: concat!(
                 "UPDATE ", $p, "runs AS r SET state = 'running', attempt = r.attempt + 1, worker = e.worker, \
-                 started = e.at, not_before = NULL, progress = NULL, message = NULL FROM (SELECT a.*, row_number() \
+                 started = e.at, not_before = NULL, progress = NULL, message = NULL, exit_code = NULL, \
+                 result = NULL, output = NULL FROM (SELECT a.*, row_number() \
                  OVER (PARTITION BY a.n, a.j ORDER BY a.place) + (SELECT count(*) FROM ", $p, "runs AS g \
                  WHERE g.namespace = a.n AND g.job = a.j AND g.state = 'running') AS going FROM (\
                  SELECT value ->> 0 AS n, value ->> 1 AS j, CAST(value ->> 2 AS BIGINT) AS f, \
@@ -144,15 +146,17 @@ macro_rules! texts {
             ),
             report: concat!(
                 "UPDATE ", $p, "runs SET progress = coalesce(CAST(? AS DOUBLE PRECISION), progress), \
-                 message = coalesce(CAST(? AS TEXT), message) WHERE namespace = ? AND job = ? AND nominal = ? \
+                 message = coalesce(CAST(? AS TEXT), message), output = coalesce(CAST(? AS TEXT), output) WHERE namespace = ? AND job = ? AND nominal = ? \
                  AND kind = ? AND generation = ? AND state = 'running' AND attempt = ?"
             ),
             finish: concat!(
                 "UPDATE ", $p, "runs AS r SET state = e.state, error = e.error, finished = e.finished, \
-                 not_before = e.not_before, cancel = NULL FROM (SELECT value ->> 0 AS n, value ->> 1 AS j, CAST(value ->> 2 AS BIGINT) AS f, \
+                 not_before = e.not_before, cancel = NULL, exit_code = coalesce(e.exit_code, r.exit_code), \
+                 result = coalesce(e.result, r.result), output = coalesce(e.output, r.output) FROM (SELECT value ->> 0 AS n, value ->> 1 AS j, CAST(value ->> 2 AS BIGINT) AS f, \
                  value ->> 3 AS k, CAST(value ->> 4 AS BIGINT) AS g, \
                  CAST(value ->> 5 AS BIGINT) AS attempt, value ->> 6 AS state, value ->> 7 AS error, \
-                 CAST(value ->> 8 AS BIGINT) AS finished, CAST(value ->> 9 AS BIGINT) AS not_before FROM ", $rows, ") AS e \
+                 CAST(value ->> 8 AS BIGINT) AS finished, CAST(value ->> 9 AS BIGINT) AS not_before, \
+                 CAST(value ->> 10 AS BIGINT) AS exit_code, value ->> 11 AS result, value ->> 12 AS output FROM ", $rows, ") AS e \
                  WHERE r.namespace = e.n AND r.job = e.j AND r.nominal = e.f AND r.kind = e.k \
                  AND r.generation = e.g AND r.state = 'running' AND r.attempt = e.attempt"
             ),

@@ -102,4 +102,10 @@ const STEPS: &[&[&str]] = &[
         ) STRICT, WITHOUT ROWID",
         "DROP TABLE clusterkeep_scheduler_leases",
     ],
+    // What a run's process has left behind; `result` is JSON.
+    &[
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN exit_code INTEGER",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN result TEXT",
+        "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN output TEXT",
+    ],
 ];
