@@ -57,12 +57,15 @@ impl Clock for Hands {
     }
 }
 
+/// What a clock would show that was set, and what it shows.
+type Step = (DateTime<Utc>, DateTime<Utc>);
+
 /// A scheduler on a clock with hands, and what it has said and called.
 struct World {
     store: Arc<dyn Store>,
     hands: Hands,
     calls: Arc<Mutex<Vec<DateTime<Utc>>>>,
-    steps: Arc<Mutex<Vec<(DateTime<Utc>, DateTime<Utc>)>>>,
+    steps: Arc<Mutex<Vec<Step>>>,
     from: DateTime<Utc>,
 }
 
