@@ -3,7 +3,7 @@
 //! | action | arguments | what it does |
 //! |---|---|---|
 //! | `retention` | `manifest`: a name; `approve: within_guards` | plans the manifest as of now and applies the plan |
-//! | `history` | `keep`: an age | removes what became of the namespace's fires before that: final runs alone |
+//! | `history` | `keep`: an age, or `forever`; `zone`: whose days, else UTC's | removes what became of the namespace's fires before that: final runs alone |
 //!
 //! A job runs what the program's own files say: the manifests are those that were loaded, never those of a store. What a
 //! guard rail stops is a refused run; no job raises a guard.
@@ -11,7 +11,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use clusterkeep_core::age::Age;
 use clusterkeep_core::clock::SimulatedClock;
 use clusterkeep_core::event::{Event, Events};
 use clusterkeep_core::plan::{Approval, Outcome, Report};
@@ -25,6 +24,8 @@ use clusterkeep_scheduler::{JobSpec, Run, SchedulerBuilder, Store};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::history;
 
 /// The name of the action that applies a retention manifest.
 pub const RETENTION: &str = "retention";
@@ -56,13 +57,6 @@ struct RetentionArgs {
     manifest: String,
     #[serde(rename = "approve")]
     _approve: Approve,
-}
-
-/// The arguments of a job that runs [`HISTORY`].
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HistoryArgs {
-    keep: Age,
 }
 
 /// The one approval that a schedule can give.
@@ -113,7 +107,7 @@ impl Actions {
             match run.action.as_str() {
                 RETENTION => drop(self.retention_args(job.name.as_str(), &run.args)?),
                 HISTORY if self.history.is_some() => {
-                    history_args(job.name.as_str(), &run.args)?;
+                    history::policy(job.name.as_str(), &run.args)?;
                 }
                 other => {
                     return Err(Error::input(format!("job `{}`: there is no action `{other}`", job.name))
@@ -129,7 +123,7 @@ impl Actions {
         let builder = match self.history.clone() {
             Some(store) => builder.action(HISTORY, move |run: Run| {
                 let store = store.clone();
-                async move { prune(&*store, &run).await }
+                async move { history::remove(&*store, &run).await }
             }),
             None => builder,
         };
@@ -200,26 +194,6 @@ impl Actions {
         run.message(text::tail(&planned).trim()).await;
         outcome(&report, refused)
     }
-}
-
-/// What a job's arguments say about run history.
-fn history_args(job: &str, args: &serde_json::Map<String, serde_json::Value>) -> Result<HistoryArgs> {
-    serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
-        what: format!("job `{job}`: its action can't be run"),
-        place: None,
-        hint: Some("write `run: { action: history, keep: 90 days }`".into()),
-        source: Some(error.into()),
-    })
-}
-
-/// Removes the final runs of the job's namespace for instants that are older than the job says. No fire comes again by
-/// that, and the ledger knows of it.
-async fn prune(store: &dyn Store, run: &Run) -> Result<()> {
-    let keep = history_args(run.job(), run.args())?.keep;
-    let before = keep.before(run.now(), chrono_tz::UTC)?;
-    let removed = store.prune(&run.key().namespace, before).await?;
-    run.message(format!("removed {removed} runs for instants before {}", before.format("%Y-%m-%d %H:%M:%S UTC"))).await;
-    Ok(())
 }
 
 /// What a guard rail stops, as the error that makes the run a refused one.

@@ -13,6 +13,7 @@ mod demo;
 mod errors;
 mod files;
 mod health;
+mod history;
 pub mod metrics;
 pub mod output;
 pub mod report;

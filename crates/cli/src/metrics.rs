@@ -17,6 +17,8 @@ pub const RUN_TIME: &str = "clusterkeep_scheduler_run_seconds";
 pub const QUEUE: &str = "clusterkeep_scheduler_queue_depth";
 /// Fires that never ran, by `state` and `reason`.
 pub const PASSED: &str = "clusterkeep_scheduler_fires_not_run_total";
+/// How often the clock that fires go by was set, by `direction`.
+pub const CLOCK_STEPS: &str = "clusterkeep_scheduler_clock_steps_total";
 /// How often this program's lease had run out.
 pub const LEASES_LOST: &str = "clusterkeep_scheduler_leases_lost_total";
 /// Attempts whose end came after another one had taken their place.
@@ -27,7 +29,8 @@ pub const RESCUED: &str = "clusterkeep_scheduler_runs_rescued_total";
 pub const STORE_FAILURES: &str = "clusterkeep_scheduler_store_failures_total";
 
 /// All of them.
-pub const ALL: [&str; 9] = [FIRES, LATENESS, RUN_TIME, QUEUE, PASSED, LEASES_LOST, OVERTAKEN, RESCUED, STORE_FAILURES];
+pub const ALL: [&str; 10] =
+    [FIRES, LATENESS, RUN_TIME, QUEUE, PASSED, CLOCK_STEPS, LEASES_LOST, OVERTAKEN, RESCUED, STORE_FAILURES];
 
 /// Bounds of a histogram's buckets, in seconds: from what a scheduler should reach to what somebody is paged for.
 const SECONDS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 600.0, 3_600.0, 36_000.0];
@@ -59,6 +62,7 @@ fn describe() {
     describe_histogram!(RUN_TIME, Unit::Seconds, "how long attempts took");
     describe_gauge!(QUEUE, "runs that wait for their turn");
     describe_counter!(PASSED, "fires that never ran: skipped, coalesced or missed");
+    describe_counter!(CLOCK_STEPS, "how often the clock that fires go by was set");
     describe_counter!(LEASES_LOST, "how often the lease of this program had run out");
     describe_counter!(OVERTAKEN, "attempts whose end came after another had taken their place");
     describe_counter!(RESCUED, "runs of schedulers that are gone");
@@ -86,6 +90,10 @@ pub fn count(event: &Event<'_>) {
         }
         Event::Rescued(_) => counter!(RESCUED).increment(1),
         Event::Overtaken(_) => counter!(OVERTAKEN).increment(1),
+        Event::ClockSet { from, to } => {
+            let direction = if to > from { "forward" } else { "back" };
+            counter!(CLOCK_STEPS, "direction" => direction).increment(1);
+        }
         Event::LeaseLost => counter!(LEASES_LOST).increment(1),
         Event::StoreFailed(_) => counter!(STORE_FAILURES).increment(1),
         _ => {}
@@ -119,6 +127,7 @@ mod tests {
             Event::Passed(&run),
             Event::Rescued(&run),
             Event::Overtaken(&run),
+            Event::ClockSet { from: nominal, to: nominal },
             Event::LeaseLost,
             Event::StoreFailed(&failed),
         ] {

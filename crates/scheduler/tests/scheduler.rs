@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::clock::SimulatedClock;
 use clusterkeep_core::{Error, age};
 use clusterkeep_scheduler::{
-    Event, Fired, Gate, Job, MemoryStore, Misfire, NewRun, OnCrash, Overlap, Run, RunKind, RunQuery, RunRecord,
+    Event, Fired, Gate, Job, MemoryStore, Misfire, NewRun, OnCrash, Overlap, Pause, Run, RunKind, RunQuery, RunRecord,
     RunState, Scheduler, SchedulerBuilder, Store, Triggered,
 };
 
@@ -52,6 +52,7 @@ on_each_store! {
     a_job_runs_by_hand,
     delays_count_from_the_end,
     startup_jobs_run_at_each_start,
+    a_startup_job_runs_at_no_other_time,
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -397,6 +398,25 @@ async fn startup_jobs_run_at_each_start(store: Arc<dyn Store>) {
         until(&store, |runs| runs.iter().filter(|run| run.state == RunState::Succeeded).count() == count).await;
         scheduler.drain().await.unwrap();
     }
+}
+
+async fn a_startup_job_runs_at_no_other_time(store: Arc<dyn Store>) {
+    let start = || quiet(&store).job(Job::named("hello").run("thin-out").at_startup());
+    let scheduler = start().start().await.unwrap();
+    until(&store, |runs| runs.len() == 1 && runs[0].state == RunState::Succeeded).await;
+    let pause = Pause { since: Utc::now(), by: "somebody".to_owned(), note: None };
+    // Longer than it takes to look at what others have changed.
+    let look = || tokio::time::sleep(Duration::from_millis(1_300));
+    store.pause("default", "hello", Some(&pause)).await.unwrap();
+    look().await;
+    store.pause("default", "hello", None).await.unwrap();
+    look().await;
+    assert_eq!(runs(&store).await.len(), 1, "the end of a pause is no start");
+    scheduler.drain().await.unwrap();
+    let scheduler = start().goes_on().start().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(runs(&store).await.len(), 1, "nor is it one that goes on with what another did");
+    scheduler.drain().await.unwrap();
 }
 
 #[tokio::test]

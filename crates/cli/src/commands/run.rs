@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::{Event, RunRecord, RunState, Scheduler, Store, Timetable};
 use tokio::sync::watch;
 
-use super::schedule::store;
+use super::schedule::{store, utc};
 use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups};
@@ -42,7 +43,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
             .spawn(health::serve(listener, health::Watched { store: store.clone(), namespaces: watched, metrics }));
     }
     let starting = Starting { args: &args, db: &target.db, store: &store, printer: &context.printer };
-    let mut running = starting.start(loaded).await?;
+    let mut running = starting.start(loaded, Start::First).await?;
     let mut former: Vec<Going> = Vec::new();
     let ended = loop {
         namespaces.send_replace(running.iter().map(|going| going.namespace.clone()).collect());
@@ -124,6 +125,13 @@ async fn drain_idle(former: Vec<Going>) -> Result<Vec<Going>> {
     Ok(busy)
 }
 
+/// Whether the program has begun, or has only read its files again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    First,
+    Again,
+}
+
 /// What schedulers are started with.
 struct Starting<'a> {
     args: &'a RunArgs,
@@ -133,7 +141,7 @@ struct Starting<'a> {
 }
 
 impl Starting<'_> {
-    async fn start(&self, loaded: Loaded) -> Result<Vec<Going>> {
+    async fn start(&self, loaded: Loaded, start: Start) -> Result<Vec<Going>> {
         let actions = Actions::new(self.db.clone(), loaded.manifests).history(self.store.clone());
         for timetable in &loaded.timetables {
             actions.check(&timetable.jobs)?;
@@ -153,6 +161,7 @@ impl Starting<'_> {
                     say(&printer, event);
                 })
                 .timetable(timetable);
+            let builder = if start == Start::Again { builder.goes_on() } else { builder };
             let scheduler = actions.clone().register(builder).start().await?;
             all.push(Going { namespace, scheduler, runs });
             self.printer.note(&about);
@@ -166,7 +175,7 @@ impl Starting<'_> {
         let there: BTreeSet<String> = loaded.timetables.iter().map(|timetable| timetable.namespace.clone()).collect();
         let gone = before.iter().filter(|going| !there.contains(&going.namespace));
         loaded.timetables.extend(gone.map(|going| Timetable { namespace: going.namespace.clone(), jobs: Vec::new() }));
-        self.start(loaded).await
+        self.start(loaded, Start::Again).await
     }
 }
 
@@ -213,12 +222,24 @@ fn say(printer: &Printer, event: &Event<'_>) {
         Event::Superseded { job, generation } => {
             printer.note(&format!("{job}: version {generation} of another scheduler is valid, it does not fire here"));
         }
+        Event::ClockSet { from, to } => printer.alert(&clock_set(*from, *to)),
         Event::LeaseLost => printer.alert("the lease had run out: others may have taken over what runs here"),
         Event::Moved { job, .. } => printer.note(&format!("{job}: new zone data moved its next fire")),
         Event::StoreFailed(error) => {
             printer.alert(&format!("the store failed and is tried again: {}", crate::errors::chain(error)));
         }
         _ => {}
+    }
+}
+
+/// By how much the clock was set, and what that means.
+fn clock_set(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+    let minutes = (to - from).num_minutes();
+    let by = format!("{} h {} min", minutes.abs() / 60, minutes.abs() % 60);
+    if minutes > 0 {
+        format!("the clock was set forward by {by}, to {}", utc(to))
+    } else {
+        format!("the clock was set back by {by}, to {}: nothing fires twice, jobs go on from where they were", utc(to))
     }
 }
 

@@ -26,6 +26,7 @@ mod retention_servers;
 mod retention_tags;
 mod schedule;
 mod schedule_fires;
+mod schedule_servers;
 mod schedule_store;
 mod schemas;
 mod servers;

@@ -24,7 +24,7 @@ jobs:
 
 const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::empty();
     place.write("weather.db", "");
     place.write("jobs.yaml", TIMETABLE);
@@ -40,11 +40,11 @@ fn start(place: &Place, more: &[&str]) -> (Child, std::io::Lines<BufReader<Child
 }
 
 /// Reads on until a line has this in it.
-fn until(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &str) -> String {
+pub(crate) fn until(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &str) -> String {
     lines.map(Result::unwrap).find(|line| line.contains(text)).unwrap_or_else(|| panic!("it never said `{text}`"))
 }
 
-fn end(mut child: Child) {
+pub(crate) fn end(mut child: Child) {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

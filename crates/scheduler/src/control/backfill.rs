@@ -14,6 +14,9 @@ use crate::store::{Gate, NewRun, RunQuery, Store};
 /// How many rows go to the store in one call.
 const BATCH: usize = 1_000;
 
+/// For how many fires the store is asked at once what ran: a year of seconds takes no more memory than an hour.
+const STRETCH: usize = 4_096;
+
 /// Fires of the past that did not run, found and not yet queued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Backfill {
@@ -66,25 +69,25 @@ pub async fn backfill(
         .with_hint(format!("begin at {}", before.to_rfc3339_opts(SecondsFormat::AutoSi, true))));
     }
     let until = until.min(now + TimeDelta::microseconds(1)).max(from);
-    let ran: HashSet<DateTime<Utc>> = store
-        .runs(&RunQuery::of(namespace, job).between(from, until))
-        .await?
-        .into_iter()
-        .filter(|run| matches!(run.key.kind, RunKind::Scheduled | RunKind::Backfill) && has_run(run.state))
-        .map(|run| run.key.nominal)
-        .collect();
     let (mut fires, mut have_run) = (Vec::new(), 0);
-    let mut next = schedule.next_after(from - TimeDelta::nanoseconds(1));
-    while let Some(at) = next.filter(|at| *at < until) {
-        if ran.contains(&at) {
-            have_run += 1;
-        } else if fires.len() == most {
+    let within = |at: &DateTime<Utc>| *at < until;
+    let mut next = schedule.next_after(from - TimeDelta::nanoseconds(1)).filter(within);
+    let mut stretch = Vec::with_capacity(STRETCH);
+    while let Some(begin) = next {
+        stretch.clear();
+        while let Some(at) = next.filter(|_| stretch.len() < STRETCH) {
+            stretch.push(at);
+            next = schedule.next_after(at).filter(within);
+        }
+        let ran = ran(store, namespace, job, (begin, next.unwrap_or(until))).await?;
+        let missing = stretch.iter().filter(|at| !ran.contains(at));
+        let before = fires.len();
+        fires.extend(missing);
+        have_run += (stretch.len() + before - fires.len()) as u64;
+        if fires.len() > most {
             return Err(Error::input(format!("more than {most} fires of `{job}` did not run in this period"))
                 .with_hint("take a shorter one, or allow more"));
-        } else {
-            fires.push(at);
         }
-        next = schedule.next_after(at);
     }
     Ok(Backfill {
         namespace: namespace.to_owned(),
@@ -94,6 +97,19 @@ pub async fn backfill(
         have_run,
         priority: record.spec.priority,
     })
+}
+
+/// The instants of a period for which there is a run.
+async fn ran(
+    store: &dyn Store,
+    namespace: &str,
+    job: &str,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<HashSet<DateTime<Utc>>> {
+    let runs = store.runs(&RunQuery::of(namespace, job).between(from, until)).await?;
+    let nominal = |run: &RunRecord| matches!(run.key.kind, RunKind::Scheduled | RunKind::Backfill);
+    let runs = runs.into_iter().filter(|run| nominal(run) && has_run(run.state));
+    Ok(runs.map(|run| run.key.nominal).collect())
 }
 
 /// Whether a run was begun, or is about to be.

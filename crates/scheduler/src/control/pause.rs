@@ -6,10 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::active;
-use crate::daemon::due::{self, Passed};
-use crate::daemon::passed_run;
-use crate::run::{RunKind, RunState};
-use crate::store::{Advance, Gate, NewRun, Pause, ScheduleRecord, Store};
+use crate::daemon::owed;
+use crate::run::{RunRecord, RunState};
+use crate::store::{Advance, Gate, NewRun, Pause, Store};
 
 /// What the end of a pause has left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -52,38 +51,23 @@ pub async fn resume(store: &dyn Store, namespace: &str, job: &str, now: DateTime
     let Some(pause) = record.paused.clone() else {
         return Ok(Resumed { paused: None, skipped: 0, missed: 0, next_fire: record.next_fire });
     };
-    let mut resumed = Resumed { paused: None, skipped: 0, missed: 0, next_fire: record.next_fire };
-    if schedule.trigger().is_nominal() {
-        let mark = record.decided();
-        let before = due::count(&schedule, mark, pause.since.min(now));
-        let within = due::count(&schedule, mark.max(pause.since), now);
-        let mut runs = Vec::new();
-        if let Some(passed) = before {
-            resumed.missed = passed.missed.count;
-            runs.push(row(&record, passed, "no scheduler was there before the job was paused", now));
-        }
-        if let Some(passed) = within {
-            resumed.skipped = passed.missed.count;
-            runs.push(row(&record, Passed { state: RunState::Skipped, ..passed }, &pause.to_string(), now));
-        }
-        if let Some(last) = within.or(before).map(|passed| passed.missed.last) {
-            resumed.next_fire = schedule.next_after(last);
-            let advance = Advance {
-                namespace: record.namespace.clone(),
-                job: job.to_owned(),
-                generation: record.generation,
-                paused: true,
-                high_water: last,
-                next_fire: resumed.next_fire,
-            };
-            store.fire(&runs, &[advance]).await?;
-        }
+    let mut next_fire = record.next_fire;
+    let rows = owed(&record, &schedule, "no scheduler was there before the job was paused", now);
+    let count = |state| rows.iter().filter(|run| run.state == state).map(RunRecord::fires).sum();
+    let (skipped, missed) = (count(RunState::Skipped), count(RunState::Missed));
+    if let Some(last) = rows.last().map(RunRecord::last_fire) {
+        next_fire = schedule.next_after(last);
+        let advance = Advance {
+            namespace: record.namespace.clone(),
+            job: job.to_owned(),
+            generation: record.generation,
+            paused: true,
+            high_water: last,
+            next_fire,
+        };
+        let rows: Vec<NewRun> = rows.into_iter().map(|run| NewRun { run, gate: Gate::OPEN }).collect();
+        store.fire(&rows, &[advance]).await?;
     }
     store.pause(namespace, job, None).await?;
-    Ok(Resumed { paused: Some(pause), ..resumed })
-}
-
-fn row(record: &ScheduleRecord, passed: Passed, why: &str, now: DateTime<Utc>) -> NewRun {
-    let key = record.key(RunKind::Scheduled, passed.first);
-    NewRun { run: passed_run(key, passed, why, now), gate: Gate::OPEN }
+    Ok(Resumed { paused: Some(pause), skipped, missed, next_fire })
 }

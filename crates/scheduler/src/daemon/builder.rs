@@ -53,6 +53,7 @@ pub struct SchedulerBuilder {
     grace: Duration,
     lease: Duration,
     at_once: usize,
+    goes_on: bool,
     pub(crate) listener: Listener,
     wrong: Vec<Error>,
 }
@@ -68,6 +69,7 @@ impl SchedulerBuilder {
             grace: GRACE,
             lease: LEASE,
             at_once: AT_ONCE,
+            goes_on: false,
             listener: Listener::nobody(),
             wrong: Vec::new(),
         }
@@ -163,6 +165,13 @@ impl SchedulerBuilder {
         self
     }
 
+    /// Says that it goes on where another scheduler of the same program has stopped or is about to: its start is none for
+    /// jobs that run at each start.
+    pub const fn goes_on(mut self) -> Self {
+        self.goes_on = true;
+        self
+    }
+
     /// Tells `listener` of everything that happens to runs. It must return quickly: the scheduler waits for it.
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.listener = Listener::new(listener);
@@ -186,7 +195,9 @@ impl SchedulerBuilder {
             let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
             rescue(&core, &mut roster).await?;
             let (requests, receiver) = mpsc::channel(64);
-            Ok((Engine::new(core.clone(), roster, receiver, self.at_once, changes).await?, requests))
+            let mut engine = Engine::new(core.clone(), roster, receiver, self.at_once, changes);
+            engine.begin(!self.goes_on).await?;
+            Ok((engine, requests))
         };
         match started.await {
             Ok((engine, requests)) => Ok(Scheduler::launch(engine, requests, self.grace)),

@@ -9,7 +9,7 @@ use crate::model::{Misfire, Schedule};
 use crate::run::{Missed, RunState};
 
 /// From how much lateness on a fire counts as missed.
-const GRACE: TimeDelta = TimeDelta::minutes(1);
+pub(crate) const GRACE: TimeDelta = TimeDelta::minutes(1);
 
 /// What becomes of the fires that are due.
 #[derive(Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::ClockWatch;
 use super::core::Core;
 use super::dispatch::{self, Doer};
 use super::event::Event;
@@ -24,7 +25,7 @@ use crate::store::{NewRun, Otherwise, RunQuery};
 use crate::trigger::Trigger;
 
 /// How many jobs' fires go to the store in one call.
-const BATCH: usize = 1_000;
+pub(crate) const BATCH: usize = 1_000;
 
 /// How often the store is looked at for what others have asked for.
 pub(crate) const POLL: TimeDelta = TimeDelta::seconds(1);
@@ -71,25 +72,28 @@ pub(crate) struct Engine {
     pub(crate) waiting: bool,
     /// When the lease is renewed: by the monotonic clock, which nobody sets.
     pub(crate) beat_at: Instant,
+    /// What the clock has shown, to see that somebody has set it.
+    pub(crate) watch: ClockWatch,
     /// What the store has told of changes before.
     pub(crate) changes: i64,
 }
 
 impl Engine {
-    /// Gets the first fires ready; the worker's lease has been taken.
-    pub(crate) async fn new(
+    /// A scheduler that has not begun.
+    pub(crate) fn new(
         core: Core,
         roster: Roster,
         requests: mpsc::Receiver<TriggerNow>,
         at_once: usize,
         changes: i64,
-    ) -> Result<Self> {
+    ) -> Self {
         let now = core.now();
-        let mut engine = Self {
+        Self {
             poll_at: now,
             look: true,
             waiting: false,
             beat_at: Instant::now() + core.lease / 3,
+            watch: ClockWatch::new(now, core.clock.elapsed()),
             core,
             roster,
             heap: BinaryHeap::new(),
@@ -98,25 +102,36 @@ impl Engine {
             requests,
             at_once,
             changes,
-        };
-        for index in 0..engine.roster.entries.len() {
-            engine.schedule_next(index, now);
+        }
+    }
+
+    /// Gets the first fires ready; the worker's lease has been taken. Says whether this is a start for those jobs that fire
+    /// at each.
+    pub(crate) async fn begin(&mut self, start: bool) -> Result<()> {
+        let now = self.core.now();
+        for index in 0..self.roster.entries.len() {
+            self.schedule_next(index);
+            if start {
+                self.schedule_start(index, now);
+            }
         }
         // Another scheduler may have put the same jobs a moment before: what the store has then counts.
-        engine.look_at_store().await?;
-        Ok(engine)
+        self.look_at_store().await
     }
 
     /// Puts the next fire of a job into the heap.
-    pub(crate) fn schedule_next(&mut self, index: usize, now: DateTime<Utc>) {
-        let Some(entry) = self.roster.get(index) else { return };
-        let next = match entry.schedule.trigger() {
-            Trigger::Startup => Some(now),
-            _ => entry.record.next_fire,
-        };
-        if entry.fires() {
+    pub(crate) fn schedule_next(&mut self, index: usize) {
+        let Some(entry) = self.roster.get(index).filter(|entry| entry.fires()) else { return };
+        let (next, lap) = (entry.record.next_fire, entry.lap);
+        self.heap.extend(next.map(|at| Reverse((at, index, lap))));
+    }
+
+    /// Has a job fire that does so at each start. One that is paused then has no other start before the next.
+    fn schedule_start(&mut self, index: usize, now: DateTime<Utc>) {
+        let Some(entry) = self.roster.get(index).filter(|entry| entry.fires()) else { return };
+        if matches!(entry.schedule.trigger(), Trigger::Startup) {
             let lap = entry.lap;
-            self.heap.extend(next.map(|at| Reverse((at, index, lap))));
+            self.heap.push(Reverse((now, index, lap)));
         }
     }
 
@@ -128,8 +143,9 @@ impl Engine {
             if Instant::now() >= self.beat_at {
                 self.beat().await?;
             }
-            if self.wake_at() <= self.core.now() {
-                self.fire_due().await?;
+            let now = self.read_clock().await?;
+            if self.wake_at() <= now {
+                self.fire_due(now).await?;
                 self.look_at_store().await?;
             }
             // A clock that was set back must not keep what others ask for waiting until it is there again.
@@ -152,9 +168,8 @@ impl Engine {
         self.heap.peek().map_or(self.poll_at, |Reverse((at, ..))| (*at).min(self.poll_at))
     }
 
-    /// Makes the rows of all fires that are due, and starts them.
-    async fn fire_due(&mut self) -> Result<()> {
-        let now = self.core.now();
+    /// Makes the rows of the fires that are due at `now`, those of so many jobs, and starts them.
+    pub(crate) async fn fire_due(&mut self, now: DateTime<Utc>) -> Result<()> {
         let mut doer = self.doer();
         let (mut runs, mut owners, mut advances): (Vec<NewRun>, Vec<usize>, Vec<_>) = Default::default();
         while let Some(Reverse((at, index, lap))) = self.heap.peek().copied().filter(|Reverse((at, ..))| *at <= now) {

@@ -38,6 +38,13 @@ pub enum Event<'a> {
         /// The version that is valid.
         generation: u32,
     },
+    /// Somebody has set the clock that fires go by.
+    ClockSet {
+        /// What it would show had nobody set it.
+        from: DateTime<Utc>,
+        /// What it shows. More than three hours later it is a correction: the fires in between were recorded as skipped.
+        to: DateTime<Utc>,
+    },
     /// The lease of this scheduler had run out: others may have taken over what it runs.
     LeaseLost,
     /// The store could not be used; it is tried again.
@@ -68,6 +75,7 @@ impl Listener {
             Event::Superseded { job, generation } => {
                 tracing::info!(job, generation, "another version of the job is valid now");
             }
+            Event::ClockSet { from, to } => tracing::warn!(%from, %to, "the clock was set"),
             Event::LeaseLost => tracing::warn!("the lease had run out: others may have taken over its runs"),
             Event::Started(run)
             | Event::Finished(run)

@@ -1,11 +1,12 @@
 //! The scheduler itself: makes fires when their time has come, and runs their handlers.
 //!
-//! `due` decides (pure), `roster` knows the jobs, `engine` waits and dispatches, `watch` looks at what others have asked
-//! for, `execute` runs one handler, `simulate` walks through a period without waiting, `rehearse` (pure) tells what
+//! `due` decides (pure), `roster` knows the jobs, `engine` waits and dispatches, `clock` sees that the clock was set, `watch`
+//! looks at what others have asked for, `execute` runs one handler, `simulate` walks through a period without waiting, `rehearse` (pure) tells what
 //! policies would make of one. Only the engine has a loop.
 
 mod builder;
 mod certain;
+mod clock;
 mod core;
 mod dispatch;
 pub(crate) mod due;
@@ -15,6 +16,7 @@ mod event;
 mod execute;
 mod guard;
 mod handler;
+mod owed;
 mod recover;
 mod rehearse;
 mod retry;
@@ -26,6 +28,8 @@ mod watch;
 pub use builder::SchedulerBuilder;
 pub use event::Event;
 pub use guard::{DrainReport, Scheduler};
+pub(crate) use owed::owed;
 pub use rehearse::{Outage, rehearse};
+#[cfg(test)]
 pub(crate) use roster::passed_run;
 pub use trigger_now::Triggered;

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 
 use super::core::Core;
-use super::due::{self, Passed};
+use super::due::Passed;
 use super::event::{Event, Listener};
 use super::handler::{Handler, Handlers};
+use super::owed::owed;
 use crate::civil::Zone;
 use crate::model::{JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
@@ -72,7 +73,7 @@ impl Roster {
             let record = reconcile(old.as_ref(), namespace, spec, &schedule, now);
             if let Some(old) = &old {
                 if old.generation != record.generation {
-                    missed.extend(missed_by(old, "the job was changed before they ran", now)?);
+                    missed.extend(owed_by(old, "the job was changed before they ran", now)?);
                 } else if old.next_fire != record.next_fire && old.zone_data != record.zone_data {
                     let job = record.spec.name.as_str();
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
@@ -83,7 +84,7 @@ impl Roster {
         }
         let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
-            missed.extend(missed_by(&old, "the job was removed before they ran", now)?);
+            missed.extend(owed_by(&old, "the job was removed before they ran", now)?);
             records.push(ScheduleRecord { retired: Some(now), next_fire: None, ..old });
         }
         let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
@@ -178,19 +179,20 @@ fn reconcile(
     };
     let high_water = old.and_then(|old| old.high_water);
     // The rows are computed anew each time: what is stored may rest on other zone data.
-    let next_fire = schedule.next_after(high_water.map_or(valid_from, |mark| mark.max(valid_from)));
+    let decided = high_water.map_or(valid_from, |mark| mark.max(valid_from));
+    // A delay does not wait for a clock to come to where it was before somebody set it.
+    let counts_from = if matches!(schedule.trigger(), Trigger::Delay(_)) { decided.min(now) } else { decided };
+    let next_fire = schedule.next_after(counts_from);
     let zone_data = Zone::data_version().to_owned();
     let paused = old.and_then(|old| old.paused.clone());
     let (namespace, retired) = (namespace.to_owned(), None);
     ScheduleRecord { namespace, spec, generation, valid_from, next_fire, high_water, zone_data, retired, paused }
 }
 
-/// What a former version of a job has not made until `now`, when it was changed or removed.
-fn missed_by(old: &ScheduleRecord, reason: &str, now: DateTime<Utc>) -> Result<Option<RunRecord>> {
-    let schedule = old.spec.schedule()?;
-    if old.retired.is_some() || matches!(schedule.trigger(), Trigger::Delay(_) | Trigger::Startup) {
-        return Ok(None);
+/// What a former version of a job has not decided upon until `now`, when it was changed or removed.
+fn owed_by(old: &ScheduleRecord, why: &str, now: DateTime<Utc>) -> Result<Vec<RunRecord>> {
+    if old.retired.is_some() {
+        return Ok(Vec::new());
     }
-    Ok(due::count(&schedule, old.decided(), now)
-        .map(|passed| passed_run(old.key(RunKind::Scheduled, passed.first), passed, reason, now)))
+    Ok(owed(old, &old.spec.schedule()?, why, now))
 }

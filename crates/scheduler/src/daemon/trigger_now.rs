@@ -9,6 +9,7 @@ use super::dispatch::{Doer, begin_or};
 use super::event::Event;
 use super::execute::end_of;
 use super::roster::{Roster, Scope};
+use crate::control;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
 use crate::store::{Gate, NewRun, Otherwise};
 
@@ -41,18 +42,7 @@ impl SchedulerBuilder {
         let now = core.now();
         let others = core.store.workers().await?;
         if others.iter().any(|worker| worker.alive && worker.namespace == core.namespace) {
-            let schedules = core.store.schedules(Some(&core.namespace)).await?;
-            let generation =
-                schedules.iter().find(|known| known.spec.name.as_str() == job).map_or(1, |known| known.generation);
-            let key = RunKey {
-                namespace: core.namespace.clone(),
-                job: job.to_owned(),
-                nominal: now,
-                kind: RunKind::Manual,
-                generation,
-            };
-            let run = RunRecord::new(key.clone(), RunState::Pending);
-            core.store.fire(&[NewRun { run, gate: Gate::OPEN }], &[]).await?;
+            let key = control::queue(&*core.store, &core.namespace, job, None, None, now).await?.key;
             return Ok(Triggered::Queued(key));
         }
         core.beat().await?;

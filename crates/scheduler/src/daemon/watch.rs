@@ -51,7 +51,7 @@ impl Engine {
             if let Some(entry) = self.roster.get(index)
                 && entry.take_over(record, &core.listener)
             {
-                self.schedule_next(index, core.now());
+                self.schedule_next(index);
             }
         }
         Ok(())

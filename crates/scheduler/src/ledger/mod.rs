@@ -73,6 +73,8 @@ pub struct Count {
     pub missed_for: BTreeMap<String, u64>,
     /// Those that are due and that no scheduler has decided upon yet: the next one will.
     pub undecided: u64,
+    /// Those of the undecided that have been due for more than a minute: nobody has come to them. There should be none.
+    pub overdue: u64,
     /// Those whose rows the retention of the run history has removed.
     pub pruned: u64,
     /// Those that nothing is known of. There should be none.
@@ -94,12 +96,13 @@ impl Count {
     /// use clusterkeep_scheduler::Count;
     /// let count = Count { expected: 3, fired: 2, missed: 1, ..Count::default() };
     /// assert!(count.sums_up());
-    /// assert!(!Count { lost: 1, ..count }.sums_up());
+    /// assert!(!Count { lost: 1, ..count.clone() }.sums_up());
+    /// assert!(!Count { undecided: 1, expected: 4, overdue: 1, ..count }.sums_up());
     /// ```
     #[must_use]
     pub const fn sums_up(&self) -> bool {
         let known = self.fired + self.coalesced + self.skipped + self.missed + self.undecided + self.pruned;
-        self.lost == 0 && self.unexpected == 0 && known == self.expected
+        self.lost == 0 && self.unexpected == 0 && self.overdue == 0 && known == self.expected
     }
 
     /// The sum of rows that were made beforehand, by [`rehearse`](crate::rehearse): what is pending there is not decided.
@@ -145,6 +148,7 @@ impl Count {
         self.skipped += other.skipped;
         self.missed += other.missed;
         self.undecided += other.undecided;
+        self.overdue += other.overdue;
         self.pruned += other.pruned;
         self.lost += other.lost;
         self.first_lost.extend(&other.first_lost);
@@ -185,6 +189,9 @@ impl fmt::Display for Count {
             [(self.undecided, "not decided upon yet"), (self.pruned, "removed from the history"), (self.lost, "LOST")];
         for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
             part(count, what, &none)?;
+        }
+        if self.overdue > 0 {
+            write!(f, "; {} OVERDUE", self.overdue)?;
         }
         if self.unexpected > 0 {
             write!(f, "; {} UNEXPECTED", self.unexpected)?;

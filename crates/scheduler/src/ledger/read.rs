@@ -6,6 +6,7 @@ use clusterkeep_core::{Error, Result};
 use super::tally::{Rowless, Tally};
 use super::{Count, GenerationCount, Ledger};
 use crate::control;
+use crate::daemon::due::GRACE;
 use crate::model::Schedule;
 use crate::store::{Generation, RunQuery, ScheduleRecord, Store};
 
@@ -60,7 +61,7 @@ pub async fn ledger(
         {
             continue;
         }
-        let rowless = rowless(&record, &generation, pruned);
+        let rowless = rowless(&record, &generation, pruned, now);
         let tally = Tally::new(generation.generation, from, until, rowless);
         let count = walk(store, &record, &generation, &schedule, tally, from, until).await?;
         let Generation { generation, valid_from, valid_until, .. } = generation;
@@ -78,11 +79,17 @@ pub async fn ledger(
 }
 
 /// What fires without a row are: of the valid version those behind the mark are still to come.
-fn rowless(record: &ScheduleRecord, generation: &Generation, pruned: Option<DateTime<Utc>>) -> Rowless {
+fn rowless(
+    record: &ScheduleRecord,
+    generation: &Generation,
+    pruned: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Rowless {
     if generation.valid_until.is_some() || generation.generation != record.generation {
-        return Rowless { decided: None, paused: None, pruned };
+        return Rowless { pruned, ..Rowless::default() };
     }
-    Rowless { decided: Some(record.decided()), paused: record.paused.clone(), pruned }
+    let (decided, due) = (Some(record.decided()), now.checked_sub_signed(GRACE));
+    Rowless { decided, due, paused: record.paused.clone(), pruned }
 }
 
 /// Walks through the period, so many fires at a time.

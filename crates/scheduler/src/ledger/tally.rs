@@ -16,6 +16,8 @@ const LISTED: usize = 20;
 pub(super) struct Rowless {
     /// Fires behind this mark are not decided upon yet; `None` where all are.
     pub(super) decided: Option<DateTime<Utc>>,
+    /// Fires up to here should have been decided upon by now.
+    pub(super) due: Option<DateTime<Utc>>,
     /// The pause that goes on.
     pub(super) paused: Option<Pause>,
     /// The rows of fires before this instant may have been removed.
@@ -86,14 +88,17 @@ impl Tally {
     }
 
     fn without_row(&mut self, fire: DateTime<Utc>) {
-        let Rowless { decided, paused, pruned } = &self.rowless;
+        let Rowless { decided, due, paused, pruned } = &self.rowless;
         let undecided = decided.is_some_and(|mark| fire > mark);
         match paused.as_ref().filter(|pause| undecided && fire > pause.since) {
             Some(pause) => {
                 self.count.skipped += 1;
                 because(&mut self.count.skipped_for, &pause.to_string(), 1);
             }
-            None if undecided => self.count.undecided += 1,
+            None if undecided => {
+                self.count.undecided += 1;
+                self.count.overdue += u64::from(due.is_some_and(|due| fire <= due));
+            }
             None if pruned.is_some_and(|before| fire < before) => self.count.pruned += 1,
             None => {
                 self.count.lost += 1;

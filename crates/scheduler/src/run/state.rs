@@ -26,7 +26,7 @@ pub enum RunState {
     Cancelled,
     /// A guard rail or policy of what it runs stopped it.
     Refused,
-    /// It never ran: an earlier run was still going, or its job was paused.
+    /// It never ran: an earlier run was still going, its job was paused, or the clock was set to behind it.
     Skipped,
     /// It never ran: a later fire ran for it and others, whose time had passed while no scheduler was there.
     Coalesced,

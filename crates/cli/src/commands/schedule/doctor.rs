@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine, sql};
@@ -21,6 +21,9 @@ const MOST: u32 = 1_000;
 
 /// By how much the clocks of this machine and of a store may differ.
 const APART: TimeDelta = TimeDelta::seconds(2);
+
+/// From how far on a job counts as decided upon ahead of the time.
+const AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 /// One thing that was looked at.
 #[derive(Serialize)]
@@ -98,6 +101,10 @@ async fn examine(store: &dyn Store, namespace: Option<&str>, late: TimeDelta, ch
     let what = format!("{} schedules{}{named}", overdue.len(), if named.is_empty() { "" } else { ": " });
     checks.push(check("overdue", overdue.is_empty(), what));
 
+    let ahead: Vec<_> = schedules.iter().filter_map(|schedule| ahead(schedule, now)).collect();
+    if !ahead.is_empty() {
+        checks.push(check("ahead", false, ahead.join(", ")));
+    }
     let paused: Vec<_> = schedules
         .iter()
         .filter_map(|schedule| {
@@ -115,6 +122,14 @@ async fn examine(store: &dyn Store, namespace: Option<&str>, late: TimeDelta, ch
         checks.push(check("computed with", true, what));
     }
     Ok(())
+}
+
+/// A job that was decided upon for instants that are still to come, by a clock that was wrong: until then it does not fire.
+fn ahead(schedule: &ScheduleRecord, now: DateTime<Utc>) -> Option<String> {
+    let mark = schedule.high_water.filter(|mark| *mark > now + AHEAD)?;
+    let nominal = schedule.spec.schedule().is_ok_and(|schedule| schedule.trigger().is_nominal());
+    let text = || format!("{}/{} does not fire before {}", schedule.namespace, schedule.spec.name, utc(mark));
+    nominal.then(text)
 }
 
 /// How far the store's clock is from this machine's.

@@ -176,6 +176,11 @@ pub(super) async fn account(args: LedgerArgs, context: &Context) -> Result<ExitC
         if let Some(before) = ledger.deleted_before {
             context.printer.note(&format!("note: runs for instants before {} were deleted", utc(before)));
         }
+        if ledger.total.overdue > 0 {
+            let what = format!("{} fires are overdue: no scheduler has come to them", ledger.total.overdue);
+            context.printer.alert(&what);
+            context.printer.note("hint: `clusterkeep schedule doctor` says whether one is there");
+        }
         for lost in &ledger.total.first_lost {
             context.printer.alert(&format!("lost: {}", utc(*lost)));
         }
@@ -189,6 +194,7 @@ pub(super) async fn account(args: LedgerArgs, context: &Context) -> Result<ExitC
             .column("skipped", |item| number(item.count.skipped))
             .column("missed", |item| number(item.count.missed))
             .column("undecided", |item| number(item.count.undecided))
+            .column("overdue", |item| number(item.count.overdue))
             .column("pruned", |item| number(item.count.pruned))
             .column("lost", |item| number(item.count.lost))
             .column("unexpected", |item| number(item.count.unexpected));

@@ -56,7 +56,7 @@ fn said(run: &RunRecord) -> String {
     parts.into_iter().flatten().chain(end).collect::<Vec<_>>().join("; ")
 }
 
-fn utc(at: DateTime<Utc>) -> String {
+pub(super) fn utc(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 

@@ -1,11 +1,11 @@
 //! Changing rows that nobody else has changed since they were read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use clusterkeep_core::sql::{Engine, Row, SqlBuilder, Value};
 use clusterkeep_core::{Error, Result};
 
-use super::values::{ids, run_id};
+use super::values::{RowKey, ids};
 use super::{CrateStore, Table};
 use crate::run::{RunKey, RunRecord};
 use crate::store::rows;
@@ -30,7 +30,7 @@ impl CrateStore {
         &self,
         table: Table,
         query: &'static str,
-        keys: &[String],
+        keys: &[RowKey],
     ) -> Result<HashMap<String, Row>> {
         let mut found = HashMap::with_capacity(keys.len());
         let many = keys.len() > MOST_BY_KEY;
@@ -41,11 +41,9 @@ impl CrateStore {
             let mut select = SqlBuilder::new(Engine::Cratedb);
             select.push(query).push(" WHERE ");
             if many {
-                select.push("id = ANY(").bind(ids(chunk)).push(")");
+                select.push("id = ANY(").bind(ids(chunk.iter().map(|key| &key.id))).push(")");
             } else {
-                select.join(" OR ", chunk, |select, id| {
-                    select.push("id = ").bind(id);
-                });
+                push_keys(&mut select, chunk);
             }
             for row in self.db.query(select.build()).await?.iter() {
                 found.insert(row.get("id")?, row.clone());
@@ -64,32 +62,33 @@ impl CrateStore {
         statement: &'static str,
         mut set: impl FnMut(usize, &RunRecord) -> Option<Vec<Value>>,
     ) -> Result<Vec<bool>> {
-        const READ: &str = "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_runs";
+        const READ: &str =
+            "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_monthly_runs";
         let mut changed = vec![false; keys.len()];
-        let mut left: Vec<(usize, String)> = keys.iter().map(|key| run_id(key)).enumerate().collect();
+        let mut left: Vec<(usize, RowKey)> = keys.iter().map(|key| RowKey::of_run(key)).enumerate().collect();
         for _ in 0..ROUNDS {
-            let mut wanted: Vec<String> = left.iter().map(|(_, id)| id.clone()).collect();
+            let mut wanted: Vec<RowKey> = left.iter().map(|(_, key)| key.clone()).collect();
             wanted.sort_unstable();
             wanted.dedup();
             let found = self.by_id(Table::Runs, READ, &wanted).await?;
             let (mut asked, mut values) = (Vec::new(), Vec::new());
-            for (place, id) in left {
-                let Some(row) = found.get(&id) else { continue };
+            for (place, key) in left {
+                let Some(row) = found.get(&key.id) else { continue };
                 let Some(mut row_values) = set(place, &rows::run(row)?) else { continue };
                 let (number, term): (i64, i64) = (row.get("seq_no")?, row.get("primary_term")?);
-                row_values.extend([Value::from(&id), number.into(), term.into()]);
+                row_values.extend([Value::from(&key.id), key.month.into(), number.into(), term.into()]);
                 values.push(row_values);
-                asked.push((place, id));
+                asked.push((place, key));
             }
             if asked.is_empty() {
                 return Ok(changed);
             }
             let outcomes = self.each(statement, &values).await?;
             left = Vec::new();
-            for ((place, id), done) in asked.into_iter().zip(outcomes) {
+            for ((place, key), done) in asked.into_iter().zip(outcomes) {
                 changed[place] = done;
                 if !done {
-                    left.push((place, id));
+                    left.push((place, key));
                 }
             }
             if left.is_empty() {
@@ -98,4 +97,22 @@ impl CrateStore {
         }
         Err(Error::failed("change a run in CrateDB: others change it all the time"))
     }
+}
+
+/// The condition for these keys, which the server looks up: it wants the partition beside the key.
+fn push_keys(select: &mut SqlBuilder, keys: &[RowKey]) {
+    let mut months: BTreeMap<Option<i64>, Vec<&str>> = BTreeMap::new();
+    for key in keys {
+        months.entry(key.month).or_default().push(&key.id);
+    }
+    select.join(" OR ", months, |select, (month, ids)| {
+        if let Some(month) = month {
+            select.push("month = ").bind(month).push(" AND ");
+        }
+        select.push("(");
+        select.join(" OR ", ids, |select, id| {
+            select.push("id = ").bind(id);
+        });
+        select.push(")");
+    });
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clusterkeep_core::Result;
 use clusterkeep_core::sql::{Value, sql};
 
-use super::values::{ids, json, micros, run, run_id, schedule_id};
+use super::values::{RowKey, ids, json, micros, run, run_id, schedule_id};
 use super::{CrateStore, Table};
 use crate::run::{RunRecord, RunState};
 use crate::store::gate::{self, JobKey, Known, Mark, Open, job_of};
@@ -13,10 +13,10 @@ use crate::store::{Advance, Claim, Fired, NewRun, RunEnd, rows};
 
 impl CrateStore {
     pub(super) async fn make(&self, runs: &[NewRun]) -> Result<Vec<Fired>> {
-        const INSERT: &str = "INSERT INTO scheduler_runs (id, schedule, namespace, job, nominal, kind, generation, state, \
+        const INSERT: &str = "INSERT INTO scheduler_monthly_runs (id, month, schedule, namespace, job, nominal, kind, generation, state, \
              attempt, worker, not_before, renewed, priority, cancel, args, missed_count, missed_last, reason, note, \
              started, finished, error, message, progress, exit_code, result, output) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
         if runs.is_empty() {
             return Ok(Vec::new());
         }
@@ -25,8 +25,8 @@ impl CrateStore {
         let gated = gate::gated_jobs(runs);
         if !gated.is_empty() {
             known.open = self.count_open(&gated).await?;
-            let keys: Vec<String> = runs.iter().map(|new| run_id(&new.run.key)).collect();
-            let there = self.by_id(Table::Runs, "SELECT id FROM scheduler_runs", &keys).await?;
+            let keys: Vec<RowKey> = runs.iter().map(|new| RowKey::of_run(&new.run.key)).collect();
+            let there = self.by_id(Table::Runs, "SELECT id FROM scheduler_monthly_runs", &keys).await?;
             known.there =
                 runs.iter().map(|new| &new.run.key).filter(|key| there.contains_key(&run_id(key))).cloned().collect();
         }
@@ -45,7 +45,7 @@ impl CrateStore {
 
     async fn marks(&self, jobs: &[JobKey]) -> Result<HashMap<JobKey, Mark>> {
         const READ: &str = "SELECT id, namespace, job, generation, high_water, paused_since FROM scheduler_schedules";
-        let keys: Vec<String> = jobs.iter().map(schedule_id).collect();
+        let keys: Vec<RowKey> = jobs.iter().map(RowKey::of_schedule).collect();
         let found = self.by_id(Table::Schedules, READ, &keys).await?;
         found.values().map(rows::mark).collect()
     }
@@ -53,7 +53,7 @@ impl CrateStore {
     /// The open runs of these jobs, as they are a moment before it counts.
     async fn count_open(&self, jobs: &[JobKey]) -> Result<HashMap<JobKey, Open>> {
         let schedules: Vec<String> = jobs.iter().map(schedule_id).collect();
-        let count = sql("SELECT namespace, job, state, count(*) AS runs FROM scheduler_runs \
+        let count = sql("SELECT namespace, job, state, count(*) AS runs FROM scheduler_monthly_runs \
              WHERE state IN ('pending', 'running') AND schedule = ANY(?) GROUP BY namespace, job, state")
         .bind(ids(&schedules));
         let mut open: HashMap<JobKey, Open> = HashMap::new();
@@ -93,9 +93,9 @@ impl CrateStore {
     }
 
     pub(super) async fn begin(&self, claims: &[Claim]) -> Result<Vec<bool>> {
-        const CLAIM: &str = "UPDATE scheduler_runs SET state = 'running', attempt = ?, worker = ?, started = ?, \
+        const CLAIM: &str = "UPDATE scheduler_monthly_runs SET state = 'running', attempt = ?, worker = ?, started = ?, \
              not_before = NULL, progress = NULL, message = NULL, exit_code = NULL, result = NULL, output = NULL \
-             WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+             WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let jobs =
             gate::distinct(claims.iter().filter(|claim| claim.at_once != u32::MAX).map(|claim| job_of(&claim.key)));
         let mut open = if jobs.is_empty() { HashMap::new() } else { self.count_open(&jobs).await? };
@@ -122,8 +122,8 @@ impl CrateStore {
     }
 
     pub(super) async fn end(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {
-        const FINISH: &str = "UPDATE scheduler_runs SET state = ?, error = ?, finished = ?, not_before = ?, cancel = NULL, \
-             exit_code = ?, result = ?, output = ? WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        const FINISH: &str = "UPDATE scheduler_monthly_runs SET state = ?, error = ?, finished = ?, not_before = ?, cancel = NULL, \
+             exit_code = ?, result = ?, output = ? WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let results: Vec<Option<String>> =
             ends.iter().map(|end| end.result.as_ref().map(json).transpose()).collect::<Result<_>>()?;
         let set = |place: usize, run: &RunRecord| {

@@ -16,11 +16,15 @@
 //! - A version of a job may be written and the end of the version before it not, where the scheduler dies in between; the
 //!   next one that puts the job writes it.
 //!
+//! Runs lie in a partition for each month of their nominal instants, so that history goes month by month.
+//!
 //! A row that the server has acknowledged can be lost with its node where the tables have no replica; give them some with
 //! `ALTER TABLE ... SET (number_of_replicas = 1)` where there is more than one node.
 
 mod change;
 mod fire;
+mod months;
+mod moved;
 mod schedules;
 mod schema;
 mod store;
@@ -79,7 +83,7 @@ impl CrateStore {
         let refresh = match table {
             Table::Schedules => "REFRESH TABLE scheduler_schedules",
             Table::Generations => "REFRESH TABLE scheduler_generations",
-            Table::Runs => "REFRESH TABLE scheduler_runs",
+            Table::Runs => "REFRESH TABLE scheduler_monthly_runs",
             Table::Workers => "REFRESH TABLE scheduler_workers",
         };
         self.db.execute(sql(refresh)).await.map(drop)

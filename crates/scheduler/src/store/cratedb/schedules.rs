@@ -3,7 +3,7 @@
 use clusterkeep_core::sql::{Value, sql};
 use clusterkeep_core::{Error, Result};
 
-use super::values::{generation, micros, schedule, schedule_id};
+use super::values::{RowKey, generation, micros, schedule, schedule_id};
 use super::{CrateStore, Table};
 use crate::store::gate::{self, JobKey};
 use crate::store::{Generation, Pause, ScheduleRecord, rows};
@@ -56,10 +56,10 @@ impl CrateStore {
         const UPDATE: &str = "UPDATE scheduler_schedules SET generation = ?, valid_from = ?, next_fire = ?, \
              high_water = ?, zone_data = ?, retired = ?, spec = ?, paused_since = ?, paused_by = ?, paused_note = ?, \
              changed = CAST(current_timestamp AS BIGINT) WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
-        let keys: Vec<String> = places.iter().map(|place| schedule_id(&job_of(&schedules[*place]))).collect();
+        let keys: Vec<RowKey> = places.iter().map(|place| RowKey::of_schedule(&job_of(&schedules[*place]))).collect();
         let found = self.by_id(Table::Schedules, READ, &keys).await?;
         let (mut outcomes, mut new, mut known) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, id) in places.iter().zip(keys) {
+        for (place, RowKey { id, .. }) in places.iter().zip(keys) {
             let row = found.get(&id);
             let before = row.map(rows::schedule).transpose()?;
             let Some(replaced) = gate::replaced(before.as_ref(), &schedules[*place]) else {

@@ -1,9 +1,10 @@
-//! The tables of the CrateDB store. Each has one column as its key: rows are read by it, many at once, in their latest
-//! state.
+//! The tables of the CrateDB store. Each has one column as its key, that of runs beside the one that says in which partition
+//! they lie: rows are read by it, many at once, in their latest state.
 
 use clusterkeep_core::sql::{Db, Session, sql};
 use clusterkeep_core::{Error, Result};
 
+use super::moved::move_runs;
 use crate::store::migrate::Migrations;
 
 const MIGRATIONS: Migrations = Migrations {
@@ -83,6 +84,39 @@ const STEPS: &[&[&str]] = &[
     &["ALTER TABLE scheduler_runs ADD COLUMN exit_code BIGINT, \
     ADD COLUMN result TEXT INDEX OFF STORAGE WITH (columnstore = false), \
     ADD COLUMN output TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
+    // In the place of `scheduler_runs`, whose rows `moved` brings here. A partition for each month of fires, so that history
+    // goes month by month; the server wants its column in the key.
+    &["CREATE TABLE IF NOT EXISTS scheduler_monthly_runs (
+        id TEXT,
+        month BIGINT,
+        schedule TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        job TEXT NOT NULL,
+        nominal BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        generation BIGINT NOT NULL,
+        state TEXT NOT NULL,
+        attempt BIGINT NOT NULL,
+        worker TEXT,
+        not_before BIGINT,
+        renewed BIGINT NOT NULL,
+        priority BIGINT NOT NULL,
+        cancel TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        args TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        missed_count BIGINT,
+        missed_last BIGINT,
+        reason TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        note TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        started BIGINT,
+        finished BIGINT,
+        error TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        message TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        progress DOUBLE PRECISION,
+        exit_code BIGINT,
+        result TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        output TEXT INDEX OFF STORAGE WITH (columnstore = false),
+        PRIMARY KEY (id, month)
+    ) PARTITIONED BY (month) CLUSTERED BY (id) INTO 2 SHARDS WITH (refresh_interval = 1000)"],
 ];
 
 /// The last column that a step has added to the runs, and the number of the step: a column can't be added twice.
@@ -97,10 +131,11 @@ pub(super) async fn migrate(db: &Db) -> Result<()> {
         // Another program may have added them in between, and may not have written down yet that it has.
         Err(error) if !matches!(error, Error::Input { .. }) => {
             note_added(&mut *session).await?;
-            MIGRATIONS.run(db, &mut *session).await
+            MIGRATIONS.run(db, &mut *session).await?;
         }
-        done => done,
+        done => done?,
     }
+    move_runs(&mut *session).await
 }
 
 /// Writes down the steps whose columns are there: a program that took one may have died before it wrote so.

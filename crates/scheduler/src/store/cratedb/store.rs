@@ -62,8 +62,8 @@ impl Store for CrateStore {
     }
 
     async fn report(&self, key: &RunKey, attempt: u32, report: Report<'_>) -> Result<bool> {
-        const REPORT: &str = "UPDATE scheduler_runs SET progress = ?, message = ?, output = ? \
-             WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        const REPORT: &str = "UPDATE scheduler_monthly_runs SET progress = ?, message = ?, output = ? \
+             WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let set = |_: usize, run: &RunRecord| {
             (run.state == RunState::Running && run.attempt == attempt).then(|| {
                 vec![
@@ -81,8 +81,8 @@ impl Store for CrateStore {
     }
 
     async fn cancel(&self, key: &RunKey, why: &str, at: DateTime<Utc>) -> Result<Cancelled> {
-        const CANCEL: &str = "UPDATE scheduler_runs SET state = ?, reason = ?, cancel = ?, finished = ?, \
-             not_before = NULL WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        const CANCEL: &str = "UPDATE scheduler_monthly_runs SET state = ?, reason = ?, cancel = ?, finished = ?, \
+             not_before = NULL WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let mut became = Cancelled::Not;
         let set = |_: usize, run: &RunRecord| match run.state {
             RunState::Pending => {
@@ -101,15 +101,15 @@ impl Store for CrateStore {
     }
 
     async fn renew(&self, key: &RunKey) -> Result<bool> {
-        const RENEW: &str = "UPDATE scheduler_runs SET state = 'pending', renewed = ?, finished = NULL, \
-             not_before = NULL, error = NULL, reason = NULL WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+        const RENEW: &str = "UPDATE scheduler_monthly_runs SET state = 'pending', renewed = ?, finished = NULL, \
+             not_before = NULL, error = NULL, reason = NULL WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let set = |_: usize, run: &RunRecord| run.state.is_renewable().then(|| vec![run.attempt.into()]);
         Ok(self.change(&[key], RENEW, set).await?.contains(&true))
     }
 
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         let mut select = SqlBuilder::new(Engine::Cratedb);
-        select.push("SELECT * FROM scheduler_runs WHERE true");
+        select.push("SELECT * FROM scheduler_monthly_runs WHERE true");
         query.push_conditions(&mut select);
         select.push(" ORDER BY nominal DESC, namespace, job, kind, generation");
         if let Some(limit) = query.limit {
@@ -119,14 +119,14 @@ impl Store for CrateStore {
     }
 
     async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
-        const WAITING: &str = "SELECT * FROM scheduler_runs WHERE namespace = ? AND state = 'pending' \
+        const WAITING: &str = "SELECT * FROM scheduler_monthly_runs WHERE namespace = ? AND state = 'pending' \
              AND (not_before IS NULL OR not_before <= ?) ORDER BY priority DESC, nominal LIMIT ?";
         let waiting = sql(WAITING).bind(namespace).bind(micros(at)).bind(i64::from(limit));
         self.search(Table::Runs, waiting).await?.iter().map(rows::run).collect()
     }
 
     async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>> {
-        const OF_OTHERS: &str = "SELECT * FROM scheduler_runs WHERE namespace = ? AND state = 'running' \
+        const OF_OTHERS: &str = "SELECT * FROM scheduler_monthly_runs WHERE namespace = ? AND state = 'running' \
              AND (worker IS NULL OR NOT worker = ANY(?)) ORDER BY nominal";
         let of_others = sql(OF_OTHERS).bind(namespace).bind(Value::Array(self.alive().await?));
         let of_others = self.search(Table::Runs, of_others).await?;
@@ -141,13 +141,7 @@ impl Store for CrateStore {
     }
 
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
-        const PRUNE: &str = "DELETE FROM scheduler_runs WHERE namespace = ? AND coalesce(missed_last, nominal) < ? \
-             AND state NOT IN ('pending', 'running')";
-        const MARK: &str = "INSERT INTO scheduler_deleted (namespace, before) VALUES (?, ?) ON CONFLICT (namespace) \
-             DO UPDATE SET before = greatest(before, excluded.before)";
-        self.db.execute(sql(MARK).bind(namespace).bind(micros(before))).await?;
-        self.refresh(Table::Runs).await?;
-        self.db.execute(sql(PRUNE).bind(namespace).bind(micros(before))).await
+        self.remove(namespace, before).await
     }
 
     async fn deleted_before(&self, namespace: &str) -> Result<Option<DateTime<Utc>>> {
@@ -163,7 +157,7 @@ impl Store for CrateStore {
              VALUES (?, ?, ?, CAST(current_timestamp AS BIGINT) + CAST(? AS BIGINT)) ON CONFLICT (worker) DO UPDATE SET \
              namespace = excluded.namespace, place = excluded.place, until = excluded.until";
         const FORGET: &str = "DELETE FROM scheduler_workers WHERE until < CAST(current_timestamp AS BIGINT) - ?";
-        const CANCEL: &str = "SELECT * FROM scheduler_runs WHERE worker = ? AND state = 'running' \
+        const CANCEL: &str = "SELECT * FROM scheduler_monthly_runs WHERE worker = ? AND state = 'running' \
              AND cancel IS NOT NULL";
         let name = worker.to_string();
         let before = self.db.query(sql(LAPSED).bind(&name)).await?;

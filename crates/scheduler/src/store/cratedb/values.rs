@@ -1,6 +1,6 @@
 //! Records as the values of columns.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use clusterkeep_core::sql::Value;
 use clusterkeep_core::{Error, Result};
 
@@ -29,6 +29,29 @@ pub(super) fn run_id(key: &RunKey) -> String {
     format!("{}:{}:{}:{schedule}", micros(key.nominal), key.kind, key.generation)
 }
 
+/// The month that an instant lies in, as the partitions of runs are called: 202611 is November 2026.
+pub(super) fn month(at: DateTime<Utc>) -> i64 {
+    i64::from(at.year()) * 100 + i64::from(at.month())
+}
+
+/// What a row is read by, with all that was acknowledged before.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowKey {
+    /// Its partition, where its table has some.
+    pub(super) month: Option<i64>,
+    pub(super) id: String,
+}
+
+impl RowKey {
+    pub(super) fn of_run(key: &RunKey) -> Self {
+        Self { month: Some(month(key.nominal)), id: run_id(key) }
+    }
+
+    pub(super) fn of_schedule(job: &JobKey) -> Self {
+        Self { month: None, id: schedule_id(job) }
+    }
+}
+
 /// Keys, as the one parameter that a statement takes.
 pub(super) fn ids<'a>(ids: impl IntoIterator<Item = &'a String>) -> Value {
     Value::Array(ids.into_iter().map(Value::from).collect())
@@ -43,6 +66,7 @@ pub(super) fn run(run: &RunRecord) -> Result<Vec<Value>> {
     let key = &run.key;
     Ok(vec![
         run_id(key).into(),
+        month(key.nominal).into(),
         schedule_id(&(key.namespace.clone(), key.job.clone())).into(),
         (&key.namespace).into(),
         (&key.job).into(),

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 use clusterkeep_core::Error;
 use clusterkeep_core::Result;
+use clusterkeep_core::clock::{Clock as _, SystemClock};
 
 /// A clock, and the name of the time for which its readings can be compared.
 #[derive(Debug, Clone)]
@@ -25,18 +26,10 @@ impl Clock {
         Ok(Self { boot: String::new() })
     }
 
-    /// Microseconds since the machine was started.
-    #[cfg(target_os = "linux")]
-    #[allow(clippy::unused_self, reason = "as elsewhere")]
+    /// Microseconds since the machine was started; since 1970, where it does not tell that.
+    #[allow(clippy::unused_self, reason = "only who has made sure of the boot may read it")]
     pub(super) fn now(&self) -> i64 {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000)
-    }
-
-    /// Microseconds since 1970.
-    #[cfg(not(target_os = "linux"))]
-    #[allow(clippy::unused_self, reason = "as elsewhere")]
-    pub(super) fn now(&self) -> i64 {
-        clusterkeep_core::clock::now().timestamp_micros()
+        let since = SystemClock.elapsed().and_then(|since| i64::try_from(since.as_micros()).ok());
+        since.unwrap_or_else(|| SystemClock.now().timestamp_micros())
     }
 }
