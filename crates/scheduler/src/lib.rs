@@ -47,6 +47,8 @@ pub mod control;
 mod daemon;
 mod hash;
 mod history;
+#[cfg(feature = "import")]
+pub mod import;
 mod ledger;
 mod model;
 mod run;
