@@ -41,10 +41,13 @@
 //! | `postgres` | the durable store that many machines share |
 //! | `cratedb` | the same where there is a CrateDB, without transactions: see [`CrateStore`] |
 //! | `rrule` | recurrence rules of iCalendar |
+//! | `import` | jobs of crontabs, systemd, Kubernetes, supertask, Quartz and APScheduler, and back: see [`import`] and [`export`] |
 
 mod civil;
 pub mod control;
 mod daemon;
+#[cfg(feature = "import")]
+pub mod export;
 mod hash;
 mod history;
 #[cfg(feature = "import")]

@@ -6,7 +6,7 @@
 
 mod aps;
 mod collect;
-pub(crate) mod crontab;
+mod crontab;
 mod equivalence;
 mod kubernetes;
 mod naming;
@@ -27,6 +27,7 @@ use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
 pub use aps::StoredJob;
+pub(crate) use crontab::without_large_steps;
 pub use equivalence::{Difference, Equivalence, Why};
 
 use crate::civil::Zone;

@@ -173,7 +173,7 @@ impl Machine<'_> {
             match self.byte()? {
                 b'.' => {
                     let root = self.pop()?;
-                    return if self.at == self.bytes.len() && self.stack.is_empty() {
+                    return if self.at == self.bytes.len() && self.stack.is_empty() && self.marks.is_empty() {
                         Ok(root)
                     } else {
                         Err(broken("something follows its end"))

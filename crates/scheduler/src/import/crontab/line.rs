@@ -114,7 +114,7 @@ fn percent(text: &str) -> (String, Option<String>) {
 }
 
 /// The same expression without steps that leave nothing but the first value of what they go through.
-pub(in crate::import) fn without_large_steps(text: &str) -> String {
+pub(crate) fn without_large_steps(text: &str) -> String {
     const FIELDS: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
     let item = |item: &str, (low, high): (u32, u32)| {
         let (base, step) = item.split_once('/')?;

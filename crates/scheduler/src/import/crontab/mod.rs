@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use clusterkeep_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
-pub(super) use self::line::without_large_steps;
+pub(crate) use self::line::without_large_steps;
 use self::line::{Entry, Line, split};
 use super::collect::{At, Collector, NO_LIMIT, job};
 use super::old::{Old, vixie};
