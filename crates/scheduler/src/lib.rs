@@ -44,12 +44,17 @@
 //! | `command` | [`target`]s that are processes of this machine, on Unix |
 //! | `sql` | statements as targets, on the clusters whose engines are compiled in |
 //! | `http` | requests as targets |
+//! | `import` | jobs of crontabs, systemd, Kubernetes, supertask, Quartz and APScheduler, and back: see [`import`] and [`export`] |
 
 mod civil;
 pub mod control;
 mod daemon;
+#[cfg(feature = "import")]
+pub mod export;
 mod hash;
 mod history;
+#[cfg(feature = "import")]
+pub mod import;
 mod ledger;
 mod model;
 mod run;

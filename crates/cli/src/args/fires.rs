@@ -155,7 +155,7 @@ fn span(text: &str) -> Result<Span, String> {
     Ok(Span(moment(from)?, moment(until)?))
 }
 
-fn zone(name: &str) -> Result<Tz, String> {
+pub(super) fn zone(name: &str) -> Result<Tz, String> {
     clusterkeep_core::civil::zone(name).map_err(|error| with_hint(&error))
 }
 

@@ -9,6 +9,7 @@ mod hand;
 mod query;
 mod retention;
 mod schedule;
+mod transfer;
 mod values;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -34,6 +35,7 @@ pub use retention::{
     ShowArchiveArgs, ShowPolicyArgs, StateArgs, StoreOf,
 };
 pub use schedule::{HistoryArgs, ListSchedulesArgs, Listen, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
+pub use transfer::{ExportScheduleArgs, ImportScheduleArgs, Origin};
 pub use values::{Moment, Timeout};
 
 use crate::output::Format;

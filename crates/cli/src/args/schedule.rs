@@ -9,8 +9,8 @@ use clusterkeep_core::age::Age;
 use clusterkeep_scheduler::RunState;
 
 use super::{
-    BackfillArgs, CancelArgs, ClusterArgs, DoctorArgs, ExplainScheduleArgs, LedgerArgs, LintArgs, Moment, NextArgs,
-    PauseArgs, ResumeArgs, RetryArgs, ShowScheduleArgs, SimulateArgs, Timeout,
+    BackfillArgs, CancelArgs, ClusterArgs, DoctorArgs, ExplainScheduleArgs, ExportScheduleArgs, ImportScheduleArgs,
+    LedgerArgs, LintArgs, Moment, NextArgs, PauseArgs, ResumeArgs, RetryArgs, ShowScheduleArgs, SimulateArgs, Timeout,
 };
 
 /// What can be done about schedules.
@@ -46,6 +46,10 @@ pub enum ScheduleCommand {
     Ledger(LedgerArgs),
     /// Look for what is wrong with a store and its schedulers
     Doctor(DoctorArgs),
+    /// Read the jobs of another scheduler into a timetable, and compare ten years of fires
+    Import(ImportScheduleArgs),
+    /// Write the jobs of timetables for another scheduler
+    Export(ExportScheduleArgs),
 }
 
 /// Where schedules and runs are kept.

@@ -1,8 +1,10 @@
 //! `schedule`: looks at schedules and their runs, and does by hand what somebody asks for.
 
 mod doctor;
+mod export;
 mod expression;
 mod hand;
+mod import;
 mod lint;
 mod look;
 mod next;
@@ -36,6 +38,8 @@ pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<E
         ScheduleCommand::Backfill(args) => hand::backfill(args, context).await,
         ScheduleCommand::Cancel(args) => hand::cancel(args, context).await,
         ScheduleCommand::Retry(args) => hand::retry(args, context).await,
+        ScheduleCommand::Import(args) => context.interruptible(import::import(args, context)).await,
+        ScheduleCommand::Export(args) => export::export(&args, &context.printer),
         ScheduleCommand::Next(args) => {
             context.printer.data(&next(&args, &context.printer)?)?;
             Ok(ExitCode::Done)

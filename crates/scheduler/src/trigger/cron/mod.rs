@@ -11,6 +11,8 @@ mod on_calendar;
 mod parse;
 mod restrict;
 mod search;
+#[cfg(feature = "import")]
+mod transfer;
 mod warning;
 mod words;
 

@@ -67,7 +67,7 @@ impl Cron {
         (year + 1..=*YEARS.end()).find(|year| self.year_matches(*year))
     }
 
-    fn year_matches(&self, year: i32) -> bool {
+    pub(super) fn year_matches(&self, year: i32) -> bool {
         let Some(index) = usize::try_from(year - YEARS.start()).ok().filter(|_| YEARS.contains(&year)) else {
             return false;
         };

@@ -1,0 +1,94 @@
+//! The command lines of `schedule import` and `schedule export`: jobs from other schedulers, and back.
+
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use clap::Args;
+use clusterkeep_core::sql::TableName;
+use clusterkeep_scheduler::{export, import};
+
+use super::Moment;
+
+/// Whose jobs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Text.
+    Text(import::Format),
+    /// The table of an `APScheduler` 3 job store.
+    Apscheduler,
+}
+
+/// Which jobs of another scheduler.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The timetable goes to the standard output, what can't be said and the comparison of fires to the standard error. Nothing
+is run, loaded or looked up: of APScheduler's pickles the triggers are read as data. Exit code 7 says that some of the
+entries are no jobs now, 1 that none is.
+
+Examples:
+  crontab -l | clusterkeep schedule import crontab - --zone Europe/Berlin > timetable.yaml
+  systemctl cat backup.timer backup.service | clusterkeep schedule import systemd -
+  clusterkeep schedule import kubernetes cronjobs.yaml --report --output timetable.yaml
+  clusterkeep schedule import apscheduler sqlite://jobs.db")]
+pub struct ImportScheduleArgs {
+    /// What is read: crontab, system-crontab (with a column of users), systemd, kubernetes, supertask, quartz, or
+    /// apscheduler
+    #[arg(value_name = "FORMAT", value_parser = origin)]
+    pub origin: Origin,
+    /// The files, `-` for the standard input; of apscheduler the address of the database
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub sources: Vec<String>,
+    /// The namespace of the timetable
+    #[arg(long, short, value_name = "NAME", default_value = clusterkeep_scheduler::DEFAULT_NAMESPACE)]
+    pub namespace: String,
+    /// The zone that the other scheduler runs in, where it does not say so itself
+    #[arg(long, value_name = "ZONE", value_parser = super::fires::zone)]
+    pub zone: Option<Tz>,
+    /// From when on ten years of fires are compared; by default from today
+    #[arg(long, value_name = "INSTANT|DATE")]
+    pub from: Option<Moment>,
+    /// Write the timetable to this file, which must not be there yet
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show the comparison of each job, and the fires that differ
+    #[arg(long)]
+    pub report: bool,
+    /// Of apscheduler: the table of the job store
+    #[arg(long, value_name = "TABLE", default_value = "apscheduler_jobs")]
+    pub table: TableName,
+}
+
+/// Which jobs go where.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What can't be said there is named on the standard error, and makes the exit code 7; 1, if it is said of every job.
+
+Examples:
+  clusterkeep schedule export crontab -f timetable.yaml
+  clusterkeep schedule export systemd -f timetable.yaml --job nightly
+  clusterkeep schedule export kubernetes -f timetable.yaml | kubectl apply --dry-run=client -f -")]
+pub struct ExportScheduleArgs {
+    /// What is written: crontab, system-crontab, systemd, or kubernetes
+    #[arg(value_name = "FORMAT", value_parser = target)]
+    pub target: export::Format,
+    /// The file with the timetable; several are taken together
+    #[arg(long = "file", short, value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Only this job
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
+}
+
+fn origin(name: &str) -> Result<Origin, String> {
+    if name == "apscheduler" {
+        return Ok(Origin::Apscheduler);
+    }
+    name.parse().map(Origin::Text).map_err(|_| {
+        let known = import::Format::ALL.map(import::Format::as_str).join(", ");
+        format!("known are {known} and apscheduler")
+    })
+}
+
+fn target(name: &str) -> Result<export::Format, String> {
+    name.parse().map_err(|_| format!("known are {}", export::Format::ALL.map(export::Format::as_str).join(", ")))
+}

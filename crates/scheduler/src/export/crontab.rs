@@ -1,0 +1,99 @@
+//! A job as lines of a crontab.
+
+use super::civil::{as_cron_does, changes, crontab};
+use super::{Written, common, one_line, plain};
+use crate::civil::Zone;
+use crate::model::{JobSpec, Misfire, Overlap, Target, When};
+use crate::target::Program;
+
+/// The lines, with `CRON_TZ` where the zone is another than that of the lines before.
+pub(super) fn write(job: &JobSpec, system: bool, zone: &mut Option<Zone>, lost: &mut Vec<String>) -> Written {
+    let Target::Command(command) = &job.run else { return Err(format!("{} is no command", job.run.kind())) };
+    let when = crontab(job)?;
+    common(job, lost)?;
+    if job.jitter.is_some() {
+        lost.push("`jitter` is not said there".to_owned());
+    }
+    if when != "@reboot" {
+        changes(job, as_cron_does(&when), lost);
+        if !matches!(job.overlap, Overlap::Allow(_)) {
+            lost.push(format!(
+                "cron starts a run beside one that is still going, unlike `overlap: {}`",
+                word(job.overlap)
+            ));
+        }
+        if job.misfire != Misfire::Skip {
+            lost.push("cron does not make up for what it missed while it was down, unlike `misfire`".to_owned());
+        }
+    }
+    for (said, name) in [(job.timeout.is_some(), "timeout"), (job.retry.is_some(), "retry")] {
+        if said {
+            lost.push(format!("`{name}` is not said there"));
+        }
+    }
+    let process = &command.process;
+    if process.limits != crate::target::Limits::default() || process.grace.is_some() {
+        lost.push("`limits` and `grace` are not said there".to_owned());
+    }
+    let line = match &command.program {
+        Program::Shell(line) => line.clone(),
+        Program::Exec(_) => command.program.to_string(),
+    };
+    if line.contains(['\n', '\r']) {
+        return Err("its command has several lines".to_owned());
+    }
+    let mut front = String::new();
+    if let Some(cwd) = &process.cwd {
+        front = format!("cd {} && ", quoted(cwd));
+    }
+    let mut assignments = String::new();
+    for (name, value) in &process.env {
+        if value.contains(['\n', '\r']) || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(format!("the variable `{name}` can't be said there"));
+        }
+        if let Some(value) = plain(name, value, lost) {
+            assignments.push_str(&format!("export {name}={}; ", quoted(value)));
+        }
+    }
+    let mut text = (assignments + &front + &line).replace('%', "\\%");
+    if let Some(stdin) = &command.stdin {
+        let body = stdin.strip_suffix('\n').unwrap_or(stdin);
+        text.push('%');
+        text.push_str(&body.replace('%', "\\%").replace('\n', "%"));
+    }
+    let user = match (&process.user, system) {
+        (Some(user), true) if !user.contains(char::is_whitespace) => format!("{user} "),
+        (None, true) => return Err("it says no user, and there each line does".to_owned()),
+        (Some(user), _) => {
+            lost.push(format!("its user `{user}` is not said in a user's crontab"));
+            String::new()
+        }
+        (None, false) => String::new(),
+    };
+    let mut lines = String::new();
+    if zone.as_ref() != Some(&job.zone) && job.when != When::Startup {
+        lines.push_str(&format!("CRON_TZ={}\n", job.zone));
+        *zone = Some(job.zone.clone());
+    }
+    let comment = job.description.as_deref().map(|text| format!(": {}", one_line(text))).unwrap_or_default();
+    Ok(format!("# {}{comment}\n{lines}{when} {user}{text}\n", one_line(job.name.as_str())))
+}
+
+const fn word(overlap: Overlap) -> &'static str {
+    match overlap {
+        Overlap::Skip => "skip",
+        Overlap::Queue => "queue",
+        Overlap::Replace => "replace",
+        Overlap::Allow(_) => "allow",
+    }
+}
+
+/// A word as `sh` takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,148 @@
+//! Gathers what an import finds: jobs under names of their own, remarks, and the comparison of their fires.
+
+use std::collections::HashSet;
+
+use clusterkeep_core::{Error, Result};
+use serde_json::json;
+
+use super::equivalence::{Years, compare};
+use super::old::Old;
+use super::{Imported, Note, NoteLevel, Surroundings};
+use crate::civil::Zone;
+use crate::model::{JobSpec, When};
+
+/// How many runs of one job may go at once, where the other scheduler has no limit.
+pub(super) const NO_LIMIT: u32 = 1_000;
+
+/// What is found, as it is found.
+pub(super) struct Collector {
+    /// The zone of what names none.
+    zone: Option<Zone>,
+    years: Years,
+    names: HashSet<String>,
+    imported: Imported,
+}
+
+/// Where something stands.
+#[derive(Debug, Clone)]
+pub(super) struct At {
+    /// The source's name, with a line where it is known.
+    pub(super) place: String,
+    /// The job that is about.
+    pub(super) job: Option<String>,
+}
+
+impl At {
+    /// A line of a source, counted from 1.
+    pub(super) fn line(source: &str, line: usize) -> Self {
+        Self { place: format!("{source}:{line}"), job: None }
+    }
+
+    /// A source as a whole.
+    pub(super) fn source(source: &str) -> Self {
+        Self { place: source.to_owned(), job: None }
+    }
+
+    /// The same place, of a job.
+    pub(super) fn job(&self, job: &str) -> Self {
+        Self { place: self.place.clone(), job: Some(job.to_owned()) }
+    }
+}
+
+impl Collector {
+    pub(super) fn new(around: &Surroundings) -> Self {
+        Self {
+            zone: around.zone.clone(),
+            years: Years::ten_from(around.from),
+            names: HashSet::new(),
+            imported: Imported { jobs: Vec::new(), notes: Vec::new(), equivalences: Vec::new() },
+        }
+    }
+
+    /// The zone of what names none; that it is not known is said once.
+    pub(super) fn zone(&mut self, at: &At) -> Zone {
+        self.zone.clone().unwrap_or_else(|| {
+            self.once(
+                &At { place: at.place.split(':').next().unwrap_or_default().to_owned(), job: None },
+                NoteLevel::Differs,
+                "it does not say in which zone it runs: UTC is taken; say the machine's with --zone",
+            );
+            Zone::utc()
+        })
+    }
+
+    pub(super) fn note(&mut self, at: &At, level: NoteLevel, text: impl Into<String>) {
+        let text = printable(&text.into());
+        self.imported.notes.push(Note {
+            place: printable(&at.place),
+            job: at.job.as_deref().map(printable),
+            level,
+            text,
+        });
+    }
+
+    /// A remark that is made once, however often there is a reason for it.
+    pub(super) fn once(&mut self, at: &At, level: NoteLevel, text: &str) {
+        if !self.imported.notes.iter().any(|note| note.text == text) {
+            self.note(at, level, text);
+        }
+    }
+
+    /// A name like `wanted` that no other job has.
+    pub(super) fn name(&mut self, wanted: &str) -> String {
+        let mut name = wanted.to_owned();
+        let mut count = 1_u32;
+        while !self.names.insert(name.clone()) {
+            count += 1;
+            name = format!("{wanted}-{count}");
+        }
+        name
+    }
+
+    /// Takes a job, with its rules for the clock's changes set to what they were there.
+    pub(super) fn add(&mut self, at: &At, mut job: JobSpec, old: Option<&Old>) {
+        let at = at.job(job.name.as_str());
+        if let Some((gap, fold)) = old.and_then(Old::policies)
+            && job.zone != Zone::utc()
+        {
+            (job.gap, job.fold) = (Some(gap), Some(fold));
+        }
+        let compared = job.schedule().and_then(|_| old.map(|old| compare(&job, old, self.years)).transpose());
+        match compared {
+            Ok(equivalence) => {
+                self.imported.equivalences.extend(equivalence);
+                self.imported.jobs.push(job);
+            }
+            Err(error) => self.refuse(&at, &error),
+        }
+    }
+
+    /// Says that an entry is no job, and why.
+    pub(super) fn refuse(&mut self, at: &At, error: &Error) {
+        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        self.note(at, NoteLevel::Refused, format!("{error}{hint}"));
+    }
+
+    pub(super) fn done(self) -> Imported {
+        self.imported
+    }
+}
+
+/// A job that says no more than it must; `run` is as a file would say it.
+pub(super) fn job(name: &str, when: &When, run: &serde_json::Value) -> Result<JobSpec> {
+    serde_json::from_value(json!({ "name": name, "when": when, "run": run })).map_err(|error| {
+        // A hint travels behind a mark that is no text.
+        let text = error.to_string();
+        let (what, hint) = text.split_once('\u{1f}').map_or((text.as_str(), None), |(what, hint)| (what, Some(hint)));
+        let error = Error::input(what.to_owned());
+        match hint {
+            Some(hint) => error.with_hint(hint.to_owned()),
+            None => error,
+        }
+    })
+}
+
+/// Text of somebody else's on one line, without what would move a terminal's cursor.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
