@@ -41,6 +41,7 @@
 //! | `postgres` | the durable store that many machines share |
 //! | `cratedb` | the same where there is a CrateDB, without transactions: see [`CrateStore`] |
 //! | `rrule` | recurrence rules of iCalendar |
+//! | `notify` | webhooks, mail and commands that tell what becomes of jobs |
 
 mod civil;
 pub mod control;
@@ -49,6 +50,8 @@ mod hash;
 mod history;
 mod ledger;
 mod model;
+#[cfg(feature = "notify")]
+mod notify;
 mod run;
 mod store;
 pub mod target;
@@ -59,9 +62,11 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Target, TargetKind,
-    Timetable, When,
+    Action, Exclusion, Exec, IntoWhen, Job, JobName, JobSpec, Mail, Misfire, Names, Notify, Occasion, OnCrash, Overlap,
+    Retry, Schedule, SecretRef, SinkKind, SinkSpec, Sinks, Target, TargetKind, Timetable, Webhook, When, Words,
 };
+#[cfg(feature = "notify")]
+pub use notify::{Facts, Message, Sink, Undelivered};
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "cratedb")]
 pub use store::CrateStore;

@@ -20,11 +20,15 @@ mod rehearse;
 mod retry;
 mod roster;
 mod simulate;
+mod telling;
 mod trigger_now;
 mod watch;
 
+pub(crate) use self::core::Core;
 pub use builder::SchedulerBuilder;
 pub use event::Event;
+#[cfg(feature = "notify")]
+pub(crate) use event::Listener;
 pub use guard::{DrainReport, Scheduler};
 pub use rehearse::{Outage, rehearse};
 pub(crate) use roster::passed_run;
