@@ -62,8 +62,9 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, Exclusion, Exec, IntoWhen, Job, JobName, JobSpec, Mail, Misfire, Names, Notify, Occasion, OnCrash, Overlap,
-    Retry, Schedule, SecretRef, SinkKind, SinkSpec, Sinks, Target, TargetKind, Timetable, Webhook, When, Words,
+    Action, At, Broken, Condition, Exclusion, Exec, Following, IntoWhen, Job, JobName, JobSpec, Mail, Misfire, Names,
+    Notify, Occasion, On, OnCrash, Overlap, Retry, Schedule, SecretRef, SinkKind, SinkSpec, Sinks, Target, TargetKind,
+    Timetable, Webhook, When, Words, check_chains,
 };
 #[cfg(feature = "notify")]
 pub use notify::{Facts, Message, Sink, Undelivered};

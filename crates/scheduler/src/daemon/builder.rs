@@ -18,7 +18,7 @@ use super::handler::Handlers;
 use super::recover::rescue;
 use super::roster::{Roster, Scope};
 use super::telling::Telling;
-use crate::model::{Job, JobSpec, Notify, SinkSpec, Timetable, all_of};
+use crate::model::{Job, JobSpec, Notify, SinkSpec, Timetable, all_of, check_chains};
 use crate::run::Run;
 use crate::store::{MemoryStore, Store};
 use crate::target::Targets;
@@ -246,6 +246,7 @@ impl SchedulerBuilder {
             wrong.extend(job.schedule().err());
         }
         wrong.extend(self.telling.check(&jobs).err());
+        wrong.extend(check_chains(&jobs).err().map(|broken| broken.error));
         let count = wrong.len();
         match wrong.pop() {
             None => Ok(jobs),

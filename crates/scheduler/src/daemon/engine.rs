@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::core::Core;
 use super::dispatch::{self, Doer};
 use super::event::Event;
+use super::follow::CaughtUp;
 use super::roster::Roster;
 use crate::model::Overlap;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
@@ -73,6 +74,8 @@ pub(crate) struct Engine {
     pub(crate) beat_at: Instant,
     /// What the store has told of changes before.
     pub(crate) changes: i64,
+    /// What is known of the ends that jobs follow.
+    pub(crate) caught_up: CaughtUp,
 }
 
 impl Engine {
@@ -98,12 +101,14 @@ impl Engine {
             requests,
             at_once,
             changes,
+            caught_up: CaughtUp::default(),
         };
         for index in 0..engine.roster.entries.len() {
             engine.schedule_next(index, now);
         }
         // Another scheduler may have put the same jobs a moment before: what the store has then counts.
         engine.look_at_store().await?;
+        engine.catch_up().await?;
         Ok(engine)
     }
 
@@ -175,16 +180,18 @@ impl Engine {
             return Ok(());
         }
         let made = self.core.make(runs, &advances).await?;
+        let mut ended = Vec::new();
         for (run, index) in made.into_iter().zip(owners) {
             if let Some(run) = run {
+                ended.extend((run.state == RunState::Skipped).then(|| run.clone()));
                 self.made(index, run).await?;
             }
         }
-        Ok(())
+        self.follow(ended).await
     }
 
     /// Goes on with a row that this scheduler has made.
-    async fn made(&mut self, index: usize, run: RunRecord) -> Result<()> {
+    pub(crate) async fn made(&mut self, index: usize, run: RunRecord) -> Result<()> {
         match run.state {
             RunState::Running => self.start(index, run),
             RunState::Pending => {
@@ -259,7 +266,7 @@ impl Engine {
         Ok(())
     }
 
-    fn doer(&self) -> Doer {
+    pub(crate) fn doer(&self) -> Doer {
         Doer { worker: self.core.worker, room: self.at_once.saturating_sub(self.active.len()) }
     }
 }

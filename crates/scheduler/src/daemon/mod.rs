@@ -13,6 +13,7 @@ mod ending;
 mod engine;
 mod event;
 mod execute;
+mod follow;
 mod guard;
 mod handler;
 mod recover;

@@ -5,7 +5,9 @@ use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
-use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, Notify, OnCrash, Overlap, Retry, Target, When};
+use super::{
+    Action, Exclusion, Following, IntoWhen, JobName, JobSpec, Misfire, Notify, OnCrash, Overlap, Retry, Target, When,
+};
 use crate::civil::{IntoZone, Zone};
 use crate::trigger::{Fold, Gap};
 
@@ -127,6 +129,22 @@ impl Job {
     /// Runs so long after its last run has finished.
     pub fn after_each(self, delay: Age) -> Self {
         self.cron(When::After(delay))
+    }
+
+    /// Runs once after each run of another job that has succeeded, for the same instant; called several times, once all of
+    /// them have.
+    pub fn after_job(self, job: impl Into<String>) -> Self {
+        let mut following = match &self.when {
+            Some(When::Following(following)) => following.clone(),
+            _ => Following::of::<String>([]),
+        };
+        following.after.push(job.into());
+        self.cron(When::Following(following))
+    }
+
+    /// Runs after runs of other jobs.
+    pub fn following(self, following: Following) -> Self {
+        self.cron(When::Following(following))
     }
 
     /// Runs at the times of a calendar expression of systemd's timers, such as `Mon..Fri *-*-* 09:00`.

@@ -2,7 +2,10 @@
 //!
 //! Everything is validated before anything starts; nothing here does I/O.
 
+mod chain;
+mod condition;
 mod except;
+mod following;
 mod job;
 mod limits;
 mod names;
@@ -17,7 +20,11 @@ mod timetable;
 mod when;
 mod when_map;
 
+pub use chain::{Broken, check_chains};
+pub use condition::{At, Condition};
 pub use except::Exclusion;
+pub(crate) use following::Verdict;
+pub use following::{Following, On};
 pub use job::Job;
 pub(crate) use job::all_of;
 pub use names::Names;
