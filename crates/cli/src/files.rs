@@ -59,23 +59,61 @@ pub(crate) fn manifest(files: &[PathBuf], name: Option<&str>) -> Result<Located<
     }
 }
 
-/// The jobs of all timetables: one timetable for each namespace.
+/// The jobs of all timetables: one timetable for each namespace, in whose documents nothing is there twice.
 pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
     let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();
-    for Located { value, place } in some::<Timetable>(files)? {
-        let timetable = merged
-            .entry(value.namespace.clone())
-            .or_insert_with(|| Timetable { namespace: value.namespace, jobs: Vec::new() });
-        for job in value.jobs {
+    let found = some::<Timetable>(files)?;
+    for Located { value, place } in &found {
+        let timetable =
+            merged.entry(value.namespace.clone()).or_insert_with(|| Timetable::of(value.namespace.clone(), Vec::new()));
+        let twice = |what: String| Err(Error::input(what).at(place.clone()));
+        for job in &value.jobs {
             if timetable.jobs.iter().any(|known| known.name == job.name) {
-                return Err(Error::input(format!("job `{}` of `{}` is there twice", job.name, timetable.namespace))
-                    .at(place)
-                    .with_hint("give each job of a namespace a name of its own"));
+                return twice(format!("job `{}` of `{}` is there twice", job.name, timetable.namespace))
+                    .map_err(|error| error.with_hint("give each job of a namespace a name of its own"));
             }
-            timetable.jobs.push(job);
+            timetable.jobs.push(job.clone());
+        }
+        for (name, sink) in &value.sinks {
+            if timetable.sinks.insert(name.clone(), sink.clone()).is_some() {
+                return twice(format!("sink `{name}` of `{}` is there twice", timetable.namespace))
+                    .map_err(|error| error.with_hint("one document is enough to say where a sink of a namespace is"));
+            }
+        }
+        if !timetable.notify.is_empty() && !value.notify.is_empty() {
+            return twice(format!("two documents say who is told of all jobs of `{}`", timetable.namespace))
+                .map_err(|error| error.with_hint("say it in one of them"));
+        }
+        timetable.notify.extend(value.notify.iter().cloned());
+    }
+    for Located { value, place } in &found {
+        let known = merged.get(&value.namespace).map(|timetable| &timetable.sinks);
+        let unknown = value.named_sinks().find(|(_, sink, _)| known.is_none_or(|known| !known.contains_key(*sink)));
+        if let Some((_, sink, position)) = unknown {
+            let names: Vec<_> =
+                known.into_iter().flat_map(|known| known.keys()).map(|name| format!("`{name}`")).collect();
+            let known = if names.is_empty() { "no `sinks`".to_owned() } else { names.join(", ") };
+            return Err(Error::input(format!("there is no sink `{sink}`"))
+                .at(Place { position: position.or(place.position), ..place.clone() })
+                .with_hint(format!("the timetable of `{}` has {known}", value.namespace)));
         }
     }
     Ok(merged.into_values().collect())
+}
+
+/// What timetables should say otherwise, each with its place.
+pub(crate) fn remarks(files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut remarks = Vec::new();
+    for Located { value, place } in read::<Timetable>(files)? {
+        for (line, remark) in value.warnings() {
+            remarks.push(if line > 0 {
+                format!("{}:{line}: {remark}", place.file)
+            } else {
+                format!("{place}: {remark}")
+            });
+        }
+    }
+    Ok(remarks)
 }
 
 /// The timetable with the job of this name.

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::{Event, RunKind};
+use clusterkeep_scheduler::{Event, Message, RunKind};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -27,10 +27,12 @@ pub const OVERTAKEN: &str = "clusterkeep_scheduler_attempts_overtaken_total";
 pub const RESCUED: &str = "clusterkeep_scheduler_runs_rescued_total";
 /// Calls of the store that failed and were made again.
 pub const STORE_FAILURES: &str = "clusterkeep_scheduler_store_failures_total";
+/// Notifications that came to their end, by `sink`, `occasion` and `outcome` (delivered, dropped).
+pub const NOTIFICATIONS: &str = "clusterkeep_scheduler_notifications_total";
 
 /// All of them.
-pub const ALL: [&str; 10] =
-    [FIRES, LATENESS, RUN_TIME, QUEUE, PASSED, CLOCK_STEPS, LEASES_LOST, OVERTAKEN, RESCUED, STORE_FAILURES];
+pub const ALL: [&str; 11] =
+    [FIRES, LATENESS, RUN_TIME, QUEUE, PASSED, CLOCK_STEPS, LEASES_LOST, OVERTAKEN, RESCUED, STORE_FAILURES, NOTIFICATIONS];
 
 /// Bounds of a histogram's buckets, in seconds: from what a scheduler should reach to what somebody is paged for.
 const SECONDS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 600.0, 3_600.0, 36_000.0];
@@ -66,6 +68,7 @@ fn describe() {
     describe_counter!(LEASES_LOST, "how often the lease of this program had run out");
     describe_counter!(OVERTAKEN, "attempts whose end came after another had taken their place");
     describe_counter!(RESCUED, "runs of schedulers that are gone");
+    describe_counter!(NOTIFICATIONS, "notifications that a sink has taken, or that were dropped");
     describe_counter!(STORE_FAILURES, "calls of the store that failed and were made again");
 }
 
@@ -85,7 +88,9 @@ pub fn count(event: &Event<'_>) {
             }
         }
         Event::Passed(run) => {
-            let reason = run.reason.clone().unwrap_or_default();
+            // What follows a colon is of this one fire, and each text would be a series of its own.
+            let reason =
+                run.reason.as_deref().and_then(|reason| reason.split(':').next()).unwrap_or_default().to_owned();
             counter!(PASSED, "state" => run.state.as_str(), "reason" => reason).increment(run.fires());
         }
         Event::Rescued(_) => counter!(RESCUED).increment(1),
@@ -96,8 +101,15 @@ pub fn count(event: &Event<'_>) {
         }
         Event::LeaseLost => counter!(LEASES_LOST).increment(1),
         Event::StoreFailed(_) => counter!(STORE_FAILURES).increment(1),
+        Event::Delivered { sink, message } => notification(sink, message, "delivered"),
+        Event::NotDelivered { sink, message, .. } => notification(sink, message, "dropped"),
         _ => {}
     }
+}
+
+fn notification(sink: &str, message: &Message, outcome: &'static str) {
+    let (sink, occasion) = (sink.to_owned(), message.occasion.as_str());
+    counter!(NOTIFICATIONS, "sink" => sink, "occasion" => occasion, "outcome" => outcome).increment(1);
 }
 
 /// Sets how many runs wait.
@@ -115,12 +127,18 @@ mod tests {
     #[test]
     fn each_is_emitted() {
         let handle = install().unwrap();
-        let nominal = "2026-01-01T00:00:00Z".parse().unwrap();
+        let nominal: chrono::DateTime<chrono::Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
         let (namespace, job) = ("n".to_owned(), "j".to_owned());
         let key = RunKey { namespace, job, nominal, kind: RunKind::Scheduled, generation: 1 };
         let mut run = RunRecord::new(key, RunState::Succeeded);
         (run.attempt, run.started, run.finished) = (1, Some(nominal), Some(nominal));
         let failed = Error::failed("no");
+        let facts = serde_json::from_value(serde_json::json!({
+            "occasion": "failure", "namespace": "n", "job": "j", "state": "failed", "nominal": nominal, "attempt": 1,
+            "failures": 1
+        }));
+        let (id, occasion) = ("i".to_owned(), clusterkeep_scheduler::Occasion::Failure);
+        let message = Message { id, occasion, subject: String::new(), text: String::new(), facts: facts.unwrap() };
         for event in [
             Event::Started(&run),
             Event::Finished(&run),
@@ -130,6 +148,8 @@ mod tests {
             Event::ClockSet { from: nominal, to: nominal },
             Event::LeaseLost,
             Event::StoreFailed(&failed),
+            Event::Delivered { sink: "s", message: &message },
+            Event::NotDelivered { sink: "s", message: &message, why: "no" },
         ] {
             count(&event);
         }

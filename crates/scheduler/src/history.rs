@@ -4,8 +4,11 @@ use clusterkeep_core::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::run::RunRecord;
+use crate::run::{RunKind, RunRecord};
 use crate::store::{RunQuery, ScheduleRecord, Store};
+
+/// How many rows are looked at for the latest run.
+const FEW: u32 = 8;
 
 /// A schedule with what it did last.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -24,8 +27,10 @@ pub struct Overview {
 pub async fn overview(store: &dyn Store, namespace: Option<&str>) -> Result<Vec<Overview>> {
     let mut all = Vec::new();
     for schedule in store.schedules(namespace).await? {
-        let latest = RunQuery::of(&schedule.namespace, schedule.spec.name.as_str()).limit(1);
-        let last_run = store.runs(&latest).await?.pop();
+        let latest = RunQuery::of(&schedule.namespace, schedule.spec.name.as_str()).limit(FEW);
+        // A missed heartbeat is no run.
+        let runs = store.runs(&latest).await?.into_iter();
+        let last_run = runs.into_iter().find(|run| run.key.kind != RunKind::Heartbeat);
         all.push(Overview { schedule, last_run });
     }
     Ok(all)

@@ -45,6 +45,7 @@
 //! | `sql` | statements as targets, on the clusters whose engines are compiled in |
 //! | `http` | requests as targets |
 //! | `import` | jobs of crontabs, systemd, Kubernetes, supertask, Quartz and APScheduler, and back: see [`import`] and [`export`] |
+//! | `notify` | webhooks, mail and commands that tell what becomes of jobs |
 
 mod civil;
 pub mod control;
@@ -57,6 +58,8 @@ mod history;
 pub mod import;
 mod ledger;
 mod model;
+#[cfg(feature = "notify")]
+mod notify;
 mod run;
 mod store;
 pub mod target;
@@ -67,9 +70,12 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Target, TargetKind,
-    Timetable, When,
+    Action, At, Broken, Condition, Exclusion, Exec, Following, IntoWhen, Job, JobName, JobSpec, Mail, Misfire, Names,
+    Notify, Occasion, On, OnCrash, Overlap, Retry, Schedule, SecretRef, SinkKind, SinkSpec, Sinks, Target, TargetKind,
+    Timetable, Webhook, When, Words, check_chains,
 };
+#[cfg(feature = "notify")]
+pub use notify::{Facts, Message, Sink, Undelivered};
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "cratedb")]
 pub use store::CrateStore;

@@ -78,6 +78,7 @@ conformance! {
     a_lapsed_lease_is_told,
     runs_are_cancelled,
     runs_are_renewed,
+    runs_are_found_by_their_ends,
     the_urgent_go_first,
     all_fields_come_back,
     odd_text_is_kept,
@@ -594,6 +595,30 @@ async fn runs_are_renewed(store: Arc<dyn Store>) {
     assert_eq!(store.claim(&[claim(&run, 1, 600)]).await.unwrap(), [true]);
     store.finish(&[end(&run, 2, RunState::Succeeded)]).await.unwrap();
     assert!(!store.renew(&run.key).await.unwrap(), "it has succeeded");
+    let skipped =
+        RunRecord { reason: Some("y".into()), finished: Some(at(121)), ..self::run("a", 120, RunState::Skipped) };
+    fire(&*store, std::slice::from_ref(&skipped)).await;
+    assert!(store.renew(&skipped.key).await.unwrap(), "what was skipped may run after all");
+    let renewed = store.runs(&RunQuery::all().in_states([RunState::Pending])).await.unwrap();
+    assert_eq!((renewed[0].key == skipped.key, &renewed[0].reason, renewed[0].finished), (true, &None, None));
+}
+
+async fn runs_are_found_by_their_ends(store: Arc<dyn Store>) {
+    store.put(&[schedule("a", 1), schedule("b", 1)]).await.unwrap();
+    let of = |job: &str, second, finished: Option<i64>| {
+        let state = if finished.is_some() { RunState::Failed } else { RunState::Pending };
+        RunRecord { finished: finished.map(at), ..run(job, second, state) }
+    };
+    fire(&*store, &[of("a", 10, Some(500)), of("a", 20, Some(30)), of("a", 40, None), of("b", 10, Some(700))]).await;
+    let ended = async |query: RunQuery, since| -> Vec<i64> {
+        let runs = store.runs(&query.ended_since(at(since))).await.unwrap();
+        runs.iter().map(|run| (run.key.nominal - at(0)).num_seconds()).collect()
+    };
+    assert_eq!(ended(RunQuery::of("n", "a"), 0).await, [20, 10]);
+    assert_eq!(ended(RunQuery::of("n", "a"), 31).await, [10]);
+    assert_eq!(ended(RunQuery::of("n", "a"), 500).await, [10], "the instant itself belongs to it");
+    assert!(ended(RunQuery::of("n", "a"), 501).await.is_empty());
+    assert_eq!(ended(RunQuery::within("n"), 500).await, [10, 10]);
 }
 
 async fn the_urgent_go_first(store: Arc<dyn Store>) {

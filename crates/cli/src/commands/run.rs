@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let loaded = Loaded::read(&args)?;
+    for remark in files::remarks(&args.files)? {
+        context.printer.alert(&format!("warning: {remark}"));
+    }
     let stop = context.stop_between_steps();
     // Heard from here on: a signal must never end what has begun.
     let mut hangups = Hangups::listen()?;
@@ -174,7 +177,7 @@ impl Starting<'_> {
         let mut loaded = Loaded::read(self.args)?;
         let there: BTreeSet<String> = loaded.timetables.iter().map(|timetable| timetable.namespace.clone()).collect();
         let gone = before.iter().filter(|going| !there.contains(&going.namespace));
-        loaded.timetables.extend(gone.map(|going| Timetable { namespace: going.namespace.clone(), jobs: Vec::new() }));
+        loaded.timetables.extend(gone.map(|going| Timetable::of(going.namespace.clone(), Vec::new())));
         self.start(loaded, Start::Again).await
     }
 }
@@ -225,6 +228,10 @@ fn say(printer: &Printer, event: &Event<'_>) {
         Event::ClockSet { from, to } => printer.alert(&clock_set(*from, *to)),
         Event::LeaseLost => printer.alert("the lease had run out: others may have taken over what runs here"),
         Event::Moved { job, .. } => printer.note(&format!("{job}: new zone data moved its next fire")),
+        Event::NotDelivered { sink, message, why } => {
+            let (sink, facts) = (if sink.is_empty() { "anybody" } else { sink }, &message.facts);
+            printer.alert(&format!("{} of {} was not told to {sink}: {why}", message.occasion, facts.job));
+        }
         Event::StoreFailed(error) => {
             printer.alert(&format!("the store failed and is tried again: {}", crate::errors::chain(error)));
         }

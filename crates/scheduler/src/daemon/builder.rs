@@ -17,7 +17,8 @@ use super::guard::Scheduler;
 use super::handler::Handlers;
 use super::recover::rescue;
 use super::roster::{Roster, Scope};
-use crate::model::{Job, JobSpec, Timetable, all_of};
+use super::telling::Telling;
+use crate::model::{Job, JobSpec, Notify, SinkSpec, Timetable, all_of, check_chains};
 use crate::run::Run;
 use crate::store::{MemoryStore, Store};
 use crate::target::Targets;
@@ -55,6 +56,7 @@ pub struct SchedulerBuilder {
     at_once: usize,
     goes_on: bool,
     pub(crate) listener: Listener,
+    pub(super) telling: Telling,
     wrong: Vec<Error>,
 }
 
@@ -71,6 +73,7 @@ impl SchedulerBuilder {
             at_once: AT_ONCE,
             goes_on: false,
             listener: Listener::nobody(),
+            telling: Telling::default(),
             wrong: Vec::new(),
         }
     }
@@ -138,9 +141,11 @@ impl SchedulerBuilder {
         self
     }
 
-    /// Adds the jobs of a timetable, and takes its namespace.
+    /// Adds the jobs of a timetable, and takes its namespace, its sinks and who is told of its jobs.
     pub fn timetable(mut self, timetable: Timetable) -> Self {
         self.namespace = timetable.namespace;
+        self.telling.sinks.extend(timetable.sinks);
+        self.telling.defaults.extend(timetable.notify);
         self.jobs.extend(timetable.jobs);
         self
     }
@@ -172,6 +177,34 @@ impl SchedulerBuilder {
         self
     }
 
+    /// Says who is told of jobs that say nothing about it.
+    pub fn notify(mut self, notify: Notify) -> Self {
+        match notify.checked() {
+            Ok(notify) => self.telling.defaults.push(notify),
+            Err(error) => self.wrong.push(error),
+        }
+        self
+    }
+
+    /// Adds a sink, as a file describes it.
+    pub fn sink(mut self, name: impl Into<String>, sink: SinkSpec) -> Self {
+        let name = name.into();
+        if self.telling.sinks.insert(name.clone(), sink).is_some() {
+            self.wrong.push(Error::input(format!("sink `{name}` is there twice")));
+        }
+        self
+    }
+
+    /// Adds a sink of the program's own.
+    #[cfg(feature = "notify")]
+    pub fn own_sink(mut self, name: impl Into<String>, sink: impl crate::Sink + 'static) -> Self {
+        let name = name.into();
+        if self.telling.own.insert(name.clone(), Arc::new(sink)).is_some() {
+            self.wrong.push(Error::input(format!("sink `{name}` is there twice")));
+        }
+        self
+    }
+
     /// Tells `listener` of everything that happens to runs. It must return quickly: the scheduler waits for it.
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.listener = Listener::new(listener);
@@ -187,7 +220,9 @@ impl SchedulerBuilder {
     /// All that is wrong with handlers and jobs, in one message; a store that can't be used.
     pub async fn start(mut self) -> Result<Scheduler> {
         let jobs = self.checked()?;
-        let core = self.core();
+        let mut core = self.core();
+        // Before anything can end: what is found to have failed at the start is told, too.
+        let notifier = self.telling.start(&mut core, &jobs)?;
         let started = async {
             core.beat().await?;
             // Asked for before the roster is loaded, so that no change falls in between.
@@ -200,7 +235,7 @@ impl SchedulerBuilder {
             Ok((engine, requests))
         };
         match started.await {
-            Ok((engine, requests)) => Ok(Scheduler::launch(engine, requests, self.grace)),
+            Ok((engine, requests)) => Ok(Scheduler::launch(engine, notifier, requests, self.grace)),
             Err(error) => {
                 // The first error says more than one about the lease, which runs out by itself.
                 drop(core.store.leave(core.worker).await);
@@ -221,6 +256,8 @@ impl SchedulerBuilder {
             wrong.extend(self.handlers.of(job).err());
             wrong.extend(job.schedule().err());
         }
+        wrong.extend(self.telling.check(&jobs).err());
+        wrong.extend(check_chains(&jobs).err().map(|broken| broken.error));
         let count = wrong.len();
         match wrong.pop() {
             None => Ok(jobs),

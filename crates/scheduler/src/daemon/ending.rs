@@ -37,10 +37,13 @@ impl Engine {
         let latest = core.end(&runs).await?;
         // A gate may have opened for what waits, or room become free. Without such runs the store is not asked at each end.
         self.look |= self.waiting;
+        let mut ended = Vec::new();
         for ((index, run), latest) in indices.into_iter().zip(runs).zip(latest) {
             core.listener.hear(&if latest { Event::Finished(&run) } else { Event::Overtaken(&run) });
             self.schedule_after(index, &run).await?;
+            ended.extend(latest.then_some(run));
         }
+        self.follow(ended).await?;
         if !core.stop.is_cancelled() {
             self.look_at_store().await?;
         }

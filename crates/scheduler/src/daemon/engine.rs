@@ -18,6 +18,7 @@ use super::clock::ClockWatch;
 use super::core::Core;
 use super::dispatch::{self, Doer};
 use super::event::Event;
+use super::follow::CaughtUp;
 use super::roster::Roster;
 use crate::model::Overlap;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
@@ -76,6 +77,8 @@ pub(crate) struct Engine {
     pub(crate) watch: ClockWatch,
     /// What the store has told of changes before.
     pub(crate) changes: i64,
+    /// What is known of the ends that jobs follow.
+    pub(crate) caught_up: CaughtUp,
 }
 
 impl Engine {
@@ -102,6 +105,7 @@ impl Engine {
             requests,
             at_once,
             changes,
+            caught_up: CaughtUp::default(),
         }
     }
 
@@ -116,7 +120,8 @@ impl Engine {
             }
         }
         // Another scheduler may have put the same jobs a moment before: what the store has then counts.
-        self.look_at_store().await
+        self.look_at_store().await?;
+        self.catch_up().await
     }
 
     /// Puts the next fire of a job into the heap.
@@ -190,16 +195,18 @@ impl Engine {
             return Ok(());
         }
         let made = self.core.make(runs, &advances).await?;
+        let mut ended = Vec::new();
         for (run, index) in made.into_iter().zip(owners) {
             if let Some(run) = run {
+                ended.extend((run.state == RunState::Skipped).then(|| run.clone()));
                 self.made(index, run).await?;
             }
         }
-        Ok(())
+        self.follow(ended).await
     }
 
     /// Goes on with a row that this scheduler has made.
-    async fn made(&mut self, index: usize, run: RunRecord) -> Result<()> {
+    pub(crate) async fn made(&mut self, index: usize, run: RunRecord) -> Result<()> {
         match run.state {
             RunState::Running => self.start(index, run),
             RunState::Pending => {
@@ -274,7 +281,7 @@ impl Engine {
         Ok(())
     }
 
-    fn doer(&self) -> Doer {
+    pub(crate) fn doer(&self) -> Doer {
         Doer { worker: self.core.worker, room: self.at_once.saturating_sub(self.active.len()) }
     }
 }

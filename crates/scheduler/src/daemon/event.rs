@@ -6,6 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Error;
 
+#[cfg(feature = "notify")]
+use crate::notify::{Ear, Message};
 use crate::run::RunRecord;
 
 /// Something that happened to a run or to the scheduler.
@@ -49,21 +51,48 @@ pub enum Event<'a> {
     LeaseLost,
     /// The store could not be used; it is tried again.
     StoreFailed(&'a Error),
+    /// A sink has taken a notification.
+    #[cfg(feature = "notify")]
+    Delivered {
+        /// The sink.
+        sink: &'a str,
+        /// What it was told.
+        message: &'a Message,
+    },
+    /// A notification was dropped: its sink did not take it in time, or too many were waiting.
+    #[cfg(feature = "notify")]
+    NotDelivered {
+        /// The sink; empty where it had not come to that yet.
+        sink: &'a str,
+        /// What it was not told.
+        message: &'a Message,
+        /// Why.
+        why: &'a str,
+    },
 }
 
 type Hears = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// Who wants to hear of it; must return quickly.
 #[derive(Clone)]
-pub(crate) struct Listener(Option<Hears>);
+pub(crate) struct Listener {
+    hears: Option<Hears>,
+    /// What tells others of it.
+    #[cfg(feature = "notify")]
+    pub(crate) ear: Option<Ear>,
+}
 
 impl Listener {
     pub(crate) const fn nobody() -> Self {
-        Self(None)
+        Self {
+            hears: None,
+            #[cfg(feature = "notify")]
+            ear: None,
+        }
     }
 
     pub(crate) fn new(listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(listener)))
+        Self { hears: Some(Arc::new(listener)), ..Self::nobody() }
     }
 
     pub(crate) fn hear(&self, event: &Event<'_>) {
@@ -84,15 +113,27 @@ impl Listener {
             | Event::Overtaken(run) => {
                 tracing::debug!(job = run.key.job, nominal = %run.key.nominal, state = %run.state, "run");
             }
+            #[cfg(feature = "notify")]
+            Event::Delivered { sink, message } => tracing::debug!(sink, message = message.id, "notified"),
+            #[cfg(feature = "notify")]
+            Event::NotDelivered { sink, message, why } => {
+                tracing::warn!(sink, job = message.facts.job, occasion = %message.occasion, why, "a notification was dropped");
+            }
         }
-        if let Some(listener) = &self.0 {
-            listener(event);
+        if let Some(hears) = &self.hears {
+            hears(event);
+        }
+        #[cfg(feature = "notify")]
+        if let Some(run) = self.ear.as_ref().and_then(|ear| ear.hear(event)) {
+            let why = "too many ends of runs wait to be told";
+            let message = crate::notify::unmade(&run);
+            self.hear(&Event::NotDelivered { sink: "", message: &message, why });
         }
     }
 }
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Listener(some)" } else { "Listener(none)" })
+        f.write_str(if self.hears.is_some() { "Listener(some)" } else { "Listener(none)" })
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::builder::SchedulerBuilder;
 use super::engine::{Engine, TriggerNow};
+use super::telling::Teller;
 use crate::run::RunKey;
 
 /// A scheduler that is running.
@@ -41,7 +42,12 @@ impl Scheduler {
         SchedulerBuilder::new()
     }
 
-    pub(crate) fn launch(mut engine: Engine, requests: mpsc::Sender<TriggerNow>, grace: Duration) -> Self {
+    pub(crate) fn launch(
+        mut engine: Engine,
+        teller: Teller,
+        requests: mpsc::Sender<TriggerNow>,
+        grace: Duration,
+    ) -> Self {
         let stop = engine.core.stop.clone();
         let task = tokio::spawn(async move {
             let worked = engine.work().await;
@@ -49,6 +55,7 @@ impl Scheduler {
             engine.core.stop.cancel();
             let core = engine.core.clone();
             let report = core.keep_lease(engine.wind_down(grace)).await;
+            teller.close().await;
             let left = core.store.leave(core.worker).await;
             worked?;
             left?;

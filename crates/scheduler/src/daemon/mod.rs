@@ -14,6 +14,7 @@ mod ending;
 mod engine;
 mod event;
 mod execute;
+mod follow;
 mod guard;
 mod handler;
 mod owed;
@@ -22,11 +23,15 @@ mod rehearse;
 mod retry;
 mod roster;
 mod simulate;
+mod telling;
 mod trigger_now;
 mod watch;
 
+pub(crate) use self::core::Core;
 pub use builder::SchedulerBuilder;
 pub use event::Event;
+#[cfg(feature = "notify")]
+pub(crate) use event::Listener;
 pub use guard::{DrainReport, Scheduler};
 pub(crate) use owed::owed;
 pub use rehearse::{Outage, rehearse};

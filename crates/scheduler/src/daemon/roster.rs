@@ -51,6 +51,8 @@ pub(crate) enum Scope {
 pub(crate) struct Roster {
     pub(crate) entries: Vec<Entry>,
     by_name: HashMap<String, usize>,
+    /// The places of the jobs that follow a job.
+    followers: HashMap<String, Vec<usize>>,
 }
 
 impl Roster {
@@ -64,7 +66,7 @@ impl Roster {
         for record in store.schedules(Some(namespace)).await? {
             known.insert(record.spec.name.as_str().to_owned(), record);
         }
-        let mut roster = Self { entries: Vec::new(), by_name: HashMap::new() };
+        let mut roster = Self { entries: Vec::new(), by_name: HashMap::new(), followers: HashMap::new() };
         let mut missed = Vec::new();
         for spec in specs {
             let handler = HandlerOf(handlers.of(&spec)?);
@@ -78,6 +80,9 @@ impl Roster {
                     let job = record.spec.name.as_str();
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
                 }
+            }
+            for parent in record.spec.following().into_iter().flat_map(|following| following.jobs().iter()) {
+                roster.followers.entry(parent.clone()).or_default().push(roster.entries.len());
             }
             roster.by_name.insert(record.spec.name.as_str().to_owned(), roster.entries.len());
             roster.entries.push(Entry { record, schedule, handler, lap: 0, superseded: false });
@@ -99,6 +104,16 @@ impl Roster {
     /// The place of a job.
     pub(crate) fn find(&self, job: &str) -> Option<usize> {
         self.by_name.get(job).copied()
+    }
+
+    /// The places of the jobs that follow a job.
+    pub(crate) fn followers(&self, job: &str) -> &[usize] {
+        self.followers.get(job).map_or(&[], Vec::as_slice)
+    }
+
+    /// The jobs that others follow.
+    pub(crate) fn followed(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.followers.iter().map(|(job, followers)| (job.as_str(), followers.as_slice()))
     }
 
     pub(crate) fn get(&mut self, index: usize) -> Option<&mut Entry> {
@@ -147,7 +162,7 @@ impl Entry {
     /// What kind of run its trigger brings about.
     pub(crate) const fn kind(&self) -> RunKind {
         match self.schedule.trigger() {
-            Trigger::Delay(_) | Trigger::Startup => RunKind::Event,
+            Trigger::Delay(_) | Trigger::Startup | Trigger::Following => RunKind::Event,
             _ => RunKind::Scheduled,
         }
     }

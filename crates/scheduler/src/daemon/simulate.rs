@@ -1,7 +1,7 @@
 //! A period walked through without waiting: each fire in order, each handler awaited before the next.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -68,7 +68,8 @@ impl SchedulerBuilder {
             let Some(entry) = roster.find(&run.key.job).and_then(|index| roster.get(index)) else { continue };
             clock.advance_to(run.key.nominal);
             if let Some(run) = core.begin(run, u32::MAX).await? {
-                ended.push(attempt(&core, entry, run).await?);
+                let run = attempt(&core, entry, run).await?;
+                follow(&core, &mut roster, run, &mut ended).await?;
             }
         }
         let mut doer = Doer { worker: core.worker, room: usize::MAX };
@@ -86,17 +87,39 @@ impl SchedulerBuilder {
                     ended.push(run);
                     continue;
                 }
+                let Some(entry) = roster.get(index) else { continue };
                 let run = attempt(&core, entry, run).await?;
                 if run.key.kind == RunKind::Event && matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
                     next = entry.schedule.next_after(core.now());
                 }
-                ended.push(run);
+                follow(&core, &mut roster, run, &mut ended).await?;
             }
             heap.extend(next.map(|at| Reverse((at, index))));
         }
         core.store.leave(core.worker).await?;
         Ok(ended)
     }
+}
+
+/// Adds a run that has ended, and runs what follows it, one after the other.
+async fn follow(core: &Core, roster: &mut Roster, run: RunRecord, ended: &mut Vec<RunRecord>) -> Result<()> {
+    let mut doer = Doer { worker: core.worker, room: usize::MAX };
+    let mut ahead = VecDeque::from([run]);
+    while let Some(run) = ahead.pop_front() {
+        for mut follower in core.followers(roster, &run, &mut doer).await? {
+            follower.new.gate = Gate::OPEN;
+            let Some(made) = core.make(vec![follower.new], &[]).await?.into_iter().flatten().next() else { continue };
+            let Some(entry) = roster.get(follower.index) else { continue };
+            if made.state == RunState::Running {
+                ahead.push_back(attempt(core, entry, made).await?);
+            } else {
+                core.listener.hear(&Event::Passed(&made));
+                ahead.push_back(made);
+            }
+        }
+        ended.push(run);
+    }
+    Ok(())
 }
 
 /// Runs the handler of a run whose row says that it is running, and records its end.

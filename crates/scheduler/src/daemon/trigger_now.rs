@@ -31,7 +31,7 @@ impl SchedulerBuilder {
     /// What the run itself fails with is in its record.
     pub async fn trigger(mut self, job: &str) -> Result<Triggered> {
         let jobs = self.checked()?;
-        let core = Core { waits: false, ..self.core() };
+        let mut core = Core { waits: false, ..self.core() };
         if !jobs.iter().any(|spec| spec.name.as_str() == job) {
             let known: Vec<&str> = jobs.iter().map(|spec| spec.name.as_str()).collect();
             return Err(
@@ -46,6 +46,7 @@ impl SchedulerBuilder {
             return Ok(Triggered::Queued(key));
         }
         core.beat().await?;
+        let teller = self.telling.start(&mut core, &jobs)?;
         let ran = async {
             let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::Some).await?;
             let entry = roster.get(0).ok_or_else(|| Error::input(format!("job `{job}` is unknown")))?;
@@ -64,6 +65,7 @@ impl SchedulerBuilder {
             Ok(run)
         }
         .await;
+        teller.close().await;
         core.store.leave(core.worker).await?;
         ran.map(|run| Triggered::Ran(Box::new(run)))
     }

@@ -23,7 +23,8 @@ impl Engine {
         for (key, attempt, why) in beat.cancel {
             self.cancel_here(&key, attempt, &why);
         }
-        self.rescue().await
+        self.rescue().await?;
+        self.catch_up().await
     }
 
     /// Looks for runs that can begin, and now and then for what others have changed.

@@ -5,7 +5,9 @@ use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
-use super::{Action, Exclusion, IntoWhen, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Target, When};
+use super::{
+    Action, Exclusion, Following, IntoWhen, JobName, JobSpec, Misfire, Notify, OnCrash, Overlap, Retry, Target, When,
+};
 use crate::civil::{IntoZone, Zone};
 use crate::trigger::{Fold, Gap};
 
@@ -43,6 +45,7 @@ pub struct Job {
     retry: Option<Retry>,
     priority: i16,
     on_crash: Option<OnCrash>,
+    notify: Option<Vec<Notify>>,
     wrong: Vec<Error>,
 }
 
@@ -69,6 +72,7 @@ impl Job {
             retry: None,
             priority: 0,
             on_crash: None,
+            notify: None,
             wrong: Vec::new(),
         }
     }
@@ -125,6 +129,22 @@ impl Job {
     /// Runs so long after its last run has finished.
     pub fn after_each(self, delay: Age) -> Self {
         self.cron(When::After(delay))
+    }
+
+    /// Runs once after each run of another job that has succeeded, for the same instant; called several times, once all of
+    /// them have.
+    pub fn after_job(self, job: impl Into<String>) -> Self {
+        let mut following = match &self.when {
+            Some(When::Following(following)) => following.clone(),
+            _ => Following::of::<String>([]),
+        };
+        following.after.push(job.into());
+        self.cron(When::Following(following))
+    }
+
+    /// Runs after runs of other jobs.
+    pub fn following(self, following: Following) -> Self {
+        self.cron(When::Following(following))
     }
 
     /// Runs at the times of a calendar expression of systemd's timers, such as `Mon..Fri *-*-* 09:00`.
@@ -249,6 +269,22 @@ impl Job {
         self
     }
 
+    /// Tells somebody of it, beside those who are told already. The notifications that are for all jobs are not for this
+    /// one then.
+    pub fn notify(mut self, notify: Notify) -> Self {
+        match notify.checked() {
+            Ok(notify) => self.notify.get_or_insert_default().push(notify),
+            Err(error) => self.wrong.push(error),
+        }
+        self
+    }
+
+    /// Tells nobody of it.
+    pub fn notify_nobody(mut self) -> Self {
+        self.notify = Some(Vec::new());
+        self
+    }
+
     /// The job as plain data.
     ///
     /// # Errors
@@ -293,6 +329,7 @@ impl Job {
                 retry: self.retry,
                 priority: self.priority,
                 on_crash: self.on_crash,
+                notify: self.notify,
             }
             .checked(),
             _ => Err(all_of(&format!("job `{}`", self.name), wrong)),
@@ -330,6 +367,7 @@ impl From<JobSpec> for Job {
             retry: spec.retry,
             priority: spec.priority,
             on_crash: spec.on_crash,
+            notify: spec.notify,
             wrong: Vec::new(),
         }
     }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::when::fixed;
-use super::{Exclusion, Misfire, OnCrash, Overlap, Retry, Schedule, Target, When};
+use super::{Exclusion, Misfire, Notify, OnCrash, Overlap, Retry, Schedule, Target, When};
 use crate::civil::Zone;
 use crate::trigger::{Fold, Gap};
 
@@ -71,6 +71,9 @@ pub struct JobSpec {
     /// `fail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_crash: Option<OnCrash>,
+    /// Who is told what of it; without it, what the timetable says for all of its jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::notify::some_checked")]
+    pub notify: Option<Vec<Notify>>,
 }
 
 impl JobSpec {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::JobSpec;
+use super::{JobSpec, Notify, Sinks, sink};
 
 /// The jobs of a namespace.
 ///
@@ -29,9 +29,36 @@ pub struct Timetable {
     /// What the jobs' names are unique in.
     #[serde(default = "default_namespace")]
     pub namespace: String,
+    /// Where notifications go, by the names that they call it.
+    #[serde(default, skip_serializing_if = "Sinks::is_empty")]
+    pub sinks: Sinks,
+    /// Who is told what of each job that says nothing about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "super::notify::checked")]
+    pub notify: Vec<Notify>,
     /// The jobs.
     #[serde(deserialize_with = "unique")]
     pub jobs: Vec<JobSpec>,
+}
+
+impl Timetable {
+    /// Jobs of a namespace, without notifications.
+    #[must_use]
+    pub const fn of(namespace: String, jobs: Vec<JobSpec>) -> Self {
+        Self { namespace, sinks: Sinks::new(), notify: Vec::new(), jobs }
+    }
+
+    /// The sinks that its notifications name, with the job (none: all of them) and the place of each.
+    pub fn named_sinks(&self) -> impl Iterator<Item = (Option<&JobSpec>, &str, Option<(u64, u64)>)> {
+        let of_jobs = self.jobs.iter().flat_map(|job| job.notify.iter().flatten().map(move |rule| (Some(job), rule)));
+        let all = self.notify.iter().map(|rule| (None, rule)).chain(of_jobs);
+        all.flat_map(|(job, rule)| rule.to.iter().map(move |sink| (job, sink.as_str(), rule.to.place())))
+    }
+
+    /// What should be said otherwise, with the line that it is in (0 where that is not known): secrets in plain text.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(u64, String)> {
+        sink::warnings(&self.sinks)
+    }
 }
 
 impl Manifest for Timetable {

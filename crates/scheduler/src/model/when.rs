@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use clusterkeep_core::age::{Age, Unit};
 use clusterkeep_core::{Error, Result};
 
+use super::Following;
 use crate::trigger::{Cron, Dialect, Months, Rate, Trigger, Warning};
 
 /// When a job runs.
@@ -22,6 +23,7 @@ use crate::trigger::{Cron, Dialect, Months, Rate, Trigger, Warning};
 /// | `{ every: 6 h, from: 2026-01-01T03:30:00Z }` | a fixed rate that is anchored; months and years by the calendar |
 /// | `{ calendar: "Mon..Fri *-*-* 09:00" }` | like `OnCalendar=` of systemd |
 /// | `{ rrule: "FREQ=MONTHLY;BYDAY=-1FR", from: 2026-01-30T18:00 }` | a rule of iCalendar, from a civil time on |
+/// | `{ after: [load, check], on: success, if: { value: /rows/0/count, above: 0 } }` | after runs of other jobs |
 /// | `{ any: [...] }`, `{ all: [...] }` | whenever any, or all at once, of these fire |
 ///
 /// ```
@@ -62,6 +64,8 @@ pub enum When {
         /// The civil time that it begins at.
         from: NaiveDateTime,
     },
+    /// After runs of other jobs.
+    Following(Following),
     /// Whenever any of them fires.
     Any(Vec<When>),
     /// Whenever all of them fire at once.
@@ -90,6 +94,7 @@ impl When {
             Self::After(delay) => fixed(*delay).map(Trigger::Delay),
             Self::At(at) => Ok(Trigger::Once(*at)),
             Self::Startup => Ok(Trigger::Startup),
+            Self::Following(following) => following.clone().checked().map(|_| Trigger::Following),
             Self::Calendar(text) => Cron::on_calendar(text).map(Trigger::Cron),
             Self::Rrule { rule, from } => recurrence(rule, *from),
             Self::Any(parts) => parts_of(parts, name).map(Trigger::Any),
@@ -140,6 +145,7 @@ impl When {
             Self::After(delay) => format!("{delay} after the last run has finished"),
             Self::At(at) => format!("once, at {}", rfc(at)),
             Self::Startup => "whenever the scheduler starts".to_owned(),
+            Self::Following(following) => following.to_string(),
             Self::Rrule { rule, from } => format!("by the rule {rule} from {} on", from.format("%Y-%m-%d %H:%M:%S")),
             Self::Any(parts) => explained(parts, name)?.join("; or "),
             Self::All(parts) => format!("when these fall together: {}", explained(parts, name)?.join("; and ")),
@@ -223,6 +229,7 @@ impl fmt::Display for When {
             Self::After(delay) => write!(f, "@after {delay}"),
             Self::At(at) => write!(f, "@at {}", rfc(at)),
             Self::Startup => f.write_str("@reboot"),
+            Self::Following(following) => following.fmt(f),
             Self::Calendar(text) => write!(f, "{text} (calendar)"),
             Self::Rrule { rule, from } => write!(f, "{rule} from {from}"),
             Self::Any(parts) => write!(f, "any of ({})", joined(parts)),

@@ -10,8 +10,8 @@ use clusterkeep_core::{Error, Result};
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::When;
 use super::when::instant;
+use super::{Condition, Following, Names, On, When};
 use crate::trigger::Dialect;
 
 /// What can be written as a map.
@@ -25,6 +25,7 @@ enum Written {
     Every(Every),
     Any(Any),
     All(All),
+    After(After),
 }
 
 #[derive(Serialize, schemars::JsonSchema)]
@@ -82,6 +83,29 @@ struct All {
     all: Vec<When>,
 }
 
+#[derive(Serialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct After {
+    /// The jobs of its namespace that it follows: it runs once all of them have ended for one instant.
+    after: Names,
+    /// On which outcome; without it, once all have succeeded.
+    #[serde(skip_serializing_if = "is_default")]
+    on: On,
+    /// What must hold for the runs before it: all of these.
+    #[serde(rename = "if", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "super::notify::OneOrMany<Condition>")]
+    only_if: Vec<Condition>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_default(on: &On) -> bool {
+    *on == On::Success
+}
+
+fn some_conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Condition>>, D::Error> {
+    super::notify::one_or_many(deserializer).map(Some)
+}
+
 /// What a map may hold, before it is known what it is: each mistake has its own message and place.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +117,10 @@ struct Keys {
     every: Option<Age>,
     any: Option<Vec<When>>,
     all: Option<Vec<When>>,
+    after: Option<Names>,
+    on: Option<On>,
+    #[serde(rename = "if", default, deserialize_with = "some_conditions")]
+    only_if: Option<Vec<Condition>>,
     from: Option<String>,
 }
 
@@ -102,7 +130,17 @@ impl Keys {
         let from = self.from;
         let needs_from = || from.as_deref().ok_or_else(|| Error::input("it needs `from`, the time that it begins at"));
         let takes_from = self.rrule.is_some() || self.every.is_some();
-        let found: [Option<Result<When>>; 7] = [
+        if self.after.is_none() && (self.on.is_some() || self.only_if.is_some()) {
+            return Err(
+                Error::input("`on` and `if` are for `after` alone").with_hint("name the jobs that it follows: `after`")
+            );
+        }
+        let following = |after| Following {
+            after,
+            on: self.on.unwrap_or_default(),
+            only_if: self.only_if.clone().unwrap_or_default(),
+        };
+        let found: [Option<Result<When>>; 8] = [
             self.quartz.map(|text| Ok(cron(text, Dialect::Quartz))),
             self.kubernetes.map(|text| Ok(cron(text, Dialect::Kubernetes))),
             self.calendar.map(|text| Ok(When::Calendar(text))),
@@ -110,6 +148,7 @@ impl Keys {
             self.every.map(|interval| Ok(When::Every { interval, from: Some(instant(needs_from()?)?) })),
             self.any.map(|parts| Ok(When::Any(parts))),
             self.all.map(|parts| Ok(When::All(parts))),
+            self.after.map(|after| Ok(When::Following(following(after)))),
         ];
         let mut found = found.into_iter().flatten();
         match (found.next(), found.next()) {
@@ -117,7 +156,7 @@ impl Keys {
             (Some(_), None) => Err(Error::input("`from` is for `every` and `rrule` alone")
                 .with_hint("`starts` of the job says when its fires begin")),
             _ => Err(Error::input("a map says when by one of its keys")
-                .with_hint("write one of `quartz`, `kubernetes`, `calendar`, `rrule`, `every`, `any`, `all`")),
+                .with_hint("write one of `quartz`, `kubernetes`, `calendar`, `rrule`, `every`, `any`, `all`, `after`")),
         }
     }
 }
@@ -147,6 +186,7 @@ impl Serialize for When {
             Self::Every { interval, from: Some(from) } => Written::Every(Every { every: interval, from }),
             Self::Any(any) => Written::Any(Any { any }),
             Self::All(all) => Written::All(All { all }),
+            Self::Following(Following { after, on, only_if }) => Written::After(After { after, on, only_if }),
             other => return serializer.collect_str(&other),
         };
         written.serialize(serializer)
@@ -162,7 +202,7 @@ impl<'de> Deserialize<'de> for When {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(
                     "a cron expression, `@every 90s`, `@at 2026-11-01T03:30:00Z`, or a map with `quartz`, `kubernetes`, \
-                     `calendar`, `rrule`, `every`, `any` or `all`",
+                     `calendar`, `rrule`, `every`, `any`, `all` or `after`",
                 )
             }
 

@@ -35,6 +35,8 @@ pub enum RunKind {
     Manual,
     /// Somebody's hand, for a fire of the past.
     Backfill,
+    /// None: the row says that no run had succeeded for too long.
+    Heartbeat,
 }
 
 impl RunKind {
@@ -46,6 +48,7 @@ impl RunKind {
             Self::Event => "event",
             Self::Manual => "manual",
             Self::Backfill => "backfill",
+            Self::Heartbeat => "heartbeat",
         }
     }
 
@@ -55,7 +58,7 @@ impl RunKind {
     ///
     /// Another name.
     pub fn named(name: &str) -> Result<Self> {
-        [Self::Scheduled, Self::Event, Self::Manual, Self::Backfill]
+        [Self::Scheduled, Self::Event, Self::Manual, Self::Backfill, Self::Heartbeat]
             .into_iter()
             .find(|kind| kind.as_str() == name)
             .ok_or_else(|| Error::input(format!("`{name}` is no kind of run")))

@@ -263,7 +263,7 @@ impl Store for MemoryStore {
 
     async fn renew(&self, key: &RunKey) -> Result<bool> {
         let mut tables = self.tables();
-        let renewable = |run: &&mut RunRecord| run.state.is_renewable();
+        let renewable = |run: &&mut RunRecord| run.state.is_renewable() || run.state == RunState::Skipped;
         let Some(run) = tables.runs.get_mut(key).filter(renewable) else { return Ok(false) };
         run.state = RunState::Pending;
         run.renewed = run.attempt;
@@ -350,5 +350,6 @@ impl RunQuery {
             && (self.states.is_empty() || self.states.contains(&run.state))
             && self.from.is_none_or(|from| run.last_fire() >= from)
             && self.until.is_none_or(|until| run.key.nominal < until)
+            && self.ended_since.is_none_or(|since| run.finished.is_some_and(|finished| finished >= since))
     }
 }

@@ -274,6 +274,7 @@ pub struct RunQuery {
     pub(crate) from: Option<DateTime<Utc>>,
     pub(crate) until: Option<DateTime<Utc>>,
     pub(crate) limit: Option<u32>,
+    pub(crate) ended_since: Option<DateTime<Utc>>,
 }
 
 impl RunQuery {
@@ -307,6 +308,13 @@ impl RunQuery {
     pub const fn between(mut self, from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
         self.from = Some(from);
         self.until = Some(until);
+        self
+    }
+
+    /// Only those that have ended, and not before this instant.
+    #[must_use]
+    pub const fn ended_since(mut self, at: DateTime<Utc>) -> Self {
+        self.ended_since = Some(at);
         self
     }
 
@@ -373,8 +381,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Cancels a run that waits, or asks for the end of one that is going.
     async fn cancel(&self, key: &RunKey, why: &str, at: DateTime<Utc>) -> Result<Cancelled>;
 
-    /// Lets a run that has failed, is dead or was cancelled wait for another attempt, with the attempts that its job allows
-    /// before it; `false` where it is none of these.
+    /// Lets a run that has failed, is dead, was cancelled, refused or skipped wait for another attempt, with the attempts
+    /// that its job allows before it; `false` where it is none of these.
     async fn renew(&self, key: &RunKey) -> Result<bool>;
 
     /// Runs, the latest nominal instant first.

@@ -19,6 +19,9 @@ impl RunQuery {
         if let Some(until) = self.until {
             select.push(" AND nominal < ").bind(until.timestamp_micros());
         }
+        if let Some(since) = self.ended_since {
+            select.push(" AND finished >= ").bind(since.timestamp_micros());
+        }
         // As text of the statement, so that the indexes on open runs can be used.
         match self.states.as_slice() {
             [] => {}

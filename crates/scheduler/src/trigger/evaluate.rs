@@ -51,7 +51,7 @@ impl Trigger {
             Self::Rate(rate) => rate.next(after).map(Found::at),
             Self::Delay(delay) => after.checked_add_signed((*delay).max(TimeDelta::milliseconds(1))).map(Found::at),
             Self::Once(at) => Some(*at).filter(|at| *at > after).map(Found::at),
-            Self::Startup => None,
+            Self::Startup | Self::Following => None,
             Self::Any(parts) => parts.iter().filter_map(|part| part.next(clock, after)).min_by_key(|found| found.at),
             Self::All(parts) => together(parts, clock, after),
         }
@@ -73,7 +73,7 @@ impl Trigger {
     #[must_use]
     pub fn is_nominal(&self) -> bool {
         match self {
-            Self::Delay(_) | Self::Startup => false,
+            Self::Delay(_) | Self::Startup | Self::Following => false,
             Self::Any(parts) | Self::All(parts) => parts.iter().all(Self::is_nominal),
             _ => true,
         }

@@ -42,6 +42,8 @@ pub enum Trigger {
     Once(DateTime<Utc>),
     /// Whenever the scheduler starts.
     Startup,
+    /// After runs of other jobs. It has no fires of its own.
+    Following,
     /// Whenever any of them fires; what several fire at is one fire.
     Any(Vec<Trigger>),
     /// Whenever all of them fire at once.

@@ -23,6 +23,7 @@ pub(crate) fn next(args: &NextArgs, printer: &Printer) -> Result<String> {
     if printer.format() == Format::Table {
         return Ok(match (fires.is_empty(), asked.when) {
             (true, When::Startup) => "whenever the scheduler starts".to_owned(),
+            (true, When::Following(following)) => following.to_string(),
             (true, _) => format!("never after {}", utc(after)),
             (false, _) => fires.iter().map(|fire| line(fire, zone)).collect(),
         });

@@ -103,7 +103,8 @@ impl Store for CrateStore {
     async fn renew(&self, key: &RunKey) -> Result<bool> {
         const RENEW: &str = "UPDATE scheduler_monthly_runs SET state = 'pending', renewed = ?, finished = NULL, \
              not_before = NULL, error = NULL, reason = NULL WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
-        let set = |_: usize, run: &RunRecord| run.state.is_renewable().then(|| vec![run.attempt.into()]);
+        let renewable = |run: &RunRecord| run.state.is_renewable() || run.state == RunState::Skipped;
+        let set = |_: usize, run: &RunRecord| renewable(run).then(|| vec![run.attempt.into()]);
         Ok(self.change(&[key], RENEW, set).await?.contains(&true))
     }
 

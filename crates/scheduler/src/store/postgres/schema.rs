@@ -88,4 +88,6 @@ const STEPS: &[&[&str]] = &[
     ],
     // What a run's process has left behind; `result` is JSON, kept as it was written.
     &["ALTER TABLE scheduler_runs ADD COLUMN exit_code BIGINT, ADD COLUMN result TEXT, ADD COLUMN output TEXT"],
+    // What jobs follow is looked for by when it has ended.
+    &["CREATE INDEX scheduler_ended ON scheduler_runs (namespace, job, finished) WHERE finished IS NOT NULL"],
 ];

@@ -171,7 +171,7 @@ macro_rules! texts {
             renew: concat!(
                 "UPDATE ", $p, "runs SET state = 'pending', renewed = attempt, finished = NULL, not_before = NULL, \
                  error = NULL, reason = NULL WHERE namespace = ? AND job = ? AND nominal = ? AND kind = ? \
-                 AND generation = ? AND state IN ('failed', 'dead', 'cancelled', 'refused')"
+                 AND generation = ? AND state IN ('failed', 'dead', 'cancelled', 'refused', 'skipped')"
             ),
             runs: concat!("SELECT * FROM ", $p, "runs WHERE true"),
             waiting: concat!(

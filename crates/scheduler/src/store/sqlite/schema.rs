@@ -108,4 +108,7 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN result TEXT",
         "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN output TEXT",
     ],
+    // What jobs follow is looked for by when it has ended.
+    &["CREATE INDEX clusterkeep_scheduler_ended ON clusterkeep_scheduler_runs (namespace, job, finished)
+        WHERE finished IS NOT NULL"],
 ];
