@@ -45,6 +45,7 @@
 mod civil;
 pub mod control;
 mod daemon;
+pub mod deploy;
 mod hash;
 mod history;
 mod ledger;
@@ -59,8 +60,8 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Misfire, OnCrash, Overlap, Retry, Schedule, Target, TargetKind,
-    Timetable, When,
+    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Meta, Misfire, OnCrash, Overlap, Retry, Schedule, Stamp,
+    Target, TargetKind, Timetable, When, ephemeral_namespace,
 };
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "cratedb")]
@@ -71,7 +72,7 @@ pub use store::PostgresStore;
 pub use store::SqliteStore;
 pub use store::{
     Advance, Beat, Cancelled, Claim, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, Report, RunEnd,
-    RunQuery, ScheduleRecord, Store, Worker, open,
+    RunQuery, ScheduleRecord, Source, Store, Worker, open,
 };
 pub use target::{Runner, Targets};
 #[cfg(feature = "rrule")]

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::schedule::store;
 use crate::args::RunArgs;
 use crate::compose::Actions;
-use crate::context::{Context, Hangups};
+use crate::context::{Context, Hangups, actor};
 use crate::output::{Colour, Printer};
 use crate::{files, health, metrics};
 
@@ -23,6 +23,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let loaded = Loaded::read(&args)?;
+    files::say_ephemeral_of(&args.files, &context.printer)?;
     let stop = context.stop_between_steps();
     // Heard from here on: a signal must never end what has begun.
     let mut hangups = Hangups::listen()?;
@@ -141,9 +142,10 @@ impl Starting<'_> {
         let mut all = Vec::new();
         for timetable in loaded.timetables {
             let (printer, runs) = (self.printer.clone(), Arc::new(AtomicUsize::new(0)));
-            let (about, namespace, going) = (about(&timetable), timetable.namespace.clone(), runs.clone());
+            let (about, namespace, going) = (about(&timetable), timetable.namespace().to_owned(), runs.clone());
             let builder = Scheduler::builder()
                 .store(self.store.clone())
+                .actor(actor())
                 .grace(self.args.grace.0)
                 .lease(self.args.lease.0)
                 .at_once(usize::try_from(self.args.at_once).unwrap_or(usize::MAX))
@@ -163,9 +165,10 @@ impl Starting<'_> {
     /// Starts what the files hold now; a namespace that is gone from them has no jobs any more.
     async fn again(&self, before: &[Going]) -> Result<Vec<Going>> {
         let mut loaded = Loaded::read(self.args)?;
-        let there: BTreeSet<String> = loaded.timetables.iter().map(|timetable| timetable.namespace.clone()).collect();
+        let there: BTreeSet<String> =
+            loaded.timetables.iter().map(|timetable| timetable.namespace().to_owned()).collect();
         let gone = before.iter().filter(|going| !there.contains(&going.namespace));
-        loaded.timetables.extend(gone.map(|going| Timetable { namespace: going.namespace.clone(), jobs: Vec::new() }));
+        loaded.timetables.extend(gone.map(|going| Timetable::of(&going.namespace, Vec::new())));
         self.start(loaded).await
     }
 }
@@ -196,7 +199,7 @@ fn about(timetable: &Timetable) -> String {
     let next = next.map_or_else(String::new, |(at, name, schedule)| {
         format!("; next: {name}, {}", at.with_timezone(&schedule.in_zone().tz()).format("%a %Y-%m-%d %H:%M %Z"))
     });
-    format!("running {count} job{} of {}{next}", if count == 1 { "" } else { "s" }, timetable.namespace)
+    format!("running {count} job{} of {}{next}", if count == 1 { "" } else { "s" }, timetable.namespace())
 }
 
 /// One line for what happens, as it happens.

@@ -19,7 +19,7 @@ use super::recover::rescue;
 use super::roster::{Roster, Scope};
 use crate::model::{Job, JobSpec, Timetable, all_of};
 use crate::run::Run;
-use crate::store::{MemoryStore, Store};
+use crate::store::{MemoryStore, Source, Store};
 use crate::target::Targets;
 
 /// How long runs may go on after the scheduler was asked to stop, where nothing else is said.
@@ -54,6 +54,7 @@ pub struct SchedulerBuilder {
     lease: Duration,
     at_once: usize,
     pub(crate) listener: Listener,
+    source: Source,
     wrong: Vec<Error>,
 }
 
@@ -69,6 +70,7 @@ impl SchedulerBuilder {
             lease: LEASE,
             at_once: AT_ONCE,
             listener: Listener::nobody(),
+            source: Source { by: "library".to_owned(), origin: None },
             wrong: Vec::new(),
         }
     }
@@ -136,9 +138,16 @@ impl SchedulerBuilder {
         self
     }
 
+    /// Says who is recorded to have changed the jobs that are new or other than before: user and host.
+    pub fn actor(mut self, by: impl Into<String>) -> Self {
+        self.source.by = by.into();
+        self
+    }
+
     /// Adds the jobs of a timetable, and takes its namespace.
     pub fn timetable(mut self, timetable: Timetable) -> Self {
-        self.namespace = timetable.namespace;
+        timetable.namespace().clone_into(&mut self.namespace);
+        self.source.origin = timetable.meta.origin;
         self.jobs.extend(timetable.jobs);
         self
     }
@@ -226,6 +235,7 @@ impl SchedulerBuilder {
             store: self.store.clone(),
             clock: self.clock.clone(),
             listener: self.listener.clone(),
+            source: self.source.clone(),
             namespace: self.namespace.clone(),
             worker: Uuid::new_v4(),
             place: place(),

@@ -13,7 +13,7 @@ use super::event::{Event, Listener};
 use super::execute::Job;
 use super::roster::Entry;
 use crate::run::{Reporting, RunRecord};
-use crate::store::{Beat, Store};
+use crate::store::{Beat, Source, Store};
 
 /// How long a worker's lease lasts, where nothing else is said; it is renewed three times within that.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
@@ -32,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) listener: Listener,
+    /// Who changes jobs that are other than in the store.
+    pub(crate) source: Source,
     pub(crate) namespace: String,
     /// Who this scheduler is, towards a store that others use too.
     pub(crate) worker: Uuid,

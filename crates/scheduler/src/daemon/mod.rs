@@ -27,5 +27,5 @@ pub use builder::SchedulerBuilder;
 pub use event::Event;
 pub use guard::{DrainReport, Scheduler};
 pub use rehearse::{Outage, rehearse};
-pub(crate) use roster::passed_run;
+pub(crate) use roster::{missed_by, passed_run, reconcile, retire};
 pub use trigger_now::Triggered;

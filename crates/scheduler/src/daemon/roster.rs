@@ -12,7 +12,7 @@ use super::handler::{Handler, Handlers};
 use crate::civil::Zone;
 use crate::model::{JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
-use crate::store::{Gate, NewRun, ScheduleRecord};
+use crate::store::{Gate, NewRun, ScheduleRecord, Source};
 use crate::trigger::Trigger;
 
 /// A job as the scheduler works with it.
@@ -69,7 +69,7 @@ impl Roster {
             let handler = HandlerOf(handlers.of(&spec)?);
             let schedule = spec.schedule()?;
             let old = known.remove(spec.name.as_str());
-            let record = reconcile(old.as_ref(), namespace, spec, &schedule, now);
+            let record = reconcile(old.as_ref(), namespace, spec, &schedule, &core.source, now);
             if let Some(old) = &old {
                 if old.generation != record.generation {
                     missed.extend(missed_by(old, "the job was changed before they ran", now)?);
@@ -84,7 +84,7 @@ impl Roster {
         let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
             missed.extend(missed_by(&old, "the job was removed before they ran", now)?);
-            records.push(ScheduleRecord { retired: Some(now), next_fire: None, ..old });
+            records.push(retire(old, &core.source, now));
         }
         let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
         store.fire(&rows, &[]).await?;
@@ -163,14 +163,21 @@ pub(crate) fn passed_run(key: RunKey, passed: Passed, reason: &str, now: DateTim
     }
 }
 
+/// The row of a job that is removed.
+pub(crate) fn retire(old: ScheduleRecord, source: &Source, now: DateTime<Utc>) -> ScheduleRecord {
+    ScheduleRecord { retired: Some(now), next_fire: None, source: Some(source.clone()), ..old }
+}
+
 /// The job's row, from what the store had.
-fn reconcile(
+pub(crate) fn reconcile(
     old: Option<&ScheduleRecord>,
     namespace: &str,
     spec: JobSpec,
     schedule: &Schedule,
+    source: &Source,
     now: DateTime<Utc>,
 ) -> ScheduleRecord {
+    let source = Some(source.clone());
     let (generation, valid_from) = match old {
         Some(old) if old.spec == spec && old.retired.is_none() => (old.generation, old.valid_from),
         Some(old) => (old.generation + 1, now),
@@ -182,11 +189,22 @@ fn reconcile(
     let zone_data = Zone::data_version().to_owned();
     let paused = old.and_then(|old| old.paused.clone());
     let (namespace, retired) = (namespace.to_owned(), None);
-    ScheduleRecord { namespace, spec, generation, valid_from, next_fire, high_water, zone_data, retired, paused }
+    ScheduleRecord {
+        namespace,
+        spec,
+        generation,
+        valid_from,
+        next_fire,
+        high_water,
+        zone_data,
+        retired,
+        paused,
+        source,
+    }
 }
 
 /// What a former version of a job has not made until `now`, when it was changed or removed.
-fn missed_by(old: &ScheduleRecord, reason: &str, now: DateTime<Utc>) -> Result<Option<RunRecord>> {
+pub(crate) fn missed_by(old: &ScheduleRecord, reason: &str, now: DateTime<Utc>) -> Result<Option<RunRecord>> {
     let schedule = old.spec.schedule()?;
     if old.retired.is_some() || matches!(schedule.trigger(), Trigger::Delay(_) | Trigger::Startup) {
         return Ok(None);

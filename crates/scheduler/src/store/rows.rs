@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::run::{Missed, RunKey, RunKind, RunRecord, RunState};
 use crate::store::gate::{JobKey, Mark};
-use crate::store::{Generation, Pause, ScheduleRecord, Worker};
+use crate::store::{Generation, Pause, ScheduleRecord, Source, Worker};
 
 pub(super) fn instant(row: &Row, column: &str) -> Result<DateTime<Utc>> {
     let micros = row.get::<i64>(column)?;
@@ -98,7 +98,14 @@ pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
         zone_data: row.get("zone_data")?,
         retired: instant_or_null(row, "retired")?,
         paused,
+        source: source(row)?,
     })
+}
+
+/// Who made a row of a schedule or of a version.
+fn source(row: &Row) -> Result<Option<Source>> {
+    let Some(by) = row.get::<Option<String>>("changed_by")? else { return Ok(None) };
+    Ok(Some(Source { by, origin: row.get("origin")? }))
 }
 
 /// The row of a version of a job.
@@ -108,6 +115,7 @@ pub(super) fn generation(row: &Row) -> Result<Generation> {
         spec: json("spec", &row.get::<String>("spec")?)?,
         valid_from: instant(row, "valid_from")?,
         valid_until: instant_or_null(row, "valid_until")?,
+        source: source(row)?,
     })
 }
 

@@ -88,4 +88,9 @@ const STEPS: &[&[&str]] = &[
     ],
     // What a run's process has left behind; `result` is JSON, kept as it was written.
     &["ALTER TABLE scheduler_runs ADD COLUMN exit_code BIGINT, ADD COLUMN result TEXT, ADD COLUMN output TEXT"],
+    // Who has changed a job last, and who has made each of its versions.
+    &[
+        "ALTER TABLE scheduler_schedules ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
+        "ALTER TABLE scheduler_generations ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
+    ],
 ];

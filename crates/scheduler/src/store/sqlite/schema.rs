@@ -108,4 +108,11 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN result TEXT",
         "ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN output TEXT",
     ],
+    // Who has changed a job last, and who has made each of its versions.
+    &[
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN changed_by TEXT",
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN origin TEXT",
+        "ALTER TABLE clusterkeep_scheduler_generations ADD COLUMN changed_by TEXT",
+        "ALTER TABLE clusterkeep_scheduler_generations ADD COLUMN origin TEXT",
+    ],
 ];
