@@ -69,6 +69,11 @@ pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
     merged(some::<Timetable>(files)?)
 }
 
+/// The same, where there may be none.
+pub(crate) fn timetables_of_any(files: &[PathBuf]) -> Result<Vec<Timetable>> {
+    merged(read::<Timetable>(files)?)
+}
+
 /// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
 pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
     let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();

@@ -15,6 +15,7 @@ mod files;
 mod health;
 pub mod metrics;
 pub mod output;
+mod permissions;
 pub mod report;
 pub mod schema;
 

@@ -60,8 +60,9 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, Exclusion, IntoWhen, Job, JobName, JobSpec, Meta, Misfire, OnCrash, Overlap, Retry, Schedule, Stamp,
-    Target, TargetKind, Timetable, When, ephemeral_namespace,
+    Action, Exclusion, Findings, IntoWhen, Job, JobName, JobSpec, Meta, Misfire, OnCrash, Overlap, Permission,
+    Permissions, Retry, Schedule, Stamp, Target, TargetKind, Timetable, When, ephemeral_namespace, secrets_in,
+    validate,
 };
 pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "cratedb")]

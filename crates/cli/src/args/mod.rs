@@ -9,6 +9,7 @@ mod hand;
 mod query;
 mod retention;
 mod schedule;
+mod timetable;
 mod values;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -34,6 +35,10 @@ pub use retention::{
     ShowArchiveArgs, ShowPolicyArgs, StateArgs, StoreOf,
 };
 pub use schedule::{HistoryArgs, ListSchedulesArgs, Listen, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
+pub use timetable::{
+    ApplyTimetableArgs, DiffTimetableArgs, ExportTimetableArgs, NamespacesArgs, PlanTimetableArgs, TimetableArgs,
+    ValidateArgs,
+};
 pub use values::{Moment, Timeout};
 
 use crate::output::Format;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_scheduler::{Event, RunRecord, RunState, Scheduler, Store, Timetable};
+use clusterkeep_scheduler::{Event, Permissions, RunRecord, RunState, Scheduler, Store, Timetable};
 use tokio::sync::watch;
 
 use super::schedule::store;
@@ -16,7 +16,7 @@ use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
 use crate::output::{Colour, Printer};
-use crate::{files, health, metrics};
+use crate::{files, health, metrics, permissions};
 
 /// How often it is looked whether schedulers of former files have nothing to do any more.
 const LOOK: Duration = Duration::from_secs(1);
@@ -98,13 +98,24 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
 struct Loaded {
     timetables: Vec<Timetable>,
     manifests: Vec<clusterkeep_retention::model::Manifest>,
+    /// What of the store may run here.
+    permissions: Arc<Permissions>,
 }
 
 impl Loaded {
     fn read(args: &RunArgs) -> Result<Self> {
-        let timetables = files::timetables(&args.files)?;
+        let mut timetables = match args.namespace.is_empty() {
+            true => files::timetables(&args.files)?,
+            false => files::timetables_of_any(&args.files)?,
+        };
+        for namespace in &args.namespace {
+            if !timetables.iter().any(|timetable| timetable.namespace() == namespace) {
+                timetables.push(Timetable::of(namespace, Vec::new()));
+            }
+        }
         let manifests = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
-        Ok(Self { timetables, manifests })
+        let permissions = Arc::new(permissions::load(args.allow.as_deref())?);
+        Ok(Self { timetables, manifests, permissions })
     }
 }
 
@@ -142,10 +153,12 @@ impl Starting<'_> {
         let mut all = Vec::new();
         for timetable in loaded.timetables {
             let (printer, runs) = (self.printer.clone(), Arc::new(AtomicUsize::new(0)));
-            let (about, namespace, going) = (about(&timetable), timetable.namespace().to_owned(), runs.clone());
+            let stored = self.args.namespace.iter().any(|namespace| namespace == timetable.namespace());
+            let (about, namespace, going) = (about(&timetable, stored), timetable.namespace().to_owned(), runs.clone());
             let builder = Scheduler::builder()
                 .store(self.store.clone())
                 .actor(actor())
+                .permissions(loaded.permissions.clone())
                 .grace(self.args.grace.0)
                 .lease(self.args.lease.0)
                 .at_once(usize::try_from(self.args.at_once).unwrap_or(usize::MAX))
@@ -155,6 +168,7 @@ impl Starting<'_> {
                     say(&printer, event);
                 })
                 .timetable(timetable);
+            let builder = if stored { builder.stored() } else { builder };
             let scheduler = actions.clone().register(builder).start().await?;
             all.push(Going { namespace, scheduler, runs });
             self.printer.note(&about);
@@ -189,7 +203,7 @@ fn follow(runs: &AtomicUsize, event: &Event<'_>) {
 }
 
 /// What is run, and when it begins.
-fn about(timetable: &Timetable) -> String {
+fn about(timetable: &Timetable, stored: bool) -> String {
     let (now, count) = (SystemClock.now(), timetable.jobs.len());
     // A job whose schedule can't be read is refused when its scheduler starts.
     let schedules = timetable.jobs.iter().filter_map(|job| Some((&job.name, job.schedule().ok()?)));
@@ -199,7 +213,12 @@ fn about(timetable: &Timetable) -> String {
     let next = next.map_or_else(String::new, |(at, name, schedule)| {
         format!("; next: {name}, {}", at.with_timezone(&schedule.in_zone().tz()).format("%a %Y-%m-%d %H:%M %Z"))
     });
-    format!("running {count} job{} of {}{next}", if count == 1 { "" } else { "s" }, timetable.namespace())
+    let namespace = timetable.namespace();
+    match (stored, count) {
+        (true, 0) => format!("running the stored jobs of {namespace}"),
+        (true, _) => format!("running the stored jobs of {namespace}, and {count} of the files{next}"),
+        (false, _) => format!("running {count} job{} of {namespace}{next}", if count == 1 { "" } else { "s" }),
+    }
 }
 
 /// One line for what happens, as it happens.
@@ -215,6 +234,9 @@ fn say(printer: &Printer, event: &Event<'_>) {
         Event::Rescued(run) => printer.note(&format!("{} was left by its scheduler: {}", named(run), run.state)),
         Event::Superseded { job, generation } => {
             printer.note(&format!("{job}: version {generation} of another scheduler is valid, it does not fire here"));
+        }
+        Event::LeftOut { job, error } => {
+            printer.alert(&format!("{job} of the store is left out: {}", crate::errors::chain(error)));
         }
         Event::LeaseLost => printer.alert("the lease had run out: others may have taken over what runs here"),
         Event::Moved { job, .. } => printer.note(&format!("{job}: new zone data moved its next fire")),

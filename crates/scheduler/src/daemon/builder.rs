@@ -17,7 +17,7 @@ use super::guard::Scheduler;
 use super::handler::Handlers;
 use super::recover::rescue;
 use super::roster::{Roster, Scope};
-use crate::model::{Job, JobSpec, Timetable, all_of};
+use crate::model::{Job, JobSpec, Permissions, Timetable, all_of};
 use crate::run::Run;
 use crate::store::{MemoryStore, Source, Store};
 use crate::target::Targets;
@@ -55,6 +55,8 @@ pub struct SchedulerBuilder {
     at_once: usize,
     pub(crate) listener: Listener,
     source: Source,
+    stored: bool,
+    permissions: Option<Arc<Permissions>>,
     wrong: Vec<Error>,
 }
 
@@ -71,6 +73,8 @@ impl SchedulerBuilder {
             at_once: AT_ONCE,
             listener: Listener::nobody(),
             source: Source { by: "library".to_owned(), origin: None },
+            stored: false,
+            permissions: None,
             wrong: Vec::new(),
         }
     }
@@ -144,6 +148,22 @@ impl SchedulerBuilder {
         self
     }
 
+    /// Says what may run here of what the store says: of stored jobs, and of arguments that somebody left for a run.
+    pub fn permissions(mut self, permissions: impl Into<Arc<Permissions>>) -> Self {
+        self.permissions = Some(permissions.into());
+        self
+    }
+
+    /// Runs the jobs that the store has of the namespace, too, also those that come later. The jobs that were added here
+    /// run as they were added, whatever the store says of them.
+    ///
+    /// A stored job runs as far as [`permissions`](Self::permissions) let it; without them handlers and named actions do
+    /// that name no cluster, manifest or secret. A run of a job that may not run is refused, with the reason.
+    pub const fn stored(mut self) -> Self {
+        self.stored = true;
+        self
+    }
+
     /// Adds the jobs of a timetable, and takes its namespace.
     pub fn timetable(mut self, timetable: Timetable) -> Self {
         timetable.namespace().clone_into(&mut self.namespace);
@@ -192,7 +212,11 @@ impl SchedulerBuilder {
             core.beat().await?;
             // Asked for before the roster is loaded, so that no change falls in between.
             let (_, changes) = core.store.changed(&core.namespace, None).await?;
-            let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
+            let scope = if self.stored { Scope::Some } else { Scope::All };
+            let mut roster = Roster::load(&core, &self.handlers, jobs, scope).await?;
+            if self.stored {
+                roster.take_stored(&core, &self.handlers).await?;
+            }
             rescue(&core, &mut roster).await?;
             let (requests, receiver) = mpsc::channel(64);
             Ok((Engine::new(core.clone(), roster, receiver, self.at_once, changes).await?, requests))
@@ -236,6 +260,7 @@ impl SchedulerBuilder {
             clock: self.clock.clone(),
             listener: self.listener.clone(),
             source: self.source.clone(),
+            permissions: self.permissions.clone(),
             namespace: self.namespace.clone(),
             worker: Uuid::new_v4(),
             place: place(),

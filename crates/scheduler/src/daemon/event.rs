@@ -38,6 +38,13 @@ pub enum Event<'a> {
         /// The version that is valid.
         generation: u32,
     },
+    /// A job out of the store has no fires that could be told: it is left out until it is another one.
+    LeftOut {
+        /// The job.
+        job: &'a str,
+        /// Why.
+        error: &'a Error,
+    },
     /// The lease of this scheduler had run out: others may have taken over what it runs.
     LeaseLost,
     /// The store could not be used; it is tried again.
@@ -67,6 +74,9 @@ impl Listener {
             Event::Moved { job, from, to } => tracing::info!(job, ?from, ?to, "zone data moved the next fire"),
             Event::Superseded { job, generation } => {
                 tracing::info!(job, generation, "another version of the job is valid now");
+            }
+            Event::LeftOut { job, error } => {
+                tracing::warn!(job, error = *error as &dyn std::error::Error, "a job out of the store is left out");
             }
             Event::LeaseLost => tracing::warn!("the lease had run out: others may have taken over its runs"),
             Event::Started(run)

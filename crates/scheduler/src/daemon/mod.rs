@@ -20,6 +20,7 @@ mod rehearse;
 mod retry;
 mod roster;
 mod simulate;
+mod stored;
 mod trigger_now;
 mod watch;
 

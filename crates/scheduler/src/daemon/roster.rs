@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) lap: u32,
     /// Another scheduler has a later version of it, or has removed it.
     pub(crate) superseded: bool,
+    /// It came out of the store, and the program does not have it.
+    pub(crate) stored: bool,
 }
 
 /// A handler, without the closure in debug output.
@@ -50,6 +52,8 @@ pub(crate) enum Scope {
 pub(crate) struct Roster {
     pub(crate) entries: Vec<Entry>,
     by_name: HashMap<String, usize>,
+    /// What runs the jobs that are taken out of the store, where they are.
+    pub(crate) handlers: Option<Handlers>,
 }
 
 impl Roster {
@@ -63,7 +67,7 @@ impl Roster {
         for record in store.schedules(Some(namespace)).await? {
             known.insert(record.spec.name.as_str().to_owned(), record);
         }
-        let mut roster = Self { entries: Vec::new(), by_name: HashMap::new() };
+        let mut roster = Self { entries: Vec::new(), by_name: HashMap::new(), handlers: None };
         let mut missed = Vec::new();
         for spec in specs {
             let handler = HandlerOf(handlers.of(&spec)?);
@@ -78,8 +82,7 @@ impl Roster {
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
                 }
             }
-            roster.by_name.insert(record.spec.name.as_str().to_owned(), roster.entries.len());
-            roster.entries.push(Entry { record, schedule, handler, lap: 0, superseded: false });
+            roster.push(Entry { record, schedule, handler, lap: 0, superseded: false, stored: false });
         }
         let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
@@ -93,6 +96,14 @@ impl Roster {
             listener.hear(&Event::Passed(run));
         }
         Ok(roster)
+    }
+
+    /// Adds a job, and gives its place.
+    pub(crate) fn push(&mut self, entry: Entry) -> usize {
+        let place = self.entries.len();
+        self.by_name.insert(entry.record.spec.name.as_str().to_owned(), place);
+        self.entries.push(entry);
+        place
     }
 
     /// The place of a job.

@@ -358,7 +358,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// never sink, and pauses stay. Says of each whether it is now as given: `false` where the store has a later generation, or another job under the same one.
     async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>>;
 
-    /// The schedules of a namespace, or of all, by namespace and name.
+    /// The schedules of a namespace, or of all, by namespace and name. A row that can't be read is left out and logged.
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>>;
 
     /// Those schedules of a namespace that were put, paused or resumed since a token that this call gave before, and the

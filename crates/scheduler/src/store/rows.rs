@@ -1,7 +1,7 @@
 //! Rows of databases to records.
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::Row;
+use clusterkeep_core::sql::{Records, Row};
 use clusterkeep_core::{Error, Result};
 use uuid::Uuid;
 
@@ -100,6 +100,22 @@ pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
         paused,
         source: source(row)?,
     })
+}
+
+/// The rows of schedules; one that can't be read, because somebody has edited it or a later version has written it, is
+/// left out and said so, so that the others go on.
+pub(super) fn readable(found: &Records) -> Vec<ScheduleRecord> {
+    let read = |row: &Row| {
+        let place = |column| row.get::<String>(column).unwrap_or_default();
+        schedule(row)
+            .inspect_err(|error| {
+                let (namespace, job) = (place("namespace"), place("job"));
+                let error = error as &dyn std::error::Error;
+                tracing::error!(?namespace, ?job, error, "a job in the store can't be read, and is left out");
+            })
+            .ok()
+    };
+    found.iter().filter_map(read).collect()
 }
 
 /// Who made a row of a schedule or of a version.

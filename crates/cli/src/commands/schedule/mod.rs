@@ -9,6 +9,7 @@ mod next;
 mod rehearse;
 mod simulate;
 mod store;
+mod table;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -30,6 +31,12 @@ pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<E
         ScheduleCommand::Show(args) => context.interruptible(look::show(args, context)).await,
         ScheduleCommand::Ledger(args) => context.interruptible(look::account(args, context)).await,
         ScheduleCommand::Doctor(args) => context.interruptible(doctor::doctor(args, context)).await,
+        ScheduleCommand::Validate(args) => table::validate(args, context).await,
+        ScheduleCommand::Plan(args) => context.interruptible(table::plan(args, context)).await,
+        ScheduleCommand::Diff(args) => context.interruptible(table::diff(args, context)).await,
+        ScheduleCommand::Apply(args) => table::apply(args, context).await,
+        ScheduleCommand::Export(args) => context.interruptible(table::export(args, context)).await,
+        ScheduleCommand::Namespaces(args) => context.interruptible(table::namespaces(args, context)).await,
         ScheduleCommand::Pause(args) => hand::pause(args, context).await,
         ScheduleCommand::Resume(args) => hand::resume(args, context).await,
         ScheduleCommand::Trigger(args) => hand::trigger(args, context).await,

@@ -111,7 +111,7 @@ impl CrateStore {
             }
             None => sql("SELECT * FROM scheduler_schedules ORDER BY namespace, job"),
         };
-        self.search(Table::Schedules, query).await?.iter().map(rows::schedule).collect()
+        Ok(rows::readable(&self.search(Table::Schedules, query).await?))
     }
 
     pub(super) async fn changed_since(
@@ -124,7 +124,7 @@ impl CrateStore {
         let token = self.db.query(sql("SELECT CAST(current_timestamp AS BIGINT)")).await?.scalar()?;
         let Some(since) = since else { return Ok((Vec::new(), token)) };
         let changed = self.search(Table::Schedules, sql(CHANGED).bind(since - MARGIN).bind(namespace)).await?;
-        Ok((changed.iter().map(rows::schedule).collect::<Result<_>>()?, token))
+        Ok((rows::readable(&changed), token))
     }
 
     pub(super) async fn versions(&self, job: &JobKey) -> Result<Vec<Generation>> {
