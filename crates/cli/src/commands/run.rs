@@ -31,8 +31,9 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
         Some(listen) => Some((health::bind(listen.0).await?, metrics::install()?)),
         None => None,
     };
-    let target = context.connect(&args.cluster, ConnectOptions::default()).await?;
-    let store = store(&args.store, Some(&target.db), context).await?;
+    let target = context.connect_any(&args.cluster, ConnectOptions::default()).await?;
+    let db = target.map(|target| target.db);
+    let store = store(&args.store, db.as_ref(), context).await?;
     let (namespaces, watched) = watch::channel(Vec::new());
     let mut answering = tokio::task::JoinSet::new();
     if let Some((listener, metrics)) = listener {
@@ -42,7 +43,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
         answering
             .spawn(health::serve(listener, health::Watched { store: store.clone(), namespaces: watched, metrics }));
     }
-    let starting = Starting { args: &args, db: &target.db, store: &store, printer: &context.printer };
+    let starting = Starting { args: &args, db: db.as_ref(), store: &store, printer: &context.printer };
     let mut running = starting.start(loaded).await?;
     let mut former: Vec<Going> = Vec::new();
     let ended = loop {
@@ -84,7 +85,9 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    target.db.close().await;
+    if let Some(db) = db {
+        db.close().await;
+    }
     match failed {
         Some(error) => Err(error),
         None if cut_off > 0 => Err(Error::Interrupted {
@@ -139,14 +142,19 @@ async fn drain_idle(former: Vec<Going>) -> Result<Vec<Going>> {
 /// What schedulers are started with.
 struct Starting<'a> {
     args: &'a RunArgs,
-    db: &'a Db,
+    /// Nothing where no cluster is named.
+    db: Option<&'a Db>,
     store: &'a Arc<dyn Store>,
     printer: &'a Printer,
 }
 
 impl Starting<'_> {
     async fn start(&self, loaded: Loaded) -> Result<Vec<Going>> {
-        let actions = Actions::new(self.db.clone(), loaded.manifests).history(self.store.clone());
+        let actions = match self.db {
+            Some(db) => Actions::new(db.clone(), loaded.manifests),
+            None => Actions::without_cluster(loaded.manifests),
+        };
+        let actions = actions.history(self.store.clone());
         for timetable in &loaded.timetables {
             actions.check(&timetable.jobs)?;
         }

@@ -154,14 +154,16 @@ fn references(text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         loop {
             let at = ["env:", "file:"].iter().filter_map(|scheme| rest.find(scheme)).min()?;
-            let before = rest[..at].chars().next_back();
-            let found = &rest[at..];
+            let (before, found) = rest.split_at(at);
+            if before.chars().next_back().is_some_and(char::is_alphanumeric) {
+                // The end of another word, behind which there may be one.
+                rest = found.split_at(3).1;
+                continue;
+            }
             let ends = |c: char| c.is_whitespace() || "&\"'`,;#)]}".contains(c);
             let end = found.find(ends).unwrap_or(found.len());
-            rest = &found[end.max(4)..];
-            if !before.is_some_and(char::is_alphanumeric) {
-                return Some(&found[..end]);
-            }
+            rest = &found[end..];
+            return Some(&found[..end]);
         }
     })
 }
