@@ -36,7 +36,8 @@ pub const HISTORY: &str = "history";
 /// What the actions work on.
 #[derive(Clone)]
 pub struct Actions {
-    db: Db,
+    /// Nothing where no cluster is named: then no job can have it kept.
+    db: Option<Db>,
     state: Option<State>,
     manifests: Arc<[Manifest]>,
     history: Option<Arc<dyn Store>>,
@@ -46,7 +47,10 @@ pub struct Actions {
 impl fmt::Debug for Actions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.manifests.iter().map(|manifest| &manifest.name).collect();
-        f.debug_struct("Actions").field("db", &self.db.address()).field("manifests", &names).finish_non_exhaustive()
+        f.debug_struct("Actions")
+            .field("db", &self.db.as_ref().map(Db::address))
+            .field("manifests", &names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +74,13 @@ impl Actions {
     /// Actions on `db`, with these manifests.
     #[must_use]
     pub fn new(db: Db, manifests: impl Into<Arc<[Manifest]>>) -> Self {
-        Self { db, state: None, manifests: manifests.into(), history: None, simulated: false }
+        Self { db: Some(db), state: None, manifests: manifests.into(), history: None, simulated: false }
+    }
+
+    /// Actions that need no cluster, with these manifests.
+    #[must_use]
+    pub fn without_cluster(manifests: impl Into<Arc<[Manifest]>>) -> Self {
+        Self { db: None, state: None, manifests: manifests.into(), history: None, simulated: false }
     }
 
     /// Keeps locks, records and the audit elsewhere than in the database that is served.
@@ -105,6 +115,10 @@ impl Actions {
         for job in jobs {
             let Some(run) = job.run.as_action() else { continue };
             match run.action.as_str() {
+                RETENTION if self.db.is_none() => {
+                    return Err(Error::input(format!("job `{}` works on a cluster, and none is named", job.name))
+                        .with_hint("name it with --cluster"));
+                }
                 RETENTION => drop(self.retention_args(job.name.as_str(), &run.args)?),
                 HISTORY if self.history.is_some() => {
                     history::policy(job.name.as_str(), &run.args)?;
@@ -127,9 +141,10 @@ impl Actions {
             }),
             None => builder,
         };
+        let Some(db) = self.db.clone() else { return builder };
         builder.action(RETENTION, move |run: Run| {
-            let this = self.clone();
-            async move { this.retention(&run).await }
+            let (this, db) = (self.clone(), db.clone());
+            async move { this.retention(db, &run).await }
         })
     }
 
@@ -151,11 +166,11 @@ impl Actions {
     }
 
     /// Plans and applies, as of the scheduler's present.
-    async fn retention(&self, run: &Run) -> Result<()> {
+    async fn retention(&self, db: Db, run: &Run) -> Result<()> {
         let manifest = self.retention_args(run.job(), run.args())?.clone();
         let (part, mut parts) = watch::channel(0.0);
         let stop = CancellationToken::new();
-        let mut retention = Retention::new(self.db.clone())
+        let mut retention = Retention::new(db)
             .manifest(manifest)
             .unattended()
             .actor(format!("scheduler {}/{} {}", run.key().namespace, run.job(), run.nominal().to_rfc3339()))

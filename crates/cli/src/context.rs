@@ -127,11 +127,15 @@ impl Context {
 
     /// The address of the cluster that is meant, its password fetched.
     pub(crate) fn resolve(&self, args: &ClusterArgs) -> Result<Resolved> {
+        self.sources(args).resolve()
+    }
+
+    fn sources(&self, args: &ClusterArgs) -> AddressSources {
         let mut sources = AddressSources::new().process_environment().dotenv(Path::new(".env"));
         if let Some(text) = &args.cluster {
             sources = sources.flag("--cluster", text);
         }
-        sources.allow_plaintext(&args.allow_plaintext).resolve()
+        sources.allow_plaintext(&args.allow_plaintext)
     }
 
     /// The address that another flag than `--cluster` names.
@@ -171,6 +175,14 @@ impl Context {
     pub(crate) async fn connect(&self, args: &ClusterArgs, options: ConnectOptions) -> Result<Target> {
         let Resolved { address, origin } = self.resolve(args)?;
         self.connect_to(&address, &origin, options).await
+    }
+
+    /// The same, where none may be meant.
+    pub(crate) async fn connect_any(&self, args: &ClusterArgs, options: ConnectOptions) -> Result<Option<Target>> {
+        match self.sources(args).resolve_any()? {
+            Some(Resolved { address, origin }) => self.connect_to(&address, &origin, options).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Connects to the cluster at this address.

@@ -1,4 +1,7 @@
 //! What `-f` files hold: the manifest that is meant, and the jobs of timetables.
+//!
+//! A timetable that names no namespace gets one of this host, this user and its file, so that two files never share one
+//! by chance.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +10,9 @@ use clusterkeep_core::error::Place;
 use clusterkeep_core::manifest::{self, Located};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_retention::model::Manifest;
-use clusterkeep_scheduler::Timetable;
+use clusterkeep_scheduler::{Timetable, ephemeral_namespace};
+
+use crate::output::Printer;
 
 /// All documents of one kind, in the order of the files.
 fn read<T: manifest::Manifest>(files: &[PathBuf]) -> Result<Vec<Located<T>>> {
@@ -61,33 +66,48 @@ pub(crate) fn manifest(files: &[PathBuf], name: Option<&str>) -> Result<Located<
 
 /// The jobs of all timetables: one timetable for each namespace, in whose documents nothing is there twice.
 pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
+    merged(some::<Timetable>(files)?)
+}
+
+/// The same, where there may be none.
+pub(crate) fn timetables_of_any(files: &[PathBuf]) -> Result<Vec<Timetable>> {
+    merged(read::<Timetable>(files)?)
+}
+
+/// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
+pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
     let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();
-    let found = some::<Timetable>(files)?;
     for Located { value, place } in &found {
-        let timetable =
-            merged.entry(value.namespace.clone()).or_insert_with(|| Timetable::of(value.namespace.clone(), Vec::new()));
+        let namespace = value.namespace.clone().unwrap_or_else(|| ephemeral(&place.file));
+        let timetable = merged.entry(namespace).or_insert_with_key(|name| Timetable::of(name, Vec::new()));
+        if timetable.meta.is_empty() {
+            timetable.meta = value.meta.clone();
+        }
+        timetable.meta.origin.get_or_insert_with(|| resource(&place.file));
+        timetable.prune |= value.prune;
         let twice = |what: String| Err(Error::input(what).at(place.clone()));
         for job in &value.jobs {
             if timetable.jobs.iter().any(|known| known.name == job.name) {
-                return twice(format!("job `{}` of `{}` is there twice", job.name, timetable.namespace))
+                return twice(format!("job `{}` of `{}` is there twice", job.name, timetable.namespace()))
                     .map_err(|error| error.with_hint("give each job of a namespace a name of its own"));
             }
             timetable.jobs.push(job.clone());
         }
         for (name, sink) in &value.sinks {
             if timetable.sinks.insert(name.clone(), sink.clone()).is_some() {
-                return twice(format!("sink `{name}` of `{}` is there twice", timetable.namespace))
+                return twice(format!("sink `{name}` of `{}` is there twice", timetable.namespace()))
                     .map_err(|error| error.with_hint("one document is enough to say where a sink of a namespace is"));
             }
         }
         if !timetable.notify.is_empty() && !value.notify.is_empty() {
-            return twice(format!("two documents say who is told of all jobs of `{}`", timetable.namespace))
+            return twice(format!("two documents say who is told of all jobs of `{}`", timetable.namespace()))
                 .map_err(|error| error.with_hint("say it in one of them"));
         }
         timetable.notify.extend(value.notify.iter().cloned());
     }
     for Located { value, place } in &found {
-        let known = merged.get(&value.namespace).map(|timetable| &timetable.sinks);
+        let namespace = value.namespace.clone().unwrap_or_else(|| ephemeral(&place.file));
+        let known = merged.get(&namespace).map(|timetable| &timetable.sinks);
         let unknown = value.named_sinks().find(|(_, sink, _)| known.is_none_or(|known| !known.contains_key(*sink)));
         if let Some((_, sink, position)) = unknown {
             let names: Vec<_> =
@@ -95,7 +115,7 @@ pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
             let known = if names.is_empty() { "no `sinks`".to_owned() } else { names.join(", ") };
             return Err(Error::input(format!("there is no sink `{sink}`"))
                 .at(Place { position: position.or(place.position), ..place.clone() })
-                .with_hint(format!("the timetable of `{}` has {known}", value.namespace)));
+                .with_hint(format!("the timetable of `{namespace}` has {known}")));
         }
     }
     Ok(merged.into_values().collect())
@@ -114,6 +134,38 @@ pub(crate) fn remarks(files: &[PathBuf]) -> Result<Vec<String>> {
         }
     }
     Ok(remarks)
+}
+
+/// Says which of these timetables have a namespace that nobody has named.
+pub(crate) fn say_ephemeral(found: &[Located<Timetable>], printer: &Printer) {
+    for Located { place, .. } in found.iter().filter(|found| found.value.namespace.is_none()) {
+        printer.note(&format!(
+            "note: {} names no namespace, so it has one of this host, user and file: {}; other hosts and users have \
+             another, so write `namespace:` where they share a store",
+            place.file,
+            ephemeral(&place.file)
+        ));
+    }
+}
+
+/// The same for files that are read anew.
+pub(crate) fn say_ephemeral_of(files: &[PathBuf], printer: &Printer) -> Result<()> {
+    say_ephemeral(&read::<Timetable>(files)?, printer);
+    Ok(())
+}
+
+/// The namespace of a file that names none.
+fn ephemeral(file: &str) -> String {
+    let (host, user) = (whoami::hostname().unwrap_or_default(), whoami::username().unwrap_or_default());
+    ephemeral_namespace(&host, &user, &resource(file))
+}
+
+/// A file by its whole path, and anything else by its address.
+fn resource(file: &str) -> String {
+    match std::fs::canonicalize(file) {
+        Ok(path) => path.display().to_string(),
+        Err(_) => file.to_owned(),
+    }
 }
 
 /// The timetable with the job of this name.

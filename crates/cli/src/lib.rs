@@ -16,6 +16,7 @@ mod health;
 mod history;
 pub mod metrics;
 pub mod output;
+mod permissions;
 pub mod report;
 pub mod schema;
 

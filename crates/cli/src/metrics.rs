@@ -31,8 +31,19 @@ pub const STORE_FAILURES: &str = "clusterkeep_scheduler_store_failures_total";
 pub const NOTIFICATIONS: &str = "clusterkeep_scheduler_notifications_total";
 
 /// All of them.
-pub const ALL: [&str; 11] =
-    [FIRES, LATENESS, RUN_TIME, QUEUE, PASSED, CLOCK_STEPS, LEASES_LOST, OVERTAKEN, RESCUED, STORE_FAILURES, NOTIFICATIONS];
+pub const ALL: [&str; 11] = [
+    FIRES,
+    LATENESS,
+    RUN_TIME,
+    QUEUE,
+    PASSED,
+    CLOCK_STEPS,
+    LEASES_LOST,
+    OVERTAKEN,
+    RESCUED,
+    STORE_FAILURES,
+    NOTIFICATIONS,
+];
 
 /// Bounds of a histogram's buckets, in seconds: from what a scheduler should reach to what somebody is paged for.
 const SECONDS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 600.0, 3_600.0, 36_000.0];

@@ -74,8 +74,10 @@ pub const CRATEDB_CHANNEL: Variable =
 pub const CRATEDB_VERSION: Variable =
     variable("CRATEDB_VERSION", "the version of CrateDB of new clusters; the channel's newest by default");
 /// Where the files of programs' settings are.
-pub const XDG_CONFIG_HOME: Variable =
-    variable("XDG_CONFIG_HOME", "where the profile of CrateDB Cloud's own client is; ~/.config by default");
+pub const XDG_CONFIG_HOME: Variable = variable(
+    "XDG_CONFIG_HOME",
+    "where settings are, and the profile of CrateDB Cloud's own client; ~/.config by default",
+);
 /// Where CrateDB is installed on this machine.
 pub const CRATEDB_HOME: Variable = variable("CRATEDB_HOME", "where CrateDB is installed on this machine");
 /// Where programs are.

@@ -28,6 +28,19 @@ pub fn state() -> Result<PathBuf> {
     Ok(PathBuf::from(home).join(".local/state/clusterkeep"))
 }
 
+/// The folder of what this user has set for these programs: `$XDG_CONFIG_HOME/clusterkeep`, else `~/.config/clusterkeep`;
+/// `None` where neither variable is set. It is not made here.
+///
+/// # Errors
+///
+/// A variable that is no text.
+pub fn config() -> Result<Option<PathBuf>> {
+    if let Some(folder) = env::XDG_CONFIG_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
+        return Ok(Some(folder.join("clusterkeep")));
+    }
+    Ok(env::HOME.read()?.map(|home| PathBuf::from(home).join(".config/clusterkeep")))
+}
+
 /// The folder of the database servers of this machine that have a name, beside the state folder `state`.
 ///
 /// Servers never run as root, and nobody else gets into root's own folder: where this process is root and `state` is

@@ -21,6 +21,7 @@ pub mod civil;
 pub mod clock;
 #[cfg(feature = "cloud")]
 pub mod cloud;
+pub mod compare;
 #[cfg(feature = "cratedb")]
 pub mod copy;
 pub mod env;

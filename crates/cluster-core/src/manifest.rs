@@ -30,6 +30,7 @@
 //! ```
 
 mod message;
+pub mod tree;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -42,10 +43,10 @@ use serde::{Deserialize, Deserializer};
 use crate::error::{Error, Place, Result, custom};
 
 /// Every kind of document that there is.
-pub const KINDS: &[&str] = &["Retention", "Timetable"];
+pub const KINDS: &[&str] = &["Retention", "Timetable", "Permissions"];
 
 /// The largest file that is read; manifests are written by people.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
+pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A type that documents of one kind are read into.
 ///
@@ -71,6 +72,16 @@ pub struct Located<T> {
 /// A file that is missing, can't be read, is too large or no UTF-8 text; and whatever [`read_str`] refuses.
 pub fn read_file<T: Manifest>(path: impl AsRef<Path>) -> Result<Vec<Located<T>>> {
     let path = path.as_ref();
+    read_str(&read_text(path)?, &path.display().to_string())
+}
+
+/// The text of a file that a person wrote.
+///
+/// # Errors
+///
+/// A file that is missing, can't be read, is too large or no UTF-8 text.
+pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
     let unreadable = |source: std::io::Error| Error::Input {
         what: format!("read `{}`", path.display()),
         place: None,
@@ -80,18 +91,33 @@ pub fn read_file<T: Manifest>(path: impl AsRef<Path>) -> Result<Vec<Located<T>>>
     let file = path.display().to_string();
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_BYTES {
-        return Err(Error::input(format!("the file has {size} bytes, which is more than a manifest needs"))
-            .at(Place { file, position: None })
-            .with_hint("is it the right file?"));
+        return Err(too_large(size, &file));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+    decode(std::fs::read(path).map_err(unreadable)?, &file)
+}
+
+/// The text of what was read from elsewhere; `file` is what messages call it.
+///
+/// # Errors
+///
+/// It is too large, or no UTF-8 text.
+pub fn decode(bytes: Vec<u8>, file: &str) -> Result<String> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large(bytes.len() as u64, file));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
         Error::input("this is no UTF-8 text")
-            .at(Place { file: file.clone(), position: Some((line, 1)) })
+            .at(Place { file: file.to_owned(), position: Some((line, 1)) })
             .with_hint("save the file as UTF-8")
-    })?;
-    read_str(text, &file)
+    })
+}
+
+fn too_large(size: u64, file: &str) -> Error {
+    Error::input(format!("the file has {size} bytes, which is more than a manifest needs"))
+        .at(Place { file: file.to_owned(), position: None })
+        .with_hint("is it the right file?")
 }
 
 /// Reads the documents of one kind from text; `file` is what messages call it.
@@ -195,10 +221,17 @@ impl<'de> Deserialize<'de> for KindKey {
     }
 }
 
+fn known_kinds() -> String {
+    match KINDS {
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+        [] => String::new(),
+    }
+}
+
 fn missing_kind() -> Error {
     let example = KINDS.first().copied().unwrap_or_default();
     Error::input("the document does not say first what it is")
-        .with_hint(format!("begin it with `kind: {example}`; known kinds are {}", KINDS.join(" and ")))
+        .with_hint(format!("begin it with `kind: {example}`; known kinds are {}", known_kinds()))
 }
 
 /// A known kind; a type of its own, so that the error about another one stands at its value.
@@ -210,7 +243,7 @@ impl<'de> Deserialize<'de> for Kind {
         if KINDS.contains(&kind.as_str()) {
             return Ok(Self(kind));
         }
-        let known = format!("known kinds are {}", KINDS.join(" and "));
+        let known = format!("known kinds are {}", known_kinds());
         Err(custom(Error::input(format!("kind `{kind}` is unknown")).with_hint(known)))
     }
 }

@@ -50,6 +50,7 @@
 mod civil;
 pub mod control;
 mod daemon;
+pub mod deploy;
 #[cfg(feature = "import")]
 pub mod export;
 mod hash;
@@ -70,9 +71,10 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, At, Broken, Condition, Exclusion, Exec, Following, IntoWhen, Job, JobName, JobSpec, Mail, Misfire, Names,
-    Notify, Occasion, On, OnCrash, Overlap, Retry, Schedule, SecretRef, SinkKind, SinkSpec, Sinks, Target, TargetKind,
-    Timetable, Webhook, When, Words, check_chains,
+    Action, At, Broken, Condition, Exclusion, Exec, Findings, Following, IntoWhen, Job, JobName, JobSpec, Mail, Meta,
+    Misfire, Names, Notify, Occasion, On, OnCrash, Overlap, Permission, Permissions, Retry, Schedule, SecretRef,
+    SinkKind, SinkSpec, Sinks, Stamp, Target, TargetKind, Timetable, Webhook, When, Words, check_chains,
+    ephemeral_namespace, secrets_in, validate,
 };
 #[cfg(feature = "notify")]
 pub use notify::{Facts, Message, Sink, Undelivered};
@@ -85,7 +87,7 @@ pub use store::PostgresStore;
 pub use store::SqliteStore;
 pub use store::{
     Advance, Beat, Cancelled, Claim, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, Report, RunEnd,
-    RunQuery, ScheduleRecord, Store, Worker, open,
+    RunQuery, ScheduleRecord, Source, Store, Worker, open,
 };
 pub use target::{Runner, Targets};
 #[cfg(feature = "rrule")]

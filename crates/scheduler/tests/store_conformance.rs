@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_scheduler::{
     Advance, Cancelled, Claim, DstNote, Fired, Fold, Gate, Job, MemoryStore, Missed, NewRun, Otherwise, Pass, Pause,
-    Report, RunEnd, RunKey, RunKind, RunQuery, RunRecord, RunState, ScheduleRecord, Store, overview,
+    Report, RunEnd, RunKey, RunKind, RunQuery, RunRecord, RunState, ScheduleRecord, Source, Store, overview,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -63,6 +63,7 @@ conformance! {
     a_changed_job_keeps_its_mark,
     fires_of_another_generation_are_refused,
     versions_follow_one_another,
+    who_changed_a_job_last_is_known,
     a_paused_job_does_not_fire,
     changes_are_told_to_who_asks,
     a_gate_lets_so_many_pass,
@@ -112,6 +113,7 @@ fn schedule(job: &str, generation: u32) -> ScheduleRecord {
         zone_data: "2025b".into(),
         retired: None,
         paused: None,
+        source: None,
     }
 }
 
@@ -278,6 +280,22 @@ async fn versions_follow_one_another(store: Arc<dyn Store>) {
     assert_eq!(bounds, [(at(2), Some(at(90))), (at(95), None)]);
     assert_eq!(store.generations("n", "b").await.unwrap().len(), 1);
     assert_eq!(store.generations("n", "c").await.unwrap(), []);
+}
+
+async fn who_changed_a_job_last_is_known(store: Arc<dyn Store>) {
+    let source = |by: &str| Some(Source { by: by.into(), origin: Some("jobs 'é'.yaml".into()) });
+    let put = async |by: &str, record: ScheduleRecord| {
+        store.put(&[ScheduleRecord { source: source(by), ..record }]).await.unwrap();
+        store.schedules(Some("n")).await.unwrap()[0].source.clone()
+    };
+    assert_eq!(put("one", schedule("a", 1)).await, source("one"));
+    assert_eq!(put("two", schedule("a", 1)).await, source("one"), "who puts what is there has changed nothing");
+    assert_eq!(put("three", schedule("a", 2)).await, source("three"));
+    let retired = ScheduleRecord { retired: Some(at(90)), ..schedule("a", 2) };
+    assert_eq!(put("four", retired.clone()).await, source("four"));
+    assert_eq!(put("five", retired).await, source("four"));
+    let made: Vec<_> = store.generations("n", "a").await.unwrap().into_iter().map(|it| it.source).collect();
+    assert_eq!(made, [source("one"), source("three")], "who removed a version has not made it");
 }
 
 async fn a_paused_job_does_not_fire(store: Arc<dyn Store>) {

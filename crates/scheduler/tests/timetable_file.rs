@@ -28,7 +28,7 @@ jobs:
 fn a_timetable_says_what_it_means() {
     let timetables = manifest::read_str::<Timetable>(WEATHER, "weather.yaml").unwrap();
     let timetable = &timetables[0].value;
-    assert_eq!(timetable.namespace, "weather");
+    assert_eq!(timetable.namespace(), "weather");
     let [nightly, often] = timetable.jobs.as_slice() else { panic!("two jobs") };
     let run = nightly.run.as_action().unwrap();
     assert_eq!((run.action.as_str(), &run.args["approve"]), ("retention", &"within_guards".into()));

@@ -9,6 +9,7 @@ mod hand;
 mod query;
 mod retention;
 mod schedule;
+mod timetable;
 mod transfer;
 mod values;
 
@@ -35,7 +36,10 @@ pub use retention::{
     ShowArchiveArgs, ShowPolicyArgs, StateArgs, StoreOf,
 };
 pub use schedule::{HistoryArgs, ListSchedulesArgs, Listen, RunArgs, ScheduleCommand, StoreArgs, TriggerArgs};
-pub use transfer::{ExportScheduleArgs, ImportScheduleArgs, Origin};
+pub use timetable::{
+    ApplyTimetableArgs, DiffTimetableArgs, NamespacesArgs, PlanTimetableArgs, TimetableArgs, ValidateArgs,
+};
+pub use transfer::{Destination, ExportScheduleArgs, ImportScheduleArgs, Origin};
 pub use values::{Moment, Timeout};
 
 use crate::output::Format;

@@ -9,8 +9,9 @@ use clusterkeep_core::age::Age;
 use clusterkeep_scheduler::RunState;
 
 use super::{
-    BackfillArgs, CancelArgs, ClusterArgs, DoctorArgs, ExplainScheduleArgs, ExportScheduleArgs, ImportScheduleArgs,
-    LedgerArgs, LintArgs, Moment, NextArgs, PauseArgs, ResumeArgs, RetryArgs, ShowScheduleArgs, SimulateArgs, Timeout,
+    ApplyTimetableArgs, BackfillArgs, CancelArgs, ClusterArgs, DiffTimetableArgs, DoctorArgs, ExplainScheduleArgs,
+    ExportScheduleArgs, ImportScheduleArgs, LedgerArgs, LintArgs, Moment, NamespacesArgs, NextArgs, PauseArgs,
+    PlanTimetableArgs, ResumeArgs, RetryArgs, ShowScheduleArgs, SimulateArgs, Timeout, ValidateArgs,
 };
 
 /// What can be done about schedules.
@@ -48,8 +49,18 @@ pub enum ScheduleCommand {
     Doctor(DoctorArgs),
     /// Read the jobs of another scheduler into a timetable, and compare ten years of fires
     Import(ImportScheduleArgs),
-    /// Write the jobs of timetables for another scheduler
+    /// Say all that is wrong with timetables, without a store
+    Validate(ValidateArgs),
+    /// Show what applying timetables to a store would create, change and remove
+    Plan(PlanTimetableArgs),
+    /// Show field by field what timetables say otherwise than a store
+    Diff(DiffTimetableArgs),
+    /// Apply timetables to a store, as a plan says
+    Apply(ApplyTimetableArgs),
+    /// Print what a store has as timetables, or for another scheduler
     Export(ExportScheduleArgs),
+    /// List the namespaces of a store, and where their jobs come from
+    Namespaces(NamespacesArgs),
 }
 
 /// Where schedules and runs are kept.
@@ -156,16 +167,28 @@ pub struct HistoryArgs {
 Ctrl-C or SIGTERM once: no new run starts, those that are going get their grace. Twice: at once. SIGHUP reads the
 files again; where they are not in order, the old ones stay valid. Several of these may run on one store.
 
+With --namespace it also runs what `schedule apply` has put into the store, and what is put there later. Whoever can
+write to the store decides what that is, so it runs named actions alone, but for what the file of --allow lists.
+
 Examples:
   clusterkeep run --cluster sqlite://clusterkeep-demo/weather.db -f examples/weather.yaml
   clusterkeep run --cluster sqlite://clusterkeep-demo/weather.db -f examples/weather.yaml \\
       --state sqlite://clusterkeep-demo/jobs.db --grace 5min
+  clusterkeep run --cluster sqlite://clusterkeep-demo/weather.db --namespace weather \\
+      --allow permissions.yaml
   CLUSTERKEEP_CLUSTER=sqlite://clusterkeep-demo/weather.db \\
       clusterkeep run -f examples/weather.yaml -v")]
 pub struct RunArgs {
     /// The file with the timetable, and with what its jobs name; several are taken together
-    #[arg(long = "file", short, value_name = "FILE", required = true)]
+    #[arg(long = "file", short, value_name = "FILE", required_unless_present = "namespace")]
     pub files: Vec<PathBuf>,
+    /// Run the jobs that the store has of this namespace, too; may be given several times
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Vec<String>,
+    /// The file that says what jobs out of the store may use, kind: Permissions; by default permissions.yaml in the
+    /// user's configuration directory
+    #[arg(long, value_name = "FILE")]
+    pub allow: Option<PathBuf>,
     /// The cluster that jobs work on.
     #[command(flatten)]
     pub cluster: ClusterArgs,

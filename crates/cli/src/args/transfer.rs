@@ -8,6 +8,7 @@ use clusterkeep_core::sql::TableName;
 use clusterkeep_scheduler::{export, import};
 
 use super::Moment;
+use super::schedule::StoreArgs;
 
 /// Whose jobs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub enum Origin {
     Text(import::Format),
     /// The table of an `APScheduler` 3 job store.
     Apscheduler,
+}
+
+/// What jobs are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// Timetables, as they are.
+    Timetable,
+    /// What another scheduler reads.
+    Other(export::Format),
 }
 
 /// Which jobs of another scheduler.
@@ -61,19 +71,27 @@ pub struct ImportScheduleArgs {
 /// Which jobs go where.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What can't be said there is named on the standard error, and makes the exit code 7; 1, if it is said of every job.
+Without --file the jobs are those of the store. What can't be said there is named on the standard error, and makes the
+exit code 7; 1, if it is said of every job. A timetable says everything, and can be applied to another store.
 
 Examples:
+  clusterkeep schedule export --namespace weather > weather.yaml
   clusterkeep schedule export crontab -f timetable.yaml
   clusterkeep schedule export systemd -f timetable.yaml --job nightly
   clusterkeep schedule export kubernetes -f timetable.yaml | kubectl apply --dry-run=client -f -")]
 pub struct ExportScheduleArgs {
-    /// What is written: crontab, system-crontab, systemd, or kubernetes
-    #[arg(value_name = "FORMAT", value_parser = target)]
-    pub target: export::Format,
-    /// The file with the timetable; several are taken together
-    #[arg(long = "file", short, value_name = "FILE", required = true)]
+    /// What is written: timetable, crontab, system-crontab, systemd, or kubernetes
+    #[arg(value_name = "FORMAT", value_parser = target, default_value = "timetable")]
+    pub target: Destination,
+    /// Where schedules are kept, where no file is named
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The file with the timetable, in the place of a store; several are taken together
+    #[arg(long = "file", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Only this namespace; else all of them
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
     /// Only this job
     #[arg(long, value_name = "NAME")]
     pub job: Option<String>,
@@ -89,6 +107,10 @@ fn origin(name: &str) -> Result<Origin, String> {
     })
 }
 
-fn target(name: &str) -> Result<export::Format, String> {
-    name.parse().map_err(|_| format!("known are {}", export::Format::ALL.map(export::Format::as_str).join(", ")))
+fn target(name: &str) -> Result<Destination, String> {
+    if name == "timetable" {
+        return Ok(Destination::Timetable);
+    }
+    let known = || format!("known are timetable, {}", export::Format::ALL.map(export::Format::as_str).join(", "));
+    name.parse().map(Destination::Other).map_err(|_| known())
 }

@@ -9,15 +9,15 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_scheduler::{Event, RunRecord, RunState, Scheduler, Store, Timetable};
+use clusterkeep_scheduler::{Event, Permissions, RunRecord, RunState, Scheduler, Store, Timetable};
 use tokio::sync::watch;
 
 use super::schedule::{store, utc};
 use crate::args::RunArgs;
 use crate::compose::Actions;
-use crate::context::{Context, Hangups};
+use crate::context::{Context, Hangups, actor};
 use crate::output::{Colour, Printer};
-use crate::{files, health, metrics};
+use crate::{files, health, metrics, permissions};
 
 /// How often it is looked whether schedulers of former files have nothing to do any more.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,6 +27,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     for remark in files::remarks(&args.files)? {
         context.printer.alert(&format!("warning: {remark}"));
     }
+    files::say_ephemeral_of(&args.files, &context.printer)?;
     let stop = context.stop_between_steps();
     // Heard from here on: a signal must never end what has begun.
     let mut hangups = Hangups::listen()?;
@@ -34,8 +35,9 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
         Some(listen) => Some((health::bind(listen.0).await?, metrics::install()?)),
         None => None,
     };
-    let target = context.connect(&args.cluster, ConnectOptions::default()).await?;
-    let store = store(&args.store, Some(&target.db), context).await?;
+    let target = context.connect_any(&args.cluster, ConnectOptions::default()).await?;
+    let db = target.map(|target| target.db);
+    let store = store(&args.store, db.as_ref(), context).await?;
     let (namespaces, watched) = watch::channel(Vec::new());
     let mut answering = tokio::task::JoinSet::new();
     if let Some((listener, metrics)) = listener {
@@ -45,7 +47,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
         answering
             .spawn(health::serve(listener, health::Watched { store: store.clone(), namespaces: watched, metrics }));
     }
-    let starting = Starting { args: &args, db: &target.db, store: &store, printer: &context.printer };
+    let starting = Starting { args: &args, db: db.as_ref(), store: &store, printer: &context.printer };
     let mut running = starting.start(loaded, Start::First).await?;
     let mut former: Vec<Going> = Vec::new();
     let ended = loop {
@@ -87,7 +89,9 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    target.db.close().await;
+    if let Some(db) = db {
+        db.close().await;
+    }
     match failed {
         Some(error) => Err(error),
         None if cut_off > 0 => Err(Error::Interrupted {
@@ -101,13 +105,24 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
 struct Loaded {
     timetables: Vec<Timetable>,
     manifests: Vec<clusterkeep_retention::model::Manifest>,
+    /// What of the store may run here.
+    permissions: Arc<Permissions>,
 }
 
 impl Loaded {
     fn read(args: &RunArgs) -> Result<Self> {
-        let timetables = files::timetables(&args.files)?;
+        let mut timetables = match args.namespace.is_empty() {
+            true => files::timetables(&args.files)?,
+            false => files::timetables_of_any(&args.files)?,
+        };
+        for namespace in &args.namespace {
+            if !timetables.iter().any(|timetable| timetable.namespace() == namespace) {
+                timetables.push(Timetable::of(namespace, Vec::new()));
+            }
+        }
         let manifests = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
-        Ok(Self { timetables, manifests })
+        let permissions = Arc::new(permissions::load(args.allow.as_deref())?);
+        Ok(Self { timetables, manifests, permissions })
     }
 }
 
@@ -138,23 +153,31 @@ enum Start {
 /// What schedulers are started with.
 struct Starting<'a> {
     args: &'a RunArgs,
-    db: &'a Db,
+    /// Nothing where no cluster is named.
+    db: Option<&'a Db>,
     store: &'a Arc<dyn Store>,
     printer: &'a Printer,
 }
 
 impl Starting<'_> {
     async fn start(&self, loaded: Loaded, start: Start) -> Result<Vec<Going>> {
-        let actions = Actions::new(self.db.clone(), loaded.manifests).history(self.store.clone());
+        let actions = match self.db {
+            Some(db) => Actions::new(db.clone(), loaded.manifests),
+            None => Actions::without_cluster(loaded.manifests),
+        };
+        let actions = actions.history(self.store.clone());
         for timetable in &loaded.timetables {
             actions.check(&timetable.jobs)?;
         }
         let mut all = Vec::new();
         for timetable in loaded.timetables {
             let (printer, runs) = (self.printer.clone(), Arc::new(AtomicUsize::new(0)));
-            let (about, namespace, going) = (about(&timetable), timetable.namespace.clone(), runs.clone());
+            let stored = self.args.namespace.iter().any(|namespace| namespace == timetable.namespace());
+            let (about, namespace, going) = (about(&timetable, stored), timetable.namespace().to_owned(), runs.clone());
             let builder = Scheduler::builder()
                 .store(self.store.clone())
+                .actor(actor())
+                .permissions(loaded.permissions.clone())
                 .grace(self.args.grace.0)
                 .lease(self.args.lease.0)
                 .at_once(usize::try_from(self.args.at_once).unwrap_or(usize::MAX))
@@ -165,6 +188,7 @@ impl Starting<'_> {
                 })
                 .timetable(timetable);
             let builder = if start == Start::Again { builder.goes_on() } else { builder };
+            let builder = if stored { builder.stored() } else { builder };
             let scheduler = actions.clone().register(builder).start().await?;
             all.push(Going { namespace, scheduler, runs });
             self.printer.note(&about);
@@ -175,9 +199,10 @@ impl Starting<'_> {
     /// Starts what the files hold now; a namespace that is gone from them has no jobs any more.
     async fn again(&self, before: &[Going]) -> Result<Vec<Going>> {
         let mut loaded = Loaded::read(self.args)?;
-        let there: BTreeSet<String> = loaded.timetables.iter().map(|timetable| timetable.namespace.clone()).collect();
+        let there: BTreeSet<String> =
+            loaded.timetables.iter().map(|timetable| timetable.namespace().to_owned()).collect();
         let gone = before.iter().filter(|going| !there.contains(&going.namespace));
-        loaded.timetables.extend(gone.map(|going| Timetable::of(going.namespace.clone(), Vec::new())));
+        loaded.timetables.extend(gone.map(|going| Timetable::of(&going.namespace, Vec::new())));
         self.start(loaded, Start::Again).await
     }
 }
@@ -198,7 +223,7 @@ fn follow(runs: &AtomicUsize, event: &Event<'_>) {
 }
 
 /// What is run, and when it begins.
-fn about(timetable: &Timetable) -> String {
+fn about(timetable: &Timetable, stored: bool) -> String {
     let (now, count) = (SystemClock.now(), timetable.jobs.len());
     // A job whose schedule can't be read is refused when its scheduler starts.
     let schedules = timetable.jobs.iter().filter_map(|job| Some((&job.name, job.schedule().ok()?)));
@@ -208,7 +233,12 @@ fn about(timetable: &Timetable) -> String {
     let next = next.map_or_else(String::new, |(at, name, schedule)| {
         format!("; next: {name}, {}", at.with_timezone(&schedule.in_zone().tz()).format("%a %Y-%m-%d %H:%M %Z"))
     });
-    format!("running {count} job{} of {}{next}", if count == 1 { "" } else { "s" }, timetable.namespace)
+    let namespace = timetable.namespace();
+    match (stored, count) {
+        (true, 0) => format!("running the stored jobs of {namespace}"),
+        (true, _) => format!("running the stored jobs of {namespace}, and {count} of the files{next}"),
+        (false, _) => format!("running {count} job{} of {namespace}{next}", if count == 1 { "" } else { "s" }),
+    }
 }
 
 /// One line for what happens, as it happens.
@@ -226,6 +256,9 @@ fn say(printer: &Printer, event: &Event<'_>) {
             printer.note(&format!("{job}: version {generation} of another scheduler is valid, it does not fire here"));
         }
         Event::ClockSet { from, to } => printer.alert(&clock_set(*from, *to)),
+        Event::LeftOut { job, error } => {
+            printer.alert(&format!("{job} of the store is left out: {}", crate::errors::chain(error)));
+        }
         Event::LeaseLost => printer.alert("the lease had run out: others may have taken over what runs here"),
         Event::Moved { job, .. } => printer.note(&format!("{job}: new zone data moved its next fire")),
         Event::NotDelivered { sink, message, why } => {

@@ -126,8 +126,22 @@ impl AddressSources {
     /// No address, two of the same rank, a malformed one, a password that can't be had, or one that would travel in plain
     /// text to a host that is not allowed by name.
     pub fn resolve(&self) -> Result<Resolved> {
-        let (resolved, variables) = self.pick()?;
-        let Resolved { address: ClusterAddress::Url(url), origin } = resolved else { return Ok(resolved) };
+        self.resolve_any()?.ok_or_else(|| {
+            Error::input("no cluster is named").with_hint(format!(
+                "give --cluster sqlite://weather.db (or postgres://, mariadb://, crate://), or set {}",
+                env::CLUSTER.name
+            ))
+        })
+    }
+
+    /// The same, where there may be none.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve), but for that there is none.
+    pub fn resolve_any(&self) -> Result<Option<Resolved>> {
+        let Some((resolved, variables)) = self.pick()? else { return Ok(None) };
+        let Resolved { address: ClusterAddress::Url(url), origin } = resolved else { return Ok(Some(resolved)) };
         let file = matches!(origin, Origin::DotEnv(..));
         let url = if let Origin::Flag(_) = origin { url } else { with_credentials(url, &variables) };
         if file && matches!(url.password_reference(), Some(SecretRef::File(_))) {
@@ -139,32 +153,29 @@ impl AddressSources {
         let url = if self.allows_plaintext(url.host(), own) { url.allow_plaintext() } else { url };
         let lookup: &BTreeMap<String, String> = if file { &variables } else { &self.environment };
         let url = url.prepare(&|name| lookup.get(name).cloned().filter(|value| !value.is_empty()))?;
-        Ok(Resolved { address: ClusterAddress::Url(url), origin })
+        Ok(Some(Resolved { address: ClusterAddress::Url(url), origin }))
     }
 
     /// The first rank that names a cluster: the address, and the variables that go with it.
-    fn pick(&self) -> Result<(Resolved, BTreeMap<String, String>)> {
+    fn pick(&self) -> Result<Option<(Resolved, BTreeMap<String, String>)>> {
         match self.flags.as_slice() {
             [] => {}
             [(name, text)] => {
                 let address = text.parse().map_err(|error| said_by(name, error))?;
-                return Ok((Resolved { address, origin: Origin::Flag(name.clone()) }, self.environment.clone()));
+                return Ok(Some((Resolved { address, origin: Origin::Flag(name.clone()) }, self.environment.clone())));
             }
             [(first, _), (second, _), ..] => return Err(two(first, second)),
         }
         if let Some((name, address)) = named(&self.environment, "environment variable ", "")? {
-            return Ok((Resolved { address, origin: Origin::Environment(name) }, self.environment.clone()));
+            return Ok(Some((Resolved { address, origin: Origin::Environment(name) }, self.environment.clone())));
         }
         if let Some(path) = &self.dotenv {
             let variables = dotenv::read(path)?;
             if let Some((name, address)) = named(&variables, "", &format!(" in {}", path.display()))? {
-                return Ok((Resolved { address, origin: Origin::DotEnv(name, path.clone()) }, variables));
+                return Ok(Some((Resolved { address, origin: Origin::DotEnv(name, path.clone()) }, variables)));
             }
         }
-        Err(Error::input("no cluster is named").with_hint(format!(
-            "give --cluster sqlite://weather.db (or postgres://, mariadb://, crate://), or set {}",
-            env::CLUSTER.name
-        )))
+        Ok(None)
     }
 
     fn allows_plaintext(&self, host: &str, own: Option<&String>) -> bool {

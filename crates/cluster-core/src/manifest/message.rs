@@ -75,7 +75,7 @@ fn text(error: &YamlError) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
 }
 
 /// What would be known here, the nearest word first where one is near.
-fn one_of(given: &str, known: &[&str]) -> String {
+pub(super) fn one_of(given: &str, known: &[&str]) -> String {
     if known.is_empty() {
         return "nothing is known here".into();
     }
@@ -93,7 +93,7 @@ fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Messages quote the file, and what is quoted must neither break the line nor steer a terminal.
-fn single_line(text: &str) -> String {
+pub(super) fn single_line(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

@@ -139,6 +139,15 @@ impl Location {
         }
     }
 
+    /// What the small object `key` of this place holds; `None` where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// The place does not answer, or the object is too large to be small.
+    pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.store.read(key).await?.map(|bytes| bytes.to_vec()))
+    }
+
     /// Whether the place itself is there, as far as that can be told without a request.
     pub(crate) fn is_there(&self) -> bool {
         self.store.is_there()

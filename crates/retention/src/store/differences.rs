@@ -1,6 +1,6 @@
 //! What is different between a manifest and what a store keeps: pure.
 
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, compare};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -63,8 +63,9 @@ pub fn differences(manifest: &Manifest, stored: &[Stored]) -> Result<Vec<Differe
         let differs = match there {
             None => Some(Differs::Added),
             Some(stored) => {
-                let mut fields = Vec::new();
-                compare("", Some(&json(&stored.subject)?), Some(&json(&subject)?), &mut fields);
+                let field = |compare::Difference { path, from, to }| Field { path, store: from, manifest: to };
+                let fields: Vec<Field> =
+                    compare::differences(&json(&stored.subject)?, &json(&subject)?).into_iter().map(field).collect();
                 (!fields.is_empty()).then_some(Differs::Changed { fields })
             }
         };
@@ -88,23 +89,4 @@ fn json(subject: &Subject) -> Result<Value> {
         Subject::Tag(tag) => serde_json::to_value(tag),
     };
     value.map_err(|e| Error::caused("write a policy as JSON", e))
-}
-
-fn compare(path: &str, store: Option<&Value>, manifest: Option<&Value>, fields: &mut Vec<Field>) {
-    match (store, manifest) {
-        (Some(Value::Object(a)), Some(Value::Object(b))) => {
-            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                let dot = if path.is_empty() { "" } else { "." };
-                compare(&format!("{path}{dot}{key}"), a.get(key), b.get(key), fields);
-            }
-        }
-        (Some(Value::Array(a)), Some(Value::Array(b))) => {
-            for i in 0..a.len().max(b.len()) {
-                compare(&format!("{path}[{i}]"), a.get(i), b.get(i), fields);
-            }
-        }
-        (a, b) if a == b => {}
-        (a, b) => fields.push(Field { path: path.to_owned(), store: a.cloned(), manifest: b.cloned() }),
-    }
 }

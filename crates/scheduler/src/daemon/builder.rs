@@ -18,9 +18,9 @@ use super::handler::Handlers;
 use super::recover::rescue;
 use super::roster::{Roster, Scope};
 use super::telling::Telling;
-use crate::model::{Job, JobSpec, Notify, SinkSpec, Timetable, all_of, check_chains};
+use crate::model::{Job, JobSpec, Notify, Permissions, SinkSpec, Timetable, all_of, check_chains};
 use crate::run::Run;
-use crate::store::{MemoryStore, Store};
+use crate::store::{MemoryStore, Source, Store};
 use crate::target::Targets;
 
 /// How long runs may go on after the scheduler was asked to stop, where nothing else is said.
@@ -57,6 +57,9 @@ pub struct SchedulerBuilder {
     goes_on: bool,
     pub(crate) listener: Listener,
     pub(super) telling: Telling,
+    source: Source,
+    stored: bool,
+    permissions: Option<Arc<Permissions>>,
     wrong: Vec<Error>,
 }
 
@@ -74,6 +77,9 @@ impl SchedulerBuilder {
             goes_on: false,
             listener: Listener::nobody(),
             telling: Telling::default(),
+            source: Source { by: "library".to_owned(), origin: None },
+            stored: false,
+            permissions: None,
             wrong: Vec::new(),
         }
     }
@@ -141,9 +147,32 @@ impl SchedulerBuilder {
         self
     }
 
+    /// Says who is recorded to have changed the jobs that are new or other than before: user and host.
+    pub fn actor(mut self, by: impl Into<String>) -> Self {
+        self.source.by = by.into();
+        self
+    }
+
+    /// Says what may run here of what the store says: of stored jobs, and of arguments that somebody left for a run.
+    pub fn permissions(mut self, permissions: impl Into<Arc<Permissions>>) -> Self {
+        self.permissions = Some(permissions.into());
+        self
+    }
+
+    /// Runs the jobs that the store has of the namespace, too, also those that come later. The jobs that were added here
+    /// run as they were added, whatever the store says of them.
+    ///
+    /// A stored job runs as far as [`permissions`](Self::permissions) let it; without them handlers and named actions do
+    /// that name no cluster, manifest or secret. A run of a job that may not run is refused, with the reason.
+    pub const fn stored(mut self) -> Self {
+        self.stored = true;
+        self
+    }
+
     /// Adds the jobs of a timetable, and takes its namespace, its sinks and who is told of its jobs.
     pub fn timetable(mut self, timetable: Timetable) -> Self {
-        self.namespace = timetable.namespace;
+        timetable.namespace().clone_into(&mut self.namespace);
+        self.source.origin = timetable.meta.origin;
         self.telling.sinks.extend(timetable.sinks);
         self.telling.defaults.extend(timetable.notify);
         self.jobs.extend(timetable.jobs);
@@ -227,7 +256,11 @@ impl SchedulerBuilder {
             core.beat().await?;
             // Asked for before the roster is loaded, so that no change falls in between.
             let (_, changes) = core.store.changed(&core.namespace, None).await?;
-            let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
+            let scope = if self.stored { Scope::Some } else { Scope::All };
+            let mut roster = Roster::load(&core, &self.handlers, jobs, scope).await?;
+            if self.stored {
+                roster.take_stored(&core, &self.handlers).await?;
+            }
             rescue(&core, &mut roster).await?;
             let (requests, receiver) = mpsc::channel(64);
             let mut engine = Engine::new(core.clone(), roster, receiver, self.at_once, changes);
@@ -274,6 +307,8 @@ impl SchedulerBuilder {
             store: self.store.clone(),
             clock: self.clock.clone(),
             listener: self.listener.clone(),
+            source: self.source.clone(),
+            permissions: self.permissions.clone(),
             namespace: self.namespace.clone(),
             worker: Uuid::new_v4(),
             place: place(),

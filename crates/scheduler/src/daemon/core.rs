@@ -11,9 +11,12 @@ use uuid::Uuid;
 
 use super::event::{Event, Listener};
 use super::execute::Job;
+use super::handler::Handler;
 use super::roster::Entry;
+use super::stored;
+use crate::model::Permissions;
 use crate::run::{Reporting, RunRecord};
-use crate::store::{Beat, Store};
+use crate::store::{Beat, Source, Store};
 
 /// How long a worker's lease lasts, where nothing else is said; it is renewed three times within that.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
@@ -32,6 +35,10 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) listener: Listener,
+    /// Who changes jobs that are other than in the store.
+    pub(crate) source: Source,
+    /// What may run of what the store says.
+    pub(crate) permissions: Option<Arc<Permissions>>,
     pub(crate) namespace: String,
     /// Who this scheduler is, towards a store that others use too.
     pub(crate) worker: Uuid,
@@ -107,6 +114,10 @@ impl Core {
         let reporting = Reporting { store, clock, stopping, ending };
         let spec = &entry.record.spec;
         let job = Job { target: spec.run.clone(), most: spec.timeout, retries: spec.retry.is_some() };
-        super::execute::execute(entry.handler.0.clone(), record, job, reporting)
+        let handler = match stored::check(self.permissions.as_ref(), entry, &record) {
+            Ok(()) => entry.handler.0.clone(),
+            Err(error) => Handler::refusing(&error),
+        };
+        super::execute::execute(handler, record, job, reporting)
     }
 }

@@ -47,6 +47,13 @@ pub enum Event<'a> {
         /// What it shows. More than three hours later it is a correction: the fires in between were recorded as skipped.
         to: DateTime<Utc>,
     },
+    /// A job out of the store has no fires that could be told: it is left out until it is another one.
+    LeftOut {
+        /// The job.
+        job: &'a str,
+        /// Why.
+        error: &'a Error,
+    },
     /// The lease of this scheduler had run out: others may have taken over what it runs.
     LeaseLost,
     /// The store could not be used; it is tried again.
@@ -105,6 +112,9 @@ impl Listener {
                 tracing::info!(job, generation, "another version of the job is valid now");
             }
             Event::ClockSet { from, to } => tracing::warn!(%from, %to, "the clock was set"),
+            Event::LeftOut { job, error } => {
+                tracing::warn!(job, error = *error as &dyn std::error::Error, "a job out of the store is left out");
+            }
             Event::LeaseLost => tracing::warn!("the lease had run out: others may have taken over its runs"),
             Event::Started(run)
             | Event::Finished(run)

@@ -26,6 +26,23 @@ impl Handler {
         (self.call)(run)
     }
 
+    /// What refuses every run, for this reason.
+    pub(crate) fn refusing(error: &Error) -> Self {
+        let what = match error {
+            Error::Refused { what, .. } => what.clone(),
+            other => other.to_string(),
+        };
+        let what = match error.hint() {
+            Some(hint) => format!("{what} ({hint})"),
+            None => what,
+        };
+        let call = Arc::new(move |_| -> BoxFuture<'static, Result<()>> {
+            let what = what.clone();
+            Box::pin(async move { Err(Error::refused(what)) })
+        });
+        Self { call, converges: false, ends_itself: true }
+    }
+
     /// What a crash means for runs of `spec`.
     pub(crate) fn on_crash(&self, spec: &JobSpec) -> OnCrash {
         spec.on_crash.unwrap_or(if self.converges { OnCrash::Retry } else { OnCrash::Fail })

@@ -23,6 +23,7 @@ mod rehearse;
 mod retry;
 mod roster;
 mod simulate;
+mod stored;
 mod telling;
 mod trigger_now;
 mod watch;
@@ -37,4 +38,5 @@ pub(crate) use owed::owed;
 pub use rehearse::{Outage, rehearse};
 #[cfg(test)]
 pub(crate) use roster::passed_run;
+pub(crate) use roster::{owed_by, reconcile, retire};
 pub use trigger_now::Triggered;

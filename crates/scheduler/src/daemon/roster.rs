@@ -13,7 +13,7 @@ use super::owed::owed;
 use crate::civil::Zone;
 use crate::model::{JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
-use crate::store::{Gate, NewRun, ScheduleRecord};
+use crate::store::{Gate, NewRun, ScheduleRecord, Source};
 use crate::trigger::Trigger;
 
 /// A job as the scheduler works with it.
@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     pub(crate) lap: u32,
     /// Another scheduler has a later version of it, or has removed it.
     pub(crate) superseded: bool,
+    /// It came out of the store, and the program does not have it.
+    pub(crate) stored: bool,
 }
 
 /// A handler, without the closure in debug output.
@@ -53,6 +55,8 @@ pub(crate) struct Roster {
     by_name: HashMap<String, usize>,
     /// The places of the jobs that follow a job.
     followers: HashMap<String, Vec<usize>>,
+    /// What runs the jobs that are taken out of the store, where they are.
+    pub(crate) handlers: Option<Handlers>,
 }
 
 impl Roster {
@@ -66,13 +70,14 @@ impl Roster {
         for record in store.schedules(Some(namespace)).await? {
             known.insert(record.spec.name.as_str().to_owned(), record);
         }
-        let mut roster = Self { entries: Vec::new(), by_name: HashMap::new(), followers: HashMap::new() };
+        let mut roster =
+            Self { entries: Vec::new(), by_name: HashMap::new(), followers: HashMap::new(), handlers: None };
         let mut missed = Vec::new();
         for spec in specs {
             let handler = HandlerOf(handlers.of(&spec)?);
             let schedule = spec.schedule()?;
             let old = known.remove(spec.name.as_str());
-            let record = reconcile(old.as_ref(), namespace, spec, &schedule, now);
+            let record = reconcile(old.as_ref(), namespace, spec, &schedule, &core.source, now);
             if let Some(old) = &old {
                 if old.generation != record.generation {
                     missed.extend(owed_by(old, "the job was changed before they ran", now)?);
@@ -81,16 +86,12 @@ impl Roster {
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
                 }
             }
-            for parent in record.spec.following().into_iter().flat_map(|following| following.jobs().iter()) {
-                roster.followers.entry(parent.clone()).or_default().push(roster.entries.len());
-            }
-            roster.by_name.insert(record.spec.name.as_str().to_owned(), roster.entries.len());
-            roster.entries.push(Entry { record, schedule, handler, lap: 0, superseded: false });
+            roster.push(Entry { record, schedule, handler, lap: 0, superseded: false, stored: false });
         }
         let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
             missed.extend(owed_by(&old, "the job was removed before they ran", now)?);
-            records.push(ScheduleRecord { retired: Some(now), next_fire: None, ..old });
+            records.push(retire(old, &core.source, now));
         }
         let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
         store.fire(&rows, &[]).await?;
@@ -99,6 +100,33 @@ impl Roster {
             listener.hear(&Event::Passed(run));
         }
         Ok(roster)
+    }
+
+    /// Adds a job, and gives its place.
+    pub(crate) fn push(&mut self, entry: Entry) -> usize {
+        let place = self.entries.len();
+        self.by_name.insert(entry.record.spec.name.as_str().to_owned(), place);
+        self.follow(place, &entry);
+        self.entries.push(entry);
+        place
+    }
+
+    /// Puts another version in the place of a job.
+    pub(crate) fn replace(&mut self, place: usize, entry: Entry) {
+        for followers in self.followers.values_mut() {
+            followers.retain(|follower| *follower != place);
+        }
+        self.follow(place, &entry);
+        if let Some(known) = self.entries.get_mut(place) {
+            let lap = known.lap + 1;
+            *known = Entry { lap, ..entry };
+        }
+    }
+
+    fn follow(&mut self, place: usize, entry: &Entry) {
+        for parent in entry.record.spec.following().into_iter().flat_map(|following| following.jobs().iter()) {
+            self.followers.entry(parent.clone()).or_default().push(place);
+        }
     }
 
     /// The place of a job.
@@ -179,14 +207,21 @@ pub(crate) fn passed_run(key: RunKey, passed: Passed, reason: &str, now: DateTim
     }
 }
 
+/// The row of a job that is removed.
+pub(crate) fn retire(old: ScheduleRecord, source: &Source, now: DateTime<Utc>) -> ScheduleRecord {
+    ScheduleRecord { retired: Some(now), next_fire: None, source: Some(source.clone()), ..old }
+}
+
 /// The job's row, from what the store had.
-fn reconcile(
+pub(crate) fn reconcile(
     old: Option<&ScheduleRecord>,
     namespace: &str,
     spec: JobSpec,
     schedule: &Schedule,
+    source: &Source,
     now: DateTime<Utc>,
 ) -> ScheduleRecord {
+    let source = Some(source.clone());
     let (generation, valid_from) = match old {
         Some(old) if old.spec == spec && old.retired.is_none() => (old.generation, old.valid_from),
         Some(old) => (old.generation + 1, now),
@@ -201,11 +236,22 @@ fn reconcile(
     let zone_data = Zone::data_version().to_owned();
     let paused = old.and_then(|old| old.paused.clone());
     let (namespace, retired) = (namespace.to_owned(), None);
-    ScheduleRecord { namespace, spec, generation, valid_from, next_fire, high_water, zone_data, retired, paused }
+    ScheduleRecord {
+        namespace,
+        spec,
+        generation,
+        valid_from,
+        next_fire,
+        high_water,
+        zone_data,
+        retired,
+        paused,
+        source,
+    }
 }
 
 /// What a former version of a job has not decided upon until `now`, when it was changed or removed.
-fn owed_by(old: &ScheduleRecord, why: &str, now: DateTime<Utc>) -> Result<Vec<RunRecord>> {
+pub(crate) fn owed_by(old: &ScheduleRecord, why: &str, now: DateTime<Utc>) -> Result<Vec<RunRecord>> {
     if old.retired.is_some() {
         return Ok(Vec::new());
     }

@@ -48,10 +48,14 @@ impl Engine {
         let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, since)).await?;
         self.changes = changes;
         for record in records {
-            let Some(index) = self.roster.find(record.spec.name.as_str()) else { continue };
-            if let Some(entry) = self.roster.get(index)
-                && entry.take_over(record, &core.listener)
-            {
+            let changed = match self.roster.handlers {
+                Some(_) => self.roster.adopt(record, &core.listener),
+                None => self.roster.find(record.spec.name.as_str()).filter(|index| {
+                    self.roster.get(*index).is_some_and(|entry| entry.take_over(record, &core.listener))
+                }),
+            };
+            if let Some(index) = changed {
+                self.look = true;
                 self.schedule_next(index);
             }
         }

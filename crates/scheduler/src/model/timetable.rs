@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{JobSpec, Notify, Sinks, sink};
+use super::{JobSpec, Meta, Notify, Sinks, namespace, sink};
 
 /// The jobs of a namespace.
 ///
@@ -26,9 +26,16 @@ use super::{JobSpec, Notify, Sinks, sink};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timetable {
-    /// What the jobs' names are unique in.
-    #[serde(default = "default_namespace")]
-    pub namespace: String,
+    /// What it says about itself.
+    #[serde(default, skip_serializing_if = "Meta::is_empty")]
+    pub meta: Meta,
+    /// What the jobs' names are unique in. The command makes one of host, user and file where none is given; a program
+    /// has the default one.
+    #[serde(default, deserialize_with = "named", skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Whether applying it to a store removes the jobs of the namespace that it does not have; else they stay.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prune: bool,
     /// Where notifications go, by the names that they call it.
     #[serde(default, skip_serializing_if = "Sinks::is_empty")]
     pub sinks: Sinks,
@@ -41,10 +48,17 @@ pub struct Timetable {
 }
 
 impl Timetable {
-    /// Jobs of a namespace, without notifications.
+    /// The jobs of a namespace, and nothing else.
     #[must_use]
-    pub const fn of(namespace: String, jobs: Vec<JobSpec>) -> Self {
-        Self { namespace, sinks: Sinks::new(), notify: Vec::new(), jobs }
+    pub fn of(namespace: impl Into<String>, jobs: Vec<JobSpec>) -> Self {
+        let (meta, sinks, notify) = (Meta::default(), Sinks::new(), Vec::new());
+        Self { meta, namespace: Some(namespace.into()), prune: false, sinks, notify, jobs }
+    }
+
+    /// The namespace, the default one where none is given.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(crate::DEFAULT_NAMESPACE)
     }
 
     /// The sinks that its notifications name, with the job (none: all of them) and the place of each.
@@ -65,8 +79,11 @@ impl Manifest for Timetable {
     const KIND: &'static str = "Timetable";
 }
 
-fn default_namespace() -> String {
-    crate::DEFAULT_NAMESPACE.to_owned()
+/// Reads the name of a namespace.
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    namespace::check(&name).map_err(custom)?;
+    Ok(Some(name))
 }
 
 /// Reads jobs and stops at the first name that was there before, so that the error has its place.
@@ -106,7 +123,7 @@ mod tests {
     fn what_is_wrong_in_a_file_is_refused() {
         let good = r#"{"name": "a", "when": "@daily", "run": {"action": "x"}}"#;
         let with = |more: &str| format!("{}, {more}}}", &good[..good.len() - 1]);
-        assert_eq!(read(&format!("[{good}]")).unwrap().namespace, "default");
+        assert_eq!(read(&format!("[{good}]")).unwrap().namespace(), "default");
         for (jobs, part) in [
             (format!("[{good}, {good}]"), "job `a` is there twice"),
             (good.replace("@daily", "0 0 30 2 *"), "it never fires"),
@@ -120,6 +137,27 @@ mod tests {
             let jobs = if jobs.starts_with('[') { jobs } else { format!("[{jobs}]") };
             let error = read(&jobs).unwrap_err().to_string();
             assert!(error.contains(part), "{jobs}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_a_timetable_says_about_itself_is_read_strictly() {
+        let read = |more: &str| serde_json::from_str::<Timetable>(&format!(r#"{{{more}, "jobs": []}}"#));
+        let meta = r#""meta": {"authors": ["A. B. <a@example.org>"], "created": "2026-01-01",
+            "updated": "2026-11-29T13:00:00+01:00", "origin": "https://example.org/jobs", "description": "what for"}"#;
+        let timetable = read(meta).unwrap();
+        assert_eq!(timetable.meta.updated.unwrap().to_string(), "2026-11-29T12:00:00Z");
+        let again: Timetable = serde_json::from_str(&serde_json::to_string(&timetable).unwrap()).unwrap();
+        assert_eq!(again, timetable);
+        for (more, part) in [
+            (r#""meta": {"author": "a"}"#, "unknown field `author`"),
+            (r#""meta": {"created": "yesterday"}"#, "neither a date nor an instant"),
+            (r#""namespace": """#, "no name for a namespace"),
+            (r#""namespace": " weather""#, "no name for a namespace"),
+            (r#""prune": "yes""#, "expected a boolean"),
+        ] {
+            let error = read(more).unwrap_err().to_string();
+            assert!(error.contains(part), "{more}: {error}");
         }
     }
 

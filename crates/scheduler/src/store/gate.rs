@@ -128,6 +128,8 @@ pub(super) fn replaced(known: Option<&ScheduleRecord>, put: &ScheduleRecord) -> 
         high_water: known.high_water.max(put.high_water),
         paused: known.paused.clone(),
         valid_from: if same { known.valid_from } else { put.valid_from },
+        // Who puts what is there already has changed nothing.
+        source: if same && known.retired == put.retired { known.source.clone() } else { put.source.clone() },
         ..put.clone()
     })
 }

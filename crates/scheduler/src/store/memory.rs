@@ -95,6 +95,7 @@ impl Tables {
             spec: schedule.spec.clone(),
             valid_from: schedule.valid_from,
             valid_until: schedule.retired,
+            source: schedule.source.clone(),
         };
         let row = Row { record: record.clone(), generations: Vec::new(), changed };
         let row = self.schedules.entry(key).or_insert(row);

@@ -66,6 +66,19 @@ pub struct ScheduleRecord {
     /// Set while the job does not fire because somebody said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
+    /// Who has changed it last, or has removed it; unknown of what an earlier version of the program wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// Who brought a version of a job into a store, and out of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// Who: user and host, or the program.
+    pub by: String,
+    /// Where the timetable is kept, or the file that it was read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 impl ScheduleRecord {
@@ -109,6 +122,9 @@ pub struct Generation {
     pub valid_from: DateTime<Utc>,
     /// Its fires count up to this instant; `None` for the version that is valid.
     pub valid_until: Option<DateTime<Utc>>,
+    /// Who made it; unknown of what an earlier version of the program wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 /// A row to make.
@@ -346,11 +362,11 @@ impl RunQuery {
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
     /// Adds schedules, and replaces those of an earlier generation; of the same generation and job, the next fire, the
-    /// zone data and the retirement are taken over. Marks never sink, and pauses stay. Says of each whether it is now as
-    /// given: `false` where the store has a later generation, or another job under the same one.
+    /// zone data and the retirement are taken over; who has changed it only where that retires it or brings it back. Marks
+    /// never sink, and pauses stay. Says of each whether it is now as given: `false` where the store has a later generation, or another job under the same one.
     async fn put(&self, schedules: &[ScheduleRecord]) -> Result<Vec<bool>>;
 
-    /// The schedules of a namespace, or of all, by namespace and name.
+    /// The schedules of a namespace, or of all, by namespace and name. A row that can't be read is left out and logged.
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>>;
 
     /// Those schedules of a namespace that were put, paused or resumed since a token that this call gave before, and the

@@ -1,13 +1,13 @@
 //! Rows of databases to records.
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::Row;
+use clusterkeep_core::sql::{Records, Row};
 use clusterkeep_core::{Error, Result};
 use uuid::Uuid;
 
 use crate::run::{Missed, RunKey, RunKind, RunRecord, RunState};
 use crate::store::gate::{JobKey, Mark};
-use crate::store::{Generation, Pause, ScheduleRecord, Worker};
+use crate::store::{Generation, Pause, ScheduleRecord, Source, Worker};
 
 pub(super) fn instant(row: &Row, column: &str) -> Result<DateTime<Utc>> {
     let micros = row.get::<i64>(column)?;
@@ -98,7 +98,30 @@ pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
         zone_data: row.get("zone_data")?,
         retired: instant_or_null(row, "retired")?,
         paused,
+        source: source(row)?,
     })
+}
+
+/// The rows of schedules; one that can't be read, because somebody has edited it or a later version has written it, is
+/// left out and said so, so that the others go on.
+pub(super) fn readable(found: &Records) -> Vec<ScheduleRecord> {
+    let read = |row: &Row| {
+        let place = |column| row.get::<String>(column).unwrap_or_default();
+        schedule(row)
+            .inspect_err(|error| {
+                let (namespace, job) = (place("namespace"), place("job"));
+                let error = error as &dyn std::error::Error;
+                tracing::error!(?namespace, ?job, error, "a job in the store can't be read, and is left out");
+            })
+            .ok()
+    };
+    found.iter().filter_map(read).collect()
+}
+
+/// Who made a row of a schedule or of a version.
+fn source(row: &Row) -> Result<Option<Source>> {
+    let Some(by) = row.get::<Option<String>>("changed_by")? else { return Ok(None) };
+    Ok(Some(Source { by, origin: row.get("origin")? }))
 }
 
 /// The row of a version of a job.
@@ -108,6 +131,7 @@ pub(super) fn generation(row: &Row) -> Result<Generation> {
         spec: json("spec", &row.get::<String>("spec")?)?,
         valid_from: instant(row, "valid_from")?,
         valid_until: instant_or_null(row, "valid_until")?,
+        source: source(row)?,
     })
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
     let store = store(&args.store, Some(&target.db), context).await?;
     let actions = Actions::new(target.db.clone(), manifests).history(store.clone());
     actions.check(&timetable.jobs)?;
-    let builder = actions.register(Scheduler::builder().store(store).timetable(timetable));
+    let builder = actions.register(Scheduler::builder().store(store).actor(actor()).timetable(timetable));
     let triggered = context.interruptible(builder.trigger(&args.job)).await?;
     target.db.close().await;
     match triggered {

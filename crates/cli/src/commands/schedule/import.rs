@@ -42,7 +42,7 @@ pub(super) async fn import(args: ImportScheduleArgs, context: &Context) -> Resul
         }
         Origin::Apscheduler => import_apscheduler(&rows(&args, context).await?, &around),
     };
-    let timetable = Timetable { namespace: args.namespace.clone(), jobs: imported.jobs.clone() };
+    let timetable = Timetable::of(&args.namespace, imported.jobs.clone());
     show(&args, &timetable, &imported, &context.printer)?;
     Ok(match (timetable.jobs.len(), imported.refused()) {
         (0, 0) => {

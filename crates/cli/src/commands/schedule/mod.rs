@@ -11,6 +11,7 @@ mod next;
 mod rehearse;
 mod simulate;
 mod store;
+mod table;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -32,6 +33,11 @@ pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<E
         ScheduleCommand::Show(args) => context.interruptible(look::show(args, context)).await,
         ScheduleCommand::Ledger(args) => context.interruptible(look::account(args, context)).await,
         ScheduleCommand::Doctor(args) => context.interruptible(doctor::doctor(args, context)).await,
+        ScheduleCommand::Validate(args) => table::validate(args, context).await,
+        ScheduleCommand::Plan(args) => context.interruptible(table::plan(args, context)).await,
+        ScheduleCommand::Diff(args) => context.interruptible(table::diff(args, context)).await,
+        ScheduleCommand::Apply(args) => table::apply(args, context).await,
+        ScheduleCommand::Namespaces(args) => context.interruptible(table::namespaces(args, context)).await,
         ScheduleCommand::Pause(args) => hand::pause(args, context).await,
         ScheduleCommand::Resume(args) => hand::resume(args, context).await,
         ScheduleCommand::Trigger(args) => hand::trigger(args, context).await,
@@ -39,7 +45,7 @@ pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<E
         ScheduleCommand::Cancel(args) => hand::cancel(args, context).await,
         ScheduleCommand::Retry(args) => hand::retry(args, context).await,
         ScheduleCommand::Import(args) => context.interruptible(import::import(args, context)).await,
-        ScheduleCommand::Export(args) => export::export(&args, &context.printer),
+        ScheduleCommand::Export(args) => context.interruptible(export::export(args, context)).await,
         ScheduleCommand::Next(args) => {
             context.printer.data(&next(&args, &context.printer)?)?;
             Ok(ExitCode::Done)

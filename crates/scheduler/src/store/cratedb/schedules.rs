@@ -51,11 +51,11 @@ impl CrateStore {
         const READ: &str =
             "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_schedules";
         const INSERT: &str = "INSERT INTO scheduler_schedules (generation, valid_from, next_fire, high_water, zone_data, \
-             retired, spec, paused_since, paused_by, paused_note, id, namespace, job, changed) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(current_timestamp AS BIGINT)) ON CONFLICT DO NOTHING";
+             retired, spec, paused_since, paused_by, paused_note, changed_by, origin, id, namespace, job, changed) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(current_timestamp AS BIGINT)) ON CONFLICT DO NOTHING";
         const UPDATE: &str = "UPDATE scheduler_schedules SET generation = ?, valid_from = ?, next_fire = ?, \
              high_water = ?, zone_data = ?, retired = ?, spec = ?, paused_since = ?, paused_by = ?, paused_note = ?, \
-             changed = CAST(current_timestamp AS BIGINT) WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+             changed_by = ?, origin = ?, changed = CAST(current_timestamp AS BIGINT) WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let keys: Vec<RowKey> = places.iter().map(|place| RowKey::of_schedule(&job_of(&schedules[*place]))).collect();
         let found = self.by_id(Table::Schedules, READ, &keys).await?;
         let (mut outcomes, mut new, mut known) = (Vec::new(), Vec::new(), Vec::new());
@@ -90,8 +90,8 @@ impl CrateStore {
     async fn write_generations(&self, written: &[ScheduleRecord]) -> Result<()> {
         const CLOSE: &str = "UPDATE scheduler_generations SET valid_until = ? \
              WHERE schedule = ? AND generation < ? AND valid_until IS NULL";
-        const WRITE: &str = "INSERT INTO scheduler_generations (id, schedule, generation, valid_from, valid_until, spec) \
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET valid_until = excluded.valid_until";
+        const WRITE: &str = "INSERT INTO scheduler_generations (id, schedule, generation, valid_from, valid_until, spec, \
+             changed_by, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET valid_until = excluded.valid_until";
         let id = |schedule: &ScheduleRecord| schedule_id(&job_of(schedule));
         let later = written.iter().filter(|schedule| schedule.generation > 1);
         let close: Vec<Vec<Value>> =
@@ -111,7 +111,7 @@ impl CrateStore {
             }
             None => sql("SELECT * FROM scheduler_schedules ORDER BY namespace, job"),
         };
-        self.search(Table::Schedules, query).await?.iter().map(rows::schedule).collect()
+        Ok(rows::readable(&self.search(Table::Schedules, query).await?))
     }
 
     pub(super) async fn changed_since(
@@ -124,7 +124,7 @@ impl CrateStore {
         let token = self.db.query(sql("SELECT CAST(current_timestamp AS BIGINT)")).await?.scalar()?;
         let Some(since) = since else { return Ok((Vec::new(), token)) };
         let changed = self.search(Table::Schedules, sql(CHANGED).bind(since - MARGIN).bind(namespace)).await?;
-        Ok((changed.iter().map(rows::schedule).collect::<Result<_>>()?, token))
+        Ok((rows::readable(&changed), token))
     }
 
     pub(super) async fn versions(&self, job: &JobKey) -> Result<Vec<Generation>> {

@@ -117,10 +117,18 @@ const STEPS: &[&[&str]] = &[
         output TEXT INDEX OFF STORAGE WITH (columnstore = false),
         PRIMARY KEY (id, month)
     ) PARTITIONED BY (month) CLUSTERED BY (id) INTO 2 SHARDS WITH (refresh_interval = 1000)"],
+    // Who has changed a job last, and who has made each of its versions.
+    &["ALTER TABLE scheduler_schedules \
+    ADD COLUMN changed_by TEXT INDEX OFF STORAGE WITH (columnstore = false), \
+    ADD COLUMN origin TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
+    &["ALTER TABLE scheduler_generations \
+    ADD COLUMN changed_by TEXT INDEX OFF STORAGE WITH (columnstore = false), \
+    ADD COLUMN origin TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
 ];
 
-/// The last column that a step has added to the runs, and the number of the step: a column can't be added twice.
-const ADDED: [(&str, i64); 1] = [("output", 2)];
+/// The last column that a step has added, its table, and the number of the step: a column can't be added twice.
+const ADDED: [(&str, &str, i64); 3] =
+    [("scheduler_runs", "output", 2), ("scheduler_schedules", "origin", 4), ("scheduler_generations", "origin", 5)];
 
 /// Makes what is missing.
 pub(super) async fn migrate(db: &Db) -> Result<()> {
@@ -141,9 +149,9 @@ pub(super) async fn migrate(db: &Db) -> Result<()> {
 /// Writes down the steps whose columns are there: a program that took one may have died before it wrote so.
 async fn note_added(session: &mut dyn Session) -> Result<()> {
     const COLUMN: &str = "SELECT count(*) FROM information_schema.columns WHERE table_schema = CURRENT_SCHEMA \
-        AND table_name = 'scheduler_runs' AND column_name = ?";
-    for (column, number) in ADDED {
-        if session.query(&sql(COLUMN).bind(column)).await?.scalar::<i64>()? > 0 {
+        AND table_name = ? AND column_name = ?";
+    for (table, column, number) in ADDED {
+        if session.query(&sql(COLUMN).bind(table).bind(column)).await?.scalar::<i64>()? > 0 {
             session.execute(&sql(MIGRATIONS.record).bind(number)).await?;
         }
     }

@@ -96,9 +96,9 @@ pub(super) fn run(run: &RunRecord) -> Result<Vec<Value>> {
     ])
 }
 
-/// The columns of a schedule that a change of it sets, from `generation` to `paused_note`.
+/// The columns of a schedule that a change of it sets, from `generation` to `paused_note`, and who has made it.
 pub(super) fn schedule(schedule: &ScheduleRecord) -> Result<Vec<Value>> {
-    let pause = schedule.paused.as_ref();
+    let (pause, source) = (schedule.paused.as_ref(), schedule.source.as_ref());
     Ok(vec![
         schedule.generation.into(),
         micros(schedule.valid_from).into(),
@@ -110,6 +110,8 @@ pub(super) fn schedule(schedule: &ScheduleRecord) -> Result<Vec<Value>> {
         pause.map(|pause| micros(pause.since)).into(),
         pause.map(|pause| pause.by.as_str()).into(),
         pause.and_then(|pause| pause.note.as_deref()).into(),
+        source.map(|source| source.by.as_str()).into(),
+        source.and_then(|source| source.origin.as_deref()).into(),
     ])
 }
 
@@ -122,5 +124,7 @@ pub(super) fn generation(schedule: &ScheduleRecord, id: &str) -> Result<Vec<Valu
         micros(schedule.valid_from).into(),
         schedule.retired.map(micros).into(),
         json(&schedule.spec)?.into(),
+        schedule.source.as_ref().map(|source| source.by.as_str()).into(),
+        schedule.source.as_ref().and_then(|source| source.origin.as_deref()).into(),
     ])
 }

@@ -90,4 +90,9 @@ const STEPS: &[&[&str]] = &[
     &["ALTER TABLE scheduler_runs ADD COLUMN exit_code BIGINT, ADD COLUMN result TEXT, ADD COLUMN output TEXT"],
     // What jobs follow is looked for by when it has ended.
     &["CREATE INDEX scheduler_ended ON scheduler_runs (namespace, job, finished) WHERE finished IS NOT NULL"],
+    // Who has changed a job last, and who has made each of its versions.
+    &[
+        "ALTER TABLE scheduler_schedules ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
+        "ALTER TABLE scheduler_generations ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
+    ],
 ];

@@ -97,7 +97,7 @@ impl Lists {
 
     pub(super) fn schedules<'a>(self, schedules: impl IntoIterator<Item = &'a ScheduleRecord>) -> Result<Value> {
         let row = |schedule: &ScheduleRecord| {
-            let pause = schedule.paused.as_ref();
+            let (pause, source) = (schedule.paused.as_ref(), schedule.source.as_ref());
             Ok(Json::Array(vec![
                 self.text(&schedule.namespace).into(),
                 self.text(schedule.spec.name.as_str()).into(),
@@ -111,6 +111,8 @@ impl Lists {
                 pause.map(|pause| micros(pause.since)).into(),
                 self.or_null(pause.map(|pause| pause.by.as_str())),
                 self.or_null(pause.and_then(|pause| pause.note.as_deref())),
+                self.or_null(source.map(|source| source.by.as_str())),
+                self.or_null(source.and_then(|source| source.origin.as_deref())),
             ]))
         };
         Ok(Value::Json(schedules.into_iter().map(row).collect::<Result<Json>>()?))

@@ -55,7 +55,7 @@ impl<D: Dialect> Store for SqlStore<D> {
             Some(namespace) => sql(D::TEXTS.of_namespace).bind(namespace),
             None => sql(D::TEXTS.all),
         };
-        self.db.query(query).await?.iter().map(rows::schedule).collect()
+        Ok(rows::readable(&self.db.query(query).await?))
     }
 
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {

@@ -53,15 +53,18 @@ macro_rules! texts {
             ),
             put: concat!(
                 "INSERT INTO ", $p, "schedules (namespace, job, generation, valid_from, next_fire, high_water, zone_data, \
-                 retired, spec, paused_since, paused_by, paused_note, changed) SELECT value ->> 0, value ->> 1, \
+                 retired, spec, paused_since, paused_by, paused_note, changed_by, origin, changed) SELECT value ->> 0, \
+                 value ->> 1, \
                  CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), \
                  CAST(value ->> 5 AS BIGINT), value ->> 6, CAST(value ->> 7 AS BIGINT), value ->> 8, \
-                 CAST(value ->> 9 AS BIGINT), value ->> 10, value ->> 11, CAST(? AS BIGINT) FROM ", $rows,
+                 CAST(value ->> 9 AS BIGINT), value ->> 10, value ->> 11, value ->> 12, value ->> 13, \
+                 CAST(? AS BIGINT) FROM ", $rows,
                 " WHERE true ON CONFLICT (namespace, job) DO UPDATE SET generation = excluded.generation, \
                  valid_from = excluded.valid_from, next_fire = excluded.next_fire, high_water = excluded.high_water, \
                  zone_data = excluded.zone_data, retired = excluded.retired, spec = excluded.spec, \
                  paused_since = excluded.paused_since, paused_by = excluded.paused_by, \
-                 paused_note = excluded.paused_note, changed = excluded.changed"
+                 paused_note = excluded.paused_note, changed_by = excluded.changed_by, origin = excluded.origin, \
+                 changed = excluded.changed"
             ),
             close_generations: concat!(
                 "UPDATE ", $p, "generations AS g SET valid_until = a.valid_from FROM (SELECT value ->> 0 AS namespace, \
@@ -70,9 +73,9 @@ macro_rules! texts {
                  AND g.generation < a.generation AND g.valid_until IS NULL"
             ),
             put_generations: concat!(
-                "INSERT INTO ", $p, "generations (namespace, job, generation, valid_from, valid_until, spec) \
+                "INSERT INTO ", $p, "generations (namespace, job, generation, valid_from, valid_until, spec, changed_by, origin) \
                  SELECT value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), \
-                 CAST(value ->> 7 AS BIGINT), value ->> 8 FROM ", $rows, " WHERE true \
+                 CAST(value ->> 7 AS BIGINT), value ->> 8, value ->> 12, value ->> 13 FROM ", $rows, " WHERE true \
                  ON CONFLICT (namespace, job, generation) DO UPDATE SET valid_until = excluded.valid_until"
             ),
             all: concat!("SELECT * FROM ", $p, "schedules ORDER BY namespace, job"),

@@ -111,4 +111,11 @@ const STEPS: &[&[&str]] = &[
     // What jobs follow is looked for by when it has ended.
     &["CREATE INDEX clusterkeep_scheduler_ended ON clusterkeep_scheduler_runs (namespace, job, finished)
         WHERE finished IS NOT NULL"],
+    // Who has changed a job last, and who has made each of its versions.
+    &[
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN changed_by TEXT",
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN origin TEXT",
+        "ALTER TABLE clusterkeep_scheduler_generations ADD COLUMN changed_by TEXT",
+        "ALTER TABLE clusterkeep_scheduler_generations ADD COLUMN origin TEXT",
+    ],
 ];

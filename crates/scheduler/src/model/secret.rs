@@ -1,0 +1,81 @@
+//! What in a job may be a secret: where only a reference belongs, and what is never shown.
+//!
+//! It goes by names, so it may be wrong in either direction: it warns and hides, and decides nothing.
+
+use serde_json::Value;
+
+/// Parts of names whose values are secrets, in lower case and without separators.
+const NAMES: [&str; 9] =
+    ["password", "passwd", "secret", "token", "apikey", "authorization", "credential", "privatekey", "passphrase"];
+
+/// Whether a key of this name holds a secret.
+pub(crate) fn is_name(key: &str) -> bool {
+    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    NAMES.iter().any(|name| plain.contains(name))
+}
+
+/// Whether a value says where something is, and not what it is.
+pub(crate) fn is_reference(text: &str) -> bool {
+    ["env:", "file:"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.trim().is_empty()))
+}
+
+/// Whether text is an address with a password in it: `scheme://user:password@host`.
+pub(crate) fn has_password(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or(rest);
+        let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, word)| word);
+        password.is_some_and(|word| !word.is_empty() && !is_reference(word))
+    })
+}
+
+/// Why `text`, which stands under `key`, should be a reference; `None` where nothing says so.
+pub(crate) fn reveals(key: &str, text: &str) -> Option<&'static str> {
+    if is_name(key) && !is_reference(text) && !text.is_empty() {
+        return Some("a secret stands in plain text");
+    }
+    has_password(text).then_some("an address has its password in plain text")
+}
+
+/// The last key of a path such as `run.headers.Authorization` or `run.sql[0]`.
+pub(crate) fn last_key(path: &str) -> &str {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    last.split('[').next().unwrap_or(last)
+}
+
+/// Hides what may be a secret in a value that stands under `key`.
+pub(crate) fn hide(key: &str, value: &mut Value) {
+    match value {
+        Value::String(text) if reveals(key, text).is_some() => *text = "***".to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(key, item)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| hide(name, value)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_seen() {
+        for (key, text, is) in [
+            ("password", "hunter2", true),
+            ("X-Api-Key", "abc", true),
+            ("AWS_SECRET_ACCESS_KEY", "abc", true),
+            ("password", "env:PGPASSWORD", false),
+            ("password", "file:/run/secrets/pg", false),
+            ("password", "env:", true),
+            ("cluster", "postgres://ops:hunter2@db/jobs", true),
+            ("cluster", "postgres://ops:env:PGPASSWORD@db/jobs", false),
+            ("cluster", "postgres://ops@db/jobs", false),
+            ("command", "curl https://a:b@example.org/x", true),
+            ("http", "https://example.org/a?b=c:d@e", false),
+            ("name", "the secret of it", false),
+        ] {
+            assert_eq!(reveals(key, text).is_some(), is, "{key}: {text}");
+        }
+        let mut value = serde_json::json!({"headers": {"Authorization": "Bearer x", "Accept": "*/*"}});
+        hide("run", &mut value);
+        assert_eq!(value["headers"], serde_json::json!({"Authorization": "***", "Accept": "*/*"}));
+    }
+}
