@@ -157,6 +157,7 @@ fn schedule(job: usize) -> Result<ScheduleRecord> {
         zone_data: "-".into(),
         retired: None,
         paused: None,
+        source: None,
     })
 }
 
