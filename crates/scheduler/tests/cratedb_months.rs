@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::sql::{Db, sql};
 use clusterkeep_scheduler::{
-    CrateStore, Fired, Gate, Missed, NewRun, RunKey, RunKind, RunQuery, RunRecord, RunState, Store, open,
+    Claim, CrateStore, Fired, Gate, Missed, NewRun, RunKey, RunKind, RunQuery, RunRecord, RunState, Store, open,
 };
 use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 use clusterkeep_testkit::servers::{self, TestDatabase};
+use uuid::Uuid;
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -69,6 +70,31 @@ async fn history_goes_month_by_month_and_what_others_have_stays() {
     make(&*store, &[run("b", "2026-01-15T00:00:00Z", DONE)]).await;
     assert_eq!(store.prune("b", at("2026-05-02T00:00:00Z")).await.unwrap(), 2);
     assert_eq!(months(&db).await, [202_603, 202_604, 202_605]);
+}
+
+#[tokio::test]
+async fn many_runs_are_changed_wherever_they_lie() {
+    let Some(database) = servers::cratedb().await else { return };
+    let store = opened(&database).await;
+    let first = run("a", "2026-01-01T00:00:00Z", RunState::Pending);
+    let daily = |day: i64| {
+        let mut run = first.clone();
+        run.key.nominal += TimeDelta::days(day);
+        run
+    };
+    // So many that they are searched, and so few that they are looked up; over five months.
+    for (from, until) in [(0, 120), (120, 150)] {
+        let runs: Vec<RunRecord> = (from..until).map(daily).collect();
+        make(&*store, &runs).await;
+        let worker = Uuid::new_v4();
+        let claim = |run: &RunRecord| {
+            let (key, at) = (run.key.clone(), at("2026-07-01T00:00:00Z"));
+            Claim { key, attempt: 0, worker, at_once: u32::MAX, at }
+        };
+        let claims: Vec<Claim> = runs.iter().map(claim).collect();
+        assert!(store.claim(&claims).await.unwrap().into_iter().all(|begun| begun));
+        assert!(store.claim(&claims).await.unwrap().into_iter().all(|begun| !begun), "they were begun already");
+    }
 }
 
 #[tokio::test]
