@@ -5,10 +5,14 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::sql::{Db, sql};
-use clusterkeep_scheduler::{Fired, Gate, Missed, NewRun, RunKey, RunKind, RunQuery, RunRecord, RunState, Store, open};
+use clusterkeep_scheduler::{
+    Claim, CrateStore, Fired, Gate, Missed, NewRun, RunKey, RunKind, RunQuery, RunRecord, RunState, Store, open,
+};
+use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 use clusterkeep_testkit::servers::{self, TestDatabase};
+use uuid::Uuid;
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -69,6 +73,31 @@ async fn history_goes_month_by_month_and_what_others_have_stays() {
 }
 
 #[tokio::test]
+async fn many_runs_are_changed_wherever_they_lie() {
+    let Some(database) = servers::cratedb().await else { return };
+    let store = opened(&database).await;
+    let first = run("a", "2026-01-01T00:00:00Z", RunState::Pending);
+    let daily = |day: i64| {
+        let mut run = first.clone();
+        run.key.nominal += TimeDelta::days(day);
+        run
+    };
+    // So many that they are searched, and so few that they are looked up; over five months.
+    for (from, until) in [(0, 120), (120, 150)] {
+        let runs: Vec<RunRecord> = (from..until).map(daily).collect();
+        make(&*store, &runs).await;
+        let worker = Uuid::new_v4();
+        let claim = |run: &RunRecord| {
+            let (key, at) = (run.key.clone(), at("2026-07-01T00:00:00Z"));
+            Claim { key, attempt: 0, worker, at_once: u32::MAX, at }
+        };
+        let claims: Vec<Claim> = runs.iter().map(claim).collect();
+        assert!(store.claim(&claims).await.unwrap().into_iter().all(|begun| begun));
+        assert!(store.claim(&claims).await.unwrap().into_iter().all(|begun| !begun), "they were begun already");
+    }
+}
+
+#[tokio::test]
 async fn a_month_that_a_killed_program_has_closed_is_opened_or_removed() {
     let Some(database) = servers::cratedb().await else { return };
     let (store, db) = (opened(&database).await, database.connect().await);
@@ -85,6 +114,36 @@ async fn a_month_that_a_killed_program_has_closed_is_opened_or_removed() {
     assert_eq!(months(&db).await, [202_602]);
     assert!(store.fire(&[new], &[]).await.unwrap()[0].is_made());
     assert_eq!(store.runs(&RunQuery::all()).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_removes_history_is_cut_off_anywhere_and_goes_on() {
+    let Some(database) = servers::cratedb().await else { return };
+    let (store, db) = (opened(&database).await, database.connect().await);
+    let opens = Trap::nowhere();
+    CrateStore::on(faulty(db.clone(), Arc::clone(&opens))).await.unwrap();
+    let before = at("2026-05-02T00:00:00Z");
+    for place in 1.. {
+        let january = run("a", "2026-01-01T00:00:00Z", DONE);
+        let others = ["2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"].map(|at| run("b", at, DONE));
+        make(&*store, &[january, run("a", "2026-02-01T00:00:00Z", DONE)]).await;
+        make(&*store, &others).await;
+        let fault = if place % 2 == 0 { Fault::Lost } else { Fault::AnswerLost };
+        let trap = Trap::at(opens.said().len() as u64 + place, fault);
+        let cut_off = CrateStore::on(faulty(db.clone(), Arc::clone(&trap))).await.unwrap().prune("a", before).await;
+        store.prune("a", before).await.unwrap();
+        let left = store.runs(&RunQuery::all()).await.unwrap();
+        assert!(left.len() == 2 && left.iter().all(|run| run.key.namespace == "b"), "{place}: {left:#?}");
+        assert_eq!(months(&db).await, [202_602, 202_603], "{place}");
+        // No month was left closed.
+        make(&*store, &["2026-02-02T00:00:00Z", "2026-03-02T00:00:00Z"].map(|at| run("b", at, DONE))).await;
+        assert_eq!(store.prune("b", before).await.unwrap(), 4, "{place}");
+        if !trap.sprung() {
+            cut_off.unwrap();
+            assert!(place > 8, "it says more than {place} statements");
+            return;
+        }
+    }
 }
 
 #[tokio::test]

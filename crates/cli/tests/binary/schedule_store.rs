@@ -122,6 +122,32 @@ fn a_ledger_that_sums_up_and_one_that_does_not() {
 }
 
 #[test]
+fn fires_that_nobody_has_come_to_are_no_balanced_ledger() {
+    let place = used();
+    // As it is two minutes after the last scheduler has left.
+    for statement in [
+        "DELETE FROM clusterkeep_scheduler_runs WHERE job = 'tick'",
+        "UPDATE clusterkeep_scheduler_generations SET valid_from = valid_from - 120000000 WHERE job = 'tick'",
+        "UPDATE clusterkeep_scheduler_schedules SET valid_from = valid_from - 120000000, \
+         high_water = valid_from - 120000000 WHERE job = 'tick'",
+    ] {
+        place.run(&["query", "--cluster", "sqlite://jobs.db", "--write", statement]).done();
+    }
+    let overdue = schedule(&place, &["ledger", "tick"]);
+    assert_eq!(overdue.code, Some(1), "{overdue}");
+    assert!(
+        overdue.stdout.contains(" OVERDUE") && overdue.stderr.contains("no scheduler has come to them"),
+        "{overdue}"
+    );
+    // The next scheduler accounts for them.
+    let (child, mut lines) = start(&place, &[]);
+    until(&mut lines, "coalesced");
+    until(&mut lines, "succeeded");
+    end(child);
+    schedule(&place, &["ledger", "tick"]).done();
+}
+
+#[test]
 fn doctor_says_what_is_wrong() {
     let place = place();
     let (child, mut lines) = start(&place, &[]);

@@ -1,6 +1,6 @@
 //! Changing rows that nobody else has changed since they were read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clusterkeep_core::sql::{Engine, Row, SqlBuilder, Value};
 use clusterkeep_core::{Error, Result};
@@ -41,6 +41,12 @@ impl CrateStore {
             let mut select = SqlBuilder::new(Engine::Cratedb);
             select.push(query).push(" WHERE ");
             if many {
+                let months: BTreeSet<i64> = chunk.iter().filter_map(|key| key.month).collect();
+                if !months.is_empty() {
+                    // The others need not be searched.
+                    select.push("month = ANY(").bind(Value::Array(months.into_iter().map(Value::from).collect()));
+                    select.push(") AND ");
+                }
                 select.push("id = ANY(").bind(ids(chunk.iter().map(|key| &key.id))).push(")");
             } else {
                 push_keys(&mut select, chunk);

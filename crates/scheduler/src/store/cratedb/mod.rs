@@ -16,7 +16,8 @@
 //! - A version of a job may be written and the end of the version before it not, where the scheduler dies in between; the
 //!   next one that puts the job writes it.
 //!
-//! Runs lie in a partition for each month of their nominal instants, so that history goes month by month.
+//! Runs lie in a partition for each month of their nominal instants, so that history goes month by month. Each has two shards:
+//! who makes up for decades makes as many as a cluster would rather not have.
 //!
 //! A row that the server has acknowledged can be lost with its node where the tables have no replica; give them some with
 //! `ALTER TABLE ... SET (number_of_replicas = 1)` where there is more than one node.
