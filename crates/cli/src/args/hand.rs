@@ -130,6 +130,30 @@ pub struct RetryArgs {
     pub run: Option<Moment>,
 }
 
+/// Which runs.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Of much output the beginning and the end are kept. A run that is going writes it down every two seconds.
+
+Examples:
+  clusterkeep schedule logs nightly
+  clusterkeep schedule logs nightly --follow
+  clusterkeep schedule logs nightly --run 2014-01-15T08:30:00Z --format json")]
+pub struct LogsArgs {
+    /// Which job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Only the run for this instant, as `schedule history` shows it
+    #[arg(long, value_name = "INSTANT")]
+    pub run: Option<Moment>,
+    /// Go on with what comes, until it is stopped
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Of the latest runs at most so many
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub limit: u32,
+}
+
 /// Which fires.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -6,6 +6,7 @@ mod demo;
 mod dev;
 mod fires;
 mod hand;
+mod oneoff;
 mod query;
 mod retention;
 mod schedule;
@@ -26,8 +27,10 @@ pub use demo::DemoArgs;
 pub use dev::{DevCloudArgs, DevCommand};
 pub use fires::{ExplainScheduleArgs, ExpressionArgs, Grammar, LintArgs, NextArgs, ReadingArgs, SimulateArgs, Span};
 pub use hand::{
-    BackfillArgs, CancelArgs, DoctorArgs, JobArgs, LedgerArgs, PauseArgs, ResumeArgs, RetryArgs, ShowScheduleArgs,
+    BackfillArgs, CancelArgs, DoctorArgs, JobArgs, LedgerArgs, LogsArgs, PauseArgs, ResumeArgs, RetryArgs,
+    ShowScheduleArgs,
 };
+pub use oneoff::OneOffArgs;
 pub use query::QueryArgs;
 pub use retention::{
     AcknowledgeArgs, AddHoldArgs, AddPoliciesArgs, ApplyArgs, ArchiveCommand, CheckArgs, DiffPoliciesArgs, ExplainArgs,

@@ -10,8 +10,9 @@ use clusterkeep_scheduler::RunState;
 
 use super::{
     ApplyTimetableArgs, BackfillArgs, CancelArgs, ClusterArgs, DiffTimetableArgs, DoctorArgs, ExplainScheduleArgs,
-    ExportScheduleArgs, ImportScheduleArgs, LedgerArgs, LintArgs, Moment, NamespacesArgs, NextArgs, PauseArgs,
-    PlanTimetableArgs, ResumeArgs, RetryArgs, ShowScheduleArgs, SimulateArgs, Timeout, ValidateArgs,
+    ExportScheduleArgs, ImportScheduleArgs, LedgerArgs, LintArgs, LogsArgs, Moment, NamespacesArgs, NextArgs,
+    OneOffArgs, PauseArgs, PlanTimetableArgs, ResumeArgs, RetryArgs, ShowScheduleArgs, SimulateArgs, Timeout,
+    ValidateArgs,
 };
 
 /// What can be done about schedules.
@@ -43,6 +44,8 @@ pub enum ScheduleCommand {
     Retry(RetryArgs),
     /// Show what became of fires, the latest first
     History(HistoryArgs),
+    /// Show what runs have written, the latest last
+    Logs(LogsArgs),
     /// Account for every fire of a period: fired, coalesced, skipped or missed
     Ledger(LedgerArgs),
     /// Look for what is wrong with a store and its schedulers
@@ -159,6 +162,9 @@ pub struct HistoryArgs {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: u32,
+    /// Show what each of them has written, too
+    #[arg(long)]
+    pub output: bool,
 }
 
 /// What is run.
@@ -170,25 +176,29 @@ files again; where they are not in order, the old ones stay valid. Several of th
 With --namespace it also runs what `schedule apply` has put into the store, and what is put there later. Whoever can
 write to the store decides what that is, so it runs named actions alone, but for what the file of --allow lists.
 
+One job needs no timetable: its output is shown, and the exit code is 1 where it has failed.
+
 Examples:
   clusterkeep run --cluster sqlite://clusterkeep-demo/weather.db -f examples/weather.yaml
-  clusterkeep run --cluster sqlite://clusterkeep-demo/weather.db -f examples/weather.yaml \\
-      --state sqlite://clusterkeep-demo/jobs.db --grace 5min
   clusterkeep run --cluster sqlite://clusterkeep-demo/weather.db --namespace weather \\
       --allow permissions.yaml
-  CLUSTERKEEP_CLUSTER=sqlite://clusterkeep-demo/weather.db \\
-      clusterkeep run -f examples/weather.yaml -v")]
+  clusterkeep run --command 'echo hello' --when once")]
 pub struct RunArgs {
     /// The file with the timetable, and with what its jobs name; several are taken together
-    #[arg(long = "file", short, value_name = "FILE", required_unless_present = "namespace")]
+    ///
+    /// [default: clusterkeep.yaml, where nothing else is said to be run]
+    #[arg(long = "file", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Run the jobs that the store has of this namespace, too; may be given several times
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME", conflicts_with_all = ["command", "words"])]
     pub namespace: Vec<String>,
     /// The file that says what jobs out of the store may use, kind: Permissions; by default permissions.yaml in the
     /// user's configuration directory
     #[arg(long, value_name = "FILE")]
     pub allow: Option<PathBuf>,
+    /// What is run without a timetable.
+    #[command(flatten)]
+    pub one: OneOffArgs,
     /// The cluster that jobs work on.
     #[command(flatten)]
     pub cluster: ClusterArgs,

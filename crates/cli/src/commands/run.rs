@@ -1,6 +1,7 @@
 //! `run`: the jobs of timetables, in the foreground.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
+use clusterkeep_scheduler::target::Echo;
 use clusterkeep_scheduler::{Event, Permissions, RunRecord, RunState, Scheduler, Store, Timetable};
 use tokio::sync::watch;
 
@@ -17,12 +19,13 @@ use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
 use crate::output::{Colour, Printer};
-use crate::{files, health, metrics, permissions};
+use crate::{files, health, metrics, permissions, targets};
 
 /// How often it is looked whether schedulers of former files have nothing to do any more.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
+    let args = with_default_file(args)?;
     let loaded = Loaded::read(&args)?;
     for remark in files::remarks(&args.files)? {
         context.printer.alert(&format!("warning: {remark}"));
@@ -99,6 +102,26 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
         }),
         None => Ok(ExitCode::Done),
     }
+}
+
+/// The file that is read where none is named.
+const DEFAULT_FILE: &str = "clusterkeep.yaml";
+
+fn with_default_file(mut args: RunArgs) -> Result<RunArgs> {
+    if args.files.is_empty() && args.namespace.is_empty() {
+        if !Path::new(DEFAULT_FILE).exists() {
+            return Err(Error::input(format!("nothing is said to be run, and there is no `{DEFAULT_FILE}` here"))
+                .with_hint("name a timetable with -f, or give a job: `run --command 'echo hello'`, `run -- cmd:...`"));
+        }
+        args.files.push(DEFAULT_FILE.into());
+    }
+    if let Some(when) = &args.one.when {
+        return Err(Error::input(format!(
+            "`--when {when}` is for one job, and a timetable says itself when its jobs run"
+        ))
+        .with_hint("leave it out, or give a job: `run --when @daily -- cmd:...`"));
+    }
+    Ok(args)
 }
 
 /// What the files hold.
@@ -180,6 +203,7 @@ impl Starting<'_> {
                 .permissions(loaded.permissions.clone())
                 .grace(self.args.grace.0)
                 .lease(self.args.lease.0)
+                .targets(targets::all(&self.args.cluster, &Echo::default()))
                 .at_once(usize::try_from(self.args.at_once).unwrap_or(usize::MAX))
                 .on_event(move |event| {
                     follow(&going, event);
@@ -242,7 +266,7 @@ fn about(timetable: &Timetable, stored: bool) -> String {
 }
 
 /// One line for what happens, as it happens.
-fn say(printer: &Printer, event: &Event<'_>) {
+pub(super) fn say(printer: &Printer, event: &Event<'_>) {
     match event {
         Event::Started(run) => printer.note(&format!("{} started", named(run))),
         Event::Finished(run) => printer.note(&finished(printer, run)),

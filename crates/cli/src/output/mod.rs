@@ -91,6 +91,28 @@ impl Printer {
         }
     }
 
+    /// Passes on what another program writes, byte by byte as it is, to the standard output or to standard error.
+    pub fn pass(&self, out: bool, bytes: &[u8]) {
+        // Where nobody reads it any more there is nobody to tell.
+        drop(if out {
+            let mut out = io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        } else {
+            io::stderr().lock().write_all(bytes)
+        });
+    }
+
+    /// Writes data in the place of what was written before, where the standard output is a terminal; else behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`data`](Self::data).
+    pub fn screen(&self, text: &str) -> Result<()> {
+        // Home, and what is below cleared.
+        let clear = if io::stdout().is_terminal() { "\u{1b}[H\u{1b}[J" } else { "" };
+        self.data(&format!("{clear}{text}"))
+    }
+
     /// Says something beside the data, unless quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {

@@ -55,6 +55,7 @@ pub struct SchedulerBuilder {
     lease: Duration,
     at_once: usize,
     goes_on: bool,
+    pub(crate) ending: CancellationToken,
     pub(crate) listener: Listener,
     pub(super) telling: Telling,
     source: Source,
@@ -75,6 +76,7 @@ impl SchedulerBuilder {
             lease: LEASE,
             at_once: AT_ONCE,
             goes_on: false,
+            ending: CancellationToken::new(),
             listener: Listener::nobody(),
             telling: Telling::default(),
             source: Source { by: "library".to_owned(), origin: None },
@@ -231,6 +233,13 @@ impl SchedulerBuilder {
         if self.telling.own.insert(name.clone(), Arc::new(sink)).is_some() {
             self.wrong.push(Error::input(format!("sink `{name}` is there twice")));
         }
+        self
+    }
+
+    /// Has a run that [`trigger`](Self::trigger) waits for end soon after the token is cancelled, where its handler can end
+    /// itself: those of targets do.
+    pub fn ending(mut self, token: CancellationToken) -> Self {
+        self.ending = token;
         self
     }
 

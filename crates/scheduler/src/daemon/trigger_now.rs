@@ -1,7 +1,6 @@
 //! One run of one job by hand, without a scheduler of one's own that goes on.
 
 use clusterkeep_core::{Error, Result};
-use tokio_util::sync::CancellationToken;
 
 use super::builder::SchedulerBuilder;
 use super::core::Core;
@@ -59,7 +58,7 @@ impl SchedulerBuilder {
                 )));
             };
             core.listener.hear(&Event::Started(&run));
-            let run = core.keep_lease(core.attempt(entry, run, CancellationToken::new())).await;
+            let run = core.keep_lease(core.attempt(entry, run, self.ending.child_token())).await;
             core.store.finish(&[end_of(&run)]).await?;
             core.listener.hear(&Event::Finished(&run));
             Ok(run)

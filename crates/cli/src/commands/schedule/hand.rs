@@ -4,6 +4,7 @@ use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::ConnectOptions;
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::control::{self, Dedup};
+use clusterkeep_scheduler::target::Echo;
 use clusterkeep_scheduler::{Cancelled, Pause, RunRecord, RunState, Scheduler, Store, Triggered};
 use serde::Serialize;
 
@@ -13,8 +14,8 @@ use crate::args::{BackfillArgs, CancelArgs, JobArgs, PauseArgs, ResumeArgs, Retr
 use crate::commands::run::finished;
 use crate::compose::Actions;
 use crate::context::{Context, actor};
-use crate::files;
 use crate::output::{Format, Listing};
+use crate::{files, targets};
 
 pub(super) async fn pause(args: PauseArgs, context: &Context) -> Result<ExitCode> {
     let (store, record) = job(&args.job, context).await?;
@@ -49,13 +50,24 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
     }
     let timetable = files::timetable_of(&args.files, &args.job)?;
     let manifests: Vec<_> = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
-    let target = context.connect(&args.cluster, ConnectOptions::default()).await?;
-    let store = store(&args.store, Some(&target.db), context).await?;
-    let actions = Actions::new(target.db.clone(), manifests).history(store.clone());
+    let of_the_job = timetable.jobs.iter().filter(|job| job.name.as_str() == args.job);
+    let served = match args.cluster.cluster.is_some() || of_the_job.clone().any(targets::needs_cluster) {
+        true => Some(context.connect(&args.cluster, ConnectOptions::default()).await?.db),
+        false => None,
+    };
+    let store = store(&args.store, served.as_ref(), context).await?;
+    let actions = match &served {
+        Some(db) => Actions::new(db.clone(), manifests),
+        None => Actions::without_cluster(manifests),
+    };
+    let actions = actions.history(store.clone());
     actions.check(&timetable.jobs)?;
-    let builder = actions.register(Scheduler::builder().store(store).actor(actor()).timetable(timetable));
-    let triggered = context.interruptible(builder.trigger(&args.job)).await?;
-    target.db.close().await;
+    let targets = targets::all(&args.cluster, &Echo::default());
+    let builder = Scheduler::builder().store(store).actor(actor()).targets(targets).timetable(timetable);
+    let triggered = context.interruptible(actions.register(builder).trigger(&args.job)).await?;
+    if let Some(db) = served {
+        db.close().await;
+    }
     match triggered {
         Triggered::Queued(key) => {
             context.printer.note(&format!("a scheduler runs the jobs of {}: it will run {}", key.namespace, key.job));

@@ -9,6 +9,7 @@ use clusterkeep_scheduler::{
 };
 use serde::Serialize;
 
+use super::logs::clean;
 use super::next::line;
 use super::store::{existing, job, named};
 use super::{local, said, utc};
@@ -138,8 +139,15 @@ pub(super) async fn history(args: HistoryArgs, context: &Context) -> Result<Exit
         .column("attempt", |run| run.attempt.into())
         .column("started", |run| run.started.map(utc).into())
         .column("took", took)
+        .column("exit", |run| run.exit.map(i64::from).into())
         .column("what", |run| said(run).into());
     context.printer.data(&listing.render(context.printer.format(), &runs)?)?;
+    if args.output && context.printer.format() == Format::Table {
+        for run in runs.iter().filter(|run| run.output.is_some()) {
+            let output = clean(run.output.as_deref().unwrap_or_default());
+            context.printer.data(&format!("\n{} {}\n{output}", run.key.job, utc(run.key.nominal)))?;
+        }
+    }
     if let Some(last) = runs.last().filter(|_| runs.len() == args.limit as usize) {
         context.printer.note(&format!("there may be more: --before {}", instant(last.key.nominal)));
     }

@@ -6,6 +6,7 @@ mod expression;
 mod hand;
 mod import;
 mod lint;
+mod logs;
 mod look;
 mod next;
 mod rehearse;
@@ -30,6 +31,7 @@ pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<E
     match command {
         ScheduleCommand::List(args) => context.interruptible(look::list(args, context)).await,
         ScheduleCommand::History(args) => context.interruptible(look::history(args, context)).await,
+        ScheduleCommand::Logs(args) => context.interruptible(logs::logs(args, context)).await,
         ScheduleCommand::Show(args) => context.interruptible(look::show(args, context)).await,
         ScheduleCommand::Ledger(args) => context.interruptible(look::account(args, context)).await,
         ScheduleCommand::Doctor(args) => context.interruptible(doctor::doctor(args, context)).await,
