@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use chrono::TimeDelta;
+use clusterkeep_core::age::{Age, Unit};
 use clusterkeep_core::{Error, Result};
 use serde_json::json;
 
@@ -140,6 +142,17 @@ pub(super) fn job(name: &str, when: &When, run: &serde_json::Value) -> Result<Jo
             None => error,
         }
     })
+}
+
+/// A length of time in the largest unit that it is whole in, days left out: those of a clock that changes have none.
+pub(super) fn age(length: TimeDelta) -> Option<Age> {
+    let (count, unit) = match (length.num_milliseconds(), length.num_seconds()) {
+        (millis, seconds) if millis % 1_000 != 0 => (millis.max(seconds), Unit::Millisecond),
+        (_, seconds) if seconds % 3_600 == 0 => (seconds / 3_600, Unit::Hour),
+        (_, seconds) if seconds % 60 == 0 => (seconds / 60, Unit::Minute),
+        (_, seconds) => (seconds, Unit::Second),
+    };
+    u32::try_from(count).ok().and_then(|count| Age::new(count, unit))
 }
 
 /// Text of somebody else's on one line, without what would move a terminal's cursor.

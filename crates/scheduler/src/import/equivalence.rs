@@ -86,6 +86,8 @@ pub enum Why {
     FoldThereOnly,
     /// Here a time that comes twice fires in a pass in which it does not there.
     FoldHereOnly,
+    /// There the search for the next fire oversteps one after the clock has changed.
+    Overlooked,
     /// No rule says why.
     NotExplained,
 }
@@ -108,6 +110,9 @@ impl Why {
             Self::GapHereOnly => "the clock leaves the time out: there it was skipped, here it is made up for",
             Self::FoldThereOnly => "the time comes twice: there it fired in this pass, too",
             Self::FoldHereOnly => "the time comes twice: here it fires in this pass, too",
+            Self::Overlooked => {
+                "there it was overlooked: the search for it began before the clock changed, and came out too late"
+            }
             Self::NotExplained => "no rule explains it: look at this job before it is used",
         }
     }
@@ -128,10 +133,11 @@ pub(super) fn compare(job: &JobSpec, old: &Old, years: Years) -> Result<Equivale
             let next = here.filter(|at| *at < until);
             match (there.peek().copied(), next) {
                 (None, None) => break,
-                (Some(old), Some(new)) if old.at == new => {
+                (Some(fire), Some(new)) if fire.at == new => {
                     tally.there += 1;
                     tally.here += 1;
                     tally.same += 1;
+                    tally.last = Some(new);
                     there.next();
                     while there.next_if(|more| more.at == new).is_some() {
                         tally.there += 1;
@@ -139,14 +145,19 @@ pub(super) fn compare(job: &JobSpec, old: &Old, years: Years) -> Result<Equivale
                     }
                     here = schedule.next_after(new);
                 }
-                (Some(old), new) if new.is_none_or(|new| old.at < new) => {
+                (Some(fire), new) if new.is_none_or(|new| fire.at < new) => {
                     tally.there += 1;
-                    tally.differs(there_only(old.how), old.at);
+                    tally.last = Some(fire.at);
+                    tally.differs(there_only(fire.how), fire.at);
                     there.next();
                 }
                 (_, Some(new)) => {
                     tally.here += 1;
-                    tally.differs(here_only(&schedule, new), new);
+                    let why = match here_only(&schedule, new) {
+                        Why::NotExplained if overlooks(old, job, tally.last, new) => Why::Overlooked,
+                        why => why,
+                    };
+                    tally.differs(why, new);
                     here = schedule.next_after(new);
                 }
                 (Some(_), None) => break,
@@ -173,11 +184,20 @@ fn here_only(schedule: &Schedule, at: DateTime<Utc>) -> Why {
     }
 }
 
+/// Whether the clock has changed between the last fire there and one that is here alone, where the search steps.
+fn overlooks(old: &Old, job: &JobSpec, last: Option<DateTime<Utc>>, at: DateTime<Utc>) -> bool {
+    use chrono::{Offset, TimeZone};
+    let offset = |at: DateTime<Utc>| job.zone.tz().offset_from_utc_datetime(&at.naive_utc()).fix();
+    matches!(old, Old::Stepped(_)) && last.is_some_and(|last| offset(last) != offset(at))
+}
+
 #[derive(Default)]
 struct Tally {
     there: u64,
     here: u64,
     same: u64,
+    /// The last fire there.
+    last: Option<DateTime<Utc>>,
     differences: BTreeMap<Why, (u64, Vec<DateTime<Utc>>)>,
 }
 

@@ -8,7 +8,7 @@ use clusterkeep_core::age::{Age, Unit};
 use clusterkeep_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::collect::{At, Collector, NO_LIMIT, job};
+use super::collect::{At, Collector, NO_LIMIT, age, job};
 use super::crontab::{at_once, without_large_steps};
 use super::old::{Old, robfig};
 use super::yaml::{at as look, documents, others, text, words};
@@ -130,8 +130,7 @@ fn zone_within(schedule: &str) -> (&str, Option<&str>) {
 fn when(text: &str, created: Option<DateTime<Utc>>, at: &At, collector: &mut Collector) -> Result<(When, Option<Old>)> {
     if let Some(interval) = text.strip_prefix("@every ") {
         let step = go_duration(interval.trim()).ok_or_else(|| Error::input(format!("`{text}` is no interval")))?;
-        let interval = u32::try_from(step).ok().and_then(|seconds| Age::new(seconds, Unit::Second));
-        let interval = interval.ok_or_else(|| Error::input(format!("`{text}` is no interval")))?;
+        let interval = age(TimeDelta::seconds(step)).ok_or_else(|| Error::input(format!("`{text}` is no interval")))?;
         if created.is_none() {
             collector.note(
                 at,
@@ -254,6 +253,13 @@ fn container(batch: &Value, at: &At, collector: &mut Collector) -> Result<Value>
             None => collector.note(at, NoteLevel::Lost, format!("`{name}` came from the cluster and was left out")),
         }
     }
+    for key in ["entrypoint", "command"] {
+        let Some(words) = run.get_mut(key).and_then(Value::as_array_mut) else { continue };
+        for word in words {
+            let Some(text) = word.as_str().filter(|text| text.contains("$(") && !text.contains("$$")) else { continue };
+            *word = json!(replaced(text, &env, at, collector));
+        }
+    }
     if !env.is_empty() {
         run.insert("env".into(), env.into());
     }
@@ -289,6 +295,24 @@ fn container(batch: &Value, at: &At, collector: &mut Collector) -> Result<Value>
         collector,
     );
     Ok(run.into())
+}
+
+/// A word of a command with its `$(NAME)` replaced, as Kubernetes does where the variable is one of the container's own.
+fn replaced(word: &str, env: &Map<String, Value>, at: &At, collector: &mut Collector) -> String {
+    let mut text = word.to_owned();
+    for (name, value) in env {
+        let (reference, value) = (format!("$({name})"), value.as_str().unwrap_or_default());
+        if !text.contains(&reference) {
+            continue;
+        }
+        if value == secret::reference(name) {
+            collector.note(at, NoteLevel::Differs, format!(
+                "`{reference}` stands in its command and was replaced by a secret there; here it stays as it is: let the command read the variable"));
+        } else {
+            text = text.replace(&reference, value);
+        }
+    }
+    text
 }
 
 /// `512Mi` as `512 MiB`.

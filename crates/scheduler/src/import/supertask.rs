@@ -90,7 +90,7 @@ fn schedule(
     collector: &mut Collector,
 ) -> Result<()> {
     let fields = of_crontab(text)?;
-    let old = Old::Civil(apscheduler::read(&fields).map_err(Error::input)?);
+    let old = Old::Stepped(apscheduler::read(&fields).map_err(Error::input)?);
     let when = cron(&fields)?;
     let name = collector.name(id);
     let mut job = job(&name, &when, run)?;

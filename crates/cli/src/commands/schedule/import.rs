@@ -31,10 +31,8 @@ struct Document<'a> {
 
 pub(super) async fn import(args: ImportScheduleArgs, context: &Context) -> Result<ExitCode> {
     let today = SystemClock.now().date_naive().and_time(NaiveTime::MIN).and_utc();
-    let around = Surroundings {
-        zone: args.zone.map(Zone::from),
-        from: args.from.map_or(today, |from| from.at(args.zone.unwrap_or(chrono_tz::UTC))),
-    };
+    let around =
+        Surroundings { zone: args.zone.map(Zone::from), from: args.from.map_or(today, |from| from.at(chrono_tz::UTC)) };
     let imported = match args.origin {
         Origin::Text(format) => {
             let sources = args.sources.iter().map(|name| source(name)).collect::<Result<Vec<_>>>()?;
@@ -190,7 +188,8 @@ fn compared(fires: &Equivalence) -> String {
     let date = |at: chrono::DateTime<Utc>| at.format("%Y-%m-%d").to_string();
     let span = format!("from {} to {}", date(fires.from), date(fires.until));
     if fires.differences.is_empty() {
-        return format!("{}: {} fires {span}, there and here", fires.job, fires.there);
+        let plural = if fires.there == 1 { "" } else { "s" };
+        return format!("{}: {} fire{plural} {span}, there and here", fires.job, fires.there);
     }
     format!("{}: {} fires there {span}, {} here, {} the same", fires.job, fires.there, fires.here, fires.same)
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, json};
 use super::fields::cron;
 use crate::civil::Zone;
 use crate::import::NoteLevel;
-use crate::import::collect::{At, Collector, job};
+use crate::import::collect::{At, Collector, age, job};
 use crate::import::crontab::at_once;
 use crate::import::old::Old;
 use crate::import::old::apscheduler::{self, DAYS, Fields};
@@ -130,14 +130,14 @@ fn by_class(pickle: &Pickle, class: &str, state: Id, depth: u32) -> Result<Trigg
     match class {
         "apscheduler.triggers.cron:CronTrigger" => {
             let fields = fields_of(pickle, field("fields"))?;
-            let old = Old::Civil(apscheduler::read(&fields).map_err(Error::input)?);
+            let old = Old::Stepped(apscheduler::read(&fields).map_err(Error::input)?);
             Ok(Trigger { when: cron(&fields)?, zone: Some(zone?), old, starts, ends, jitter })
         }
         "apscheduler.triggers.interval:IntervalTrigger" => {
             let from = starts.ok_or_else(|| Error::input("its interval has no start"))?;
             let seconds = delta(pickle, field("interval")).ok_or_else(|| Error::input("its interval can't be read"))?;
-            let age = u32::try_from(seconds).ok().and_then(|seconds| Age::new(seconds, Unit::Second));
-            let interval = age.ok_or_else(|| Error::input(format!("an interval of {seconds} s can't be said here")))?;
+            let interval = age(TimeDelta::seconds(seconds))
+                .ok_or_else(|| Error::input(format!("an interval of {seconds} s can't be said here")))?;
             let old = Old::Every { from, step: TimeDelta::seconds(seconds) };
             let when = When::Every { interval, from: Some(from) };
             Ok(Trigger { when, zone: zone.ok(), old, starts: Some(from), ends, jitter })

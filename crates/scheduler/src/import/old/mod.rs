@@ -33,6 +33,8 @@ pub(super) enum Old {
     Once(DateTime<Utc>),
     /// Whenever any of them does; of several at one instant there is one fire.
     Any(Vec<Old>),
+    /// By the search of `APScheduler`, step by step.
+    Stepped(apscheduler::Search),
 }
 
 /// Civil times, and what the program does where the clock changes.
@@ -45,8 +47,6 @@ pub(super) struct Civil {
     pub(super) gap: Gap,
     /// What it does with times that come twice.
     pub(super) fold: Fold,
-    /// Whether of several times of a day that do not come it makes up for the first alone.
-    pub(super) once: bool,
 }
 
 /// A fire of another program.
@@ -74,6 +74,7 @@ impl Old {
     pub(super) fn policies(&self) -> Option<(Gap, Fold)> {
         match self {
             Self::Civil(civil) => Some((civil.gap, civil.fold)),
+            Self::Stepped(search) => Some(search.policies()),
             Self::Any(parts) => parts.iter().find_map(Self::policies),
             Self::Every { .. } | Self::Once(_) => None,
         }
@@ -97,6 +98,7 @@ impl Old {
                     count += 1;
                 }
             }
+            Self::Stepped(search) => search.fires(zone, from, until, &mut fires),
             Self::Once(at) => fires.extend((from..until).contains(at).then_some(OldFire { at: *at, how: How::Plain })),
             Self::Any(parts) => {
                 fires.extend(parts.iter().flat_map(|part| part.fires(zone, from, until)));
@@ -118,25 +120,16 @@ impl Civil {
         };
         let start = fires.len();
         for day in first.iter_days().take_while(|day| *day <= last).filter(|day| (self.on_day)(*day)) {
-            let (quiet, before) = (steady(zone, day), fires.len());
+            let quiet = steady(zone, day);
             for civil in self.times(day) {
                 match quiet {
                     Some(offset) => fires.push(OldFire { at: (civil - offset).and_utc(), how: How::Plain }),
                     None => self.changing(zone, civil, fires),
                 }
             }
-            if self.once {
-                let mut of_day = fires.split_off(before);
-                let mut first = true;
-                of_day.retain(|fire| fire.how != How::Gap || std::mem::take(&mut first));
-                fires.append(&mut of_day);
-            }
         }
         let mut own: Vec<_> = fires.drain(start..).filter(|fire| (from..until).contains(&fire.at)).collect();
         own.sort_unstable();
-        if self.once {
-            own.dedup_by_key(|fire| fire.at);
-        }
         fires.append(&mut own);
     }
 

@@ -82,7 +82,6 @@ pub(in crate::import) fn read(text: &str) -> Result<Civil, String> {
         on_day,
         gap: Gap::Skip,
         fold: Fold::First,
-        once: false,
     })
 }
 

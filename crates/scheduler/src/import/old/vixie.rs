@@ -46,6 +46,5 @@ pub(in crate::import) fn read(text: &str) -> Result<Civil, String> {
         on_day,
         gap: if wildcard { Gap::Skip } else { Gap::RunAfter },
         fold: if wildcard { Fold::Both } else { Fold::First },
-        once: false,
     })
 }

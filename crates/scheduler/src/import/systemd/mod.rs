@@ -4,14 +4,13 @@ mod service;
 mod unit;
 mod words;
 
-use chrono::TimeDelta;
-use clusterkeep_core::age::{Age, Unit as AgeUnit};
+use clusterkeep_core::age::Age;
 use clusterkeep_core::{Error, Result};
 use serde_json::Value;
 
 use self::unit::{Entry, Unit, units};
 use self::words::span;
-use super::collect::{At, Collector, job};
+use super::collect::{At, Collector, age, job};
 use super::old::{Old, on_calendar};
 use super::{NoteLevel, Source};
 use crate::civil::Zone;
@@ -159,16 +158,6 @@ fn rules(timer: &Unit, service: Option<&Unit>, at: &At, collector: &mut Collecto
 
 fn truth(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "1" | "yes" | "y" | "true" | "t" | "on")
-}
-
-fn age(length: TimeDelta) -> Option<Age> {
-    let (count, unit) = match (length.num_milliseconds(), length.num_seconds()) {
-        (millis, seconds) if millis % 1_000 != 0 => (millis.max(seconds), AgeUnit::Millisecond),
-        (_, seconds) if seconds % 3_600 == 0 => (seconds / 3_600, AgeUnit::Hour),
-        (_, seconds) if seconds % 60 == 0 => (seconds / 60, AgeUnit::Minute),
-        (_, seconds) => (seconds, AgeUnit::Second),
-    };
-    u32::try_from(count).ok().and_then(|count| Age::new(count, unit))
 }
 
 /// Expressions with the zone that each ends with, those of one zone together.

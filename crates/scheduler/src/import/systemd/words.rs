@@ -76,7 +76,9 @@ pub(super) fn span(text: &str) -> Result<TimeDelta> {
     Ok(TimeDelta::microseconds(micros.round() as i64))
 }
 
-/// A word as `sh` takes it; with `expand`, variables in it are replaced.
+/// A word as `sh` takes it; with `expand`, variables in it are replaced: a word that is `$NAME` becomes several, as there.
+///
+/// Whatever else a shell would do at a `$` or a backquote is kept from it.
 pub(super) fn quoted(word: &str, expand: bool) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -85,8 +87,32 @@ pub(super) fn quoted(word: &str, expand: bool) -> String {
     if !expand || !word.contains('$') {
         return format!("'{}'", word.replace('\'', "'\\''"));
     }
-    let escaped = word.replace('\\', "\\\\").replace('"', "\\\"").replace('`', "\\`");
-    format!("\"{escaped}\"")
+    if word.strip_prefix('$').is_some_and(is_name) {
+        return word.to_owned();
+    }
+    let mut text = String::from("\"");
+    let mut rest = word;
+    while let Some(c) = rest.chars().next() {
+        // Within a word only `${NAME}` is a variable.
+        let variable = rest.strip_prefix("${").and_then(|tail| tail.split_once('}')).filter(|(name, _)| is_name(name));
+        if let Some((name, tail)) = variable {
+            text.push_str(&format!("${{{name}}}"));
+            rest = tail;
+            continue;
+        }
+        if matches!(c, '\\' | '"' | '`' | '$') {
+            text.push('\\');
+        }
+        text.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    text.push('"');
+    text
+}
+
+fn is_name(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.bytes().all(word) && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -116,5 +142,8 @@ mod tests {
         }
         assert_eq!(quoted("it's", false), r"'it'\''s'");
         assert_eq!(quoted("${HOME}/a \"b\"", true), "\"${HOME}/a \\\"b\\\"\"");
+        assert_eq!(quoted("$OPTS", true), "$OPTS");
+        // What systemd leaves alone no shell may run.
+        assert_eq!(quoted("${A} $(id) `id` $B ${C:-x}", true), r#""${A} \$(id) \`id\` \$B \${C:-x}""#);
     }
 }
