@@ -7,7 +7,7 @@ use clusterkeep_core::error::Place;
 use clusterkeep_core::manifest::{self, Located};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_retention::model::Manifest;
-use clusterkeep_scheduler::Timetable;
+use clusterkeep_scheduler::{Broken, Timetable, check_chains};
 
 /// All documents of one kind, in the order of the files.
 fn read<T: manifest::Manifest>(files: &[PathBuf]) -> Result<Vec<Located<T>>> {
@@ -97,6 +97,19 @@ pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
                 .at(Place { position: position.or(place.position), ..place.clone() })
                 .with_hint(format!("the timetable of `{}` has {known}", value.namespace)));
         }
+    }
+    for timetable in merged.values() {
+        check_chains(&timetable.jobs).map_err(|broken| {
+            let Broken { job, place, error } = *broken;
+            let of = |found: &&Located<Timetable>| {
+                found.value.namespace == timetable.namespace
+                    && found.value.jobs.iter().any(|known| known.name.as_str() == job)
+            };
+            match found.iter().find(of) {
+                Some(found) => error.at(Place { position: place.or(found.place.position), ..found.place.clone() }),
+                None => error,
+            }
+        })?;
     }
     Ok(merged.into_values().collect())
 }
