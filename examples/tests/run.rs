@@ -123,6 +123,33 @@ fn schedule() {
 }
 
 #[test]
+fn notification() {
+    let out = run("notification", &[]);
+    assert_lines(
+        &out,
+        &["told: default/load failed (\"first_failure\")", "told: default/load is well again (\"recovery\")"],
+    );
+    // Each is told once, and followed once for each run that has failed.
+    assert_eq!((out.matches("told: ").count(), out.matches("apologise for the run of ").count()), (2, 2), "{out}");
+}
+
+#[test]
+fn monitoring() {
+    let out = run("monitoring", &[]);
+    assert_lines(
+        &out,
+        &[
+            "the service ends",
+            "ALARM default/look is silent: no run of look has succeeded within 800 milliseconds: the last one ended at",
+            "the service is back",
+            "ALARM default/look is well again",
+            "1 missed heartbeat in the history",
+        ],
+    );
+    assert_eq!(out.matches("ALARM").count(), 2, "once for the silence, and once for its end\n{out}");
+}
+
+#[test]
 fn local_server() {
     if !servers::is_there(Engine::Postgres) {
         return;

@@ -25,6 +25,7 @@ mod retention_restore;
 mod retention_servers;
 mod retention_tags;
 mod schedule;
+mod schedule_chains;
 mod schedule_fires;
 mod schedule_servers;
 mod schedule_store;
