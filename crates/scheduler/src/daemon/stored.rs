@@ -43,8 +43,9 @@ impl Roster {
         }
         let entry = match entry(record, handlers) {
             Ok(entry) => entry,
-            Err((job, error)) => {
-                listener.hear(&Event::LeftOut { job: &job, error: &error });
+            Err(left_out) => {
+                let (job, error) = &*left_out;
+                listener.hear(&Event::LeftOut { job, error });
                 // What it was before counts no more.
                 if let Some(known) = place.and_then(|place| self.entries.get_mut(place)) {
                     known.superseded = true;
@@ -64,8 +65,8 @@ impl Roster {
 }
 
 /// A job out of the store as the scheduler works with it.
-fn entry(mut record: ScheduleRecord, handlers: &Handlers) -> Result<Entry, (String, Error)> {
-    let schedule = record.spec.schedule().map_err(|error| (record.spec.name.as_str().to_owned(), error))?;
+fn entry(mut record: ScheduleRecord, handlers: &Handlers) -> Result<Entry, Box<(String, Error)>> {
+    let schedule = record.spec.schedule().map_err(|error| Box::new((record.spec.name.as_str().to_owned(), error)))?;
     let handler = handlers.of(&record.spec).unwrap_or_else(|error| Handler::refusing(&error));
     if schedule.trigger().is_nominal() {
         // What is stored may rest on other zone data.

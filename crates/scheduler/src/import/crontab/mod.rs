@@ -102,7 +102,7 @@ impl Settings {
         if entry.command.trim().is_empty() {
             return Err(Error::input("there is no command"));
         }
-        let zone = self.zone.clone().map_or_else(|| collector.zone(at), |zone| zone);
+        let zone = self.zone.clone().unwrap_or_else(|| collector.zone(at));
         let name = collector.name(&naming::of_command(&entry.command));
         let of_job = at.job(&name);
         let when = if entry.when.eq_ignore_ascii_case("@reboot") {
