@@ -176,7 +176,7 @@ mod tests {
         let runs = |on: On, states: &[RunState]| {
             let names = ["a", "b"];
             let all: Vec<RunRecord> = states.iter().zip(names).map(|(state, job)| run(job, *state)).collect();
-            let following = Following::of(&names[..states.len()]).on(on);
+            let following = Following::of(names[..states.len()].iter().copied()).on(on);
             following.decide(&all.iter().collect::<Vec<_>>())
         };
         for state in [Failed, Dead, Refused] {
