@@ -104,6 +104,25 @@ fn rollup() {
 }
 
 #[test]
+fn jobs() {
+    let out = run("jobs", &[]);
+    assert_lines(
+        &out,
+        &[
+            "cleanup succeeded: 2 statements: 1 rows read, 2 changed",
+            "left after a night: 1 row",
+            "download succeeded: 200 OK, ",
+            "load succeeded: 2 rows",
+            "New York: 5.0 °C",
+            "Vienna: 10.0 °C",
+            "points of a sine wave",
+        ],
+    );
+    let points = out.lines().last().unwrap().split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!((5..=30).contains(&points), "{out}");
+}
+
+#[test]
 fn schedule() {
     let out = run("schedule", &[]);
     assert_lines(

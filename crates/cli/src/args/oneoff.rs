@@ -29,7 +29,7 @@ pub struct OneOffArgs {
 }
 
 impl OneOffArgs {
-    /// Whether something is to be run without a timetable.
+    /// Whether something else than a file is to be run.
     #[must_use]
     pub const fn is_meant(&self) -> bool {
         self.command.is_some() || !self.words.is_empty() || self.watch.is_some()

@@ -114,7 +114,7 @@ pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
         Work::Retention(RetentionCommand::Hold(command)) => retention::hold(command, context).await,
         Work::Retention(RetentionCommand::Policies(command)) => retention::policies(command, context).await,
         Work::Schedule(command) => schedule::run(command, context).await,
-        Work::Run(args) if args.one.is_meant() => oneoff::run(args, context).await,
+        Work::Run(args) if oneoff::is_meant(&args) => oneoff::run(args, context).await,
         Work::Run(args) => run::run(args, context).await,
         Work::Dev(command) => dev::run(command, context).await,
         Work::Audit(command) => context.interruptible(audit::run(command, context)).await,

@@ -16,6 +16,7 @@ mod cluster_shell;
 mod ctk_failures;
 mod deploy;
 mod help;
+mod oneoff;
 mod query;
 mod retention;
 mod retention_html;

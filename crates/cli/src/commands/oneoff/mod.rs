@@ -1,6 +1,7 @@
 //! `run` without a timetable: one job, at once or when it is said, on a store in memory.
 
 mod target;
+mod taskfile;
 mod watch;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use clusterkeep_scheduler::{
     Event, Job, MemoryStore, RunRecord, RunState, Scheduler, SchedulerBuilder, Store, Target, Triggered,
 };
 
+use self::taskfile::Task;
 use super::run::{finished, say};
 use super::schedule::store;
 use crate::args::RunArgs;
@@ -24,15 +26,27 @@ const NAME: &str = "job";
 const NAMESPACE: &str = "run";
 
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
-    let target = match &args.one.command {
-        Some(line) => target::of(&[format!("cmd:{line}")])?,
-        None => target::of(&args.one.words)?,
+    let when = args.one.when.as_deref();
+    let target = match (taskfile::meant(&args.files), &args.one.command) {
+        (Some(file), _) => match taskfile::read(file, args.one.zone.as_deref(), &context.printer)? {
+            Task::Target(target) => target,
+            // Without another word it runs when its comments say.
+            Task::Job(job) if when.is_none() => return again(Job::from(*job), &args, context).await,
+            Task::Job(job) => job.run,
+        },
+        (None, Some(line)) => target::of(&[format!("cmd:{line}")])?,
+        (None, None) => target::of(&args.one.words)?,
     };
-    match (args.one.watch, args.one.when.as_deref()) {
+    match (args.one.watch, when) {
         (Some(every), _) => watch::run(&target, every.0, &args, context).await,
         (None, None | Some("once")) => once(&target, &args, context).await,
-        (None, Some(when)) => again(target, when, &args, context).await,
+        (None, Some(when)) => again(Job::named(NAME).target(target).cron(when), &args, context).await,
     }
+}
+
+/// Whether a command line means one job, and no timetable.
+pub(super) fn is_meant(args: &RunArgs) -> bool {
+    args.one.is_meant() || taskfile::meant(&args.files).is_some()
 }
 
 /// A scheduler with the one job, for when it is triggered.
@@ -88,14 +102,13 @@ fn show(run: &RunRecord, as_it_comes: bool, printer: &Printer) -> Result<()> {
 }
 
 /// Runs it whenever its time has come, until it is stopped.
-async fn again(target: Target, when: &str, args: &RunArgs, context: &Context) -> Result<ExitCode> {
+async fn again(mut job: Job, args: &RunArgs, context: &Context) -> Result<ExitCode> {
     let store: Arc<dyn Store> = match &args.store.state {
         Some(_) => store(&args.store, None, context).await?,
         None => MemoryStore::new().into(),
     };
     let stop = context.stop_between_steps();
     let (printer, echo) = (context.printer.clone(), passing(&context.printer));
-    let mut job = Job::named(NAME).target(target).cron(when);
     if let Some(zone) = &args.one.zone {
         job = job.zone(zone.as_str());
     }
