@@ -265,7 +265,7 @@ fn timetables_of_supertask() {
     assert!(says(&imported, NoteLevel::Differs, "keeps the last alone"));
     assert!(says(&imported, NoteLevel::Differs, "counts from Monday as 0"));
     assert!(says(&imported, NoteLevel::Lost, "not enabled"));
-    assert!(says(&imported, NoteLevel::Refused, "2 steps"));
+    assert!(says(&imported, NoteLevel::Differs, "2 steps"));
     assert!(imported.equivalences.iter().all(|fires| fires.differences.is_empty()), "{:?}", imported.equivalences);
     let python = "# /// script\n# dependencies = [\"x\"]\n# ///\n# /// task\n# cron = \"*/5 * * * *\" # often\n# [env]\n# A = 'b'\n\
                   # SECRET_TOKEN = \"hunter2\"\n# [options]\n# days = 3\n# dry = true\n# ///\ndef run(**kw): pass\n";

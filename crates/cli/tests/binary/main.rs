@@ -28,6 +28,7 @@ mod retention_tags;
 mod schedule;
 mod schedule_chains;
 mod schedule_fires;
+mod schedule_import;
 mod schedule_servers;
 mod schedule_store;
 mod schemas;

@@ -101,21 +101,25 @@ impl Collector {
         name
     }
 
-    /// Takes a job, with its rules for the clock's changes set to what they were there.
-    pub(super) fn add(&mut self, at: &At, mut job: JobSpec, old: Option<&Old>) {
+    /// Takes a job, with its rules for the clock's changes set to what they were there; or says why it is none.
+    pub(super) fn add(&mut self, at: &At, mut job: JobSpec, old: Option<&Old>) -> bool {
         let at = at.job(job.name.as_str());
         if let Some((gap, fold)) = old.and_then(Old::policies)
             && job.zone != Zone::utc()
         {
             (job.gap, job.fold) = (Some(gap), Some(fold));
         }
-        let compared = job.schedule().and_then(|_| old.map(|old| compare(&job, old, self.years)).transpose());
+        let compared = job.clone().checked().and_then(|_| old.map(|old| compare(&job, old, self.years)).transpose());
         match compared {
             Ok(equivalence) => {
                 self.imported.equivalences.extend(equivalence);
                 self.imported.jobs.push(job);
+                true
             }
-            Err(error) => self.refuse(&at, &error),
+            Err(error) => {
+                self.refuse(&at, &error);
+                false
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use clusterkeep_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::aps::{cron, of_crontab};
-use super::collect::{At, Collector, job};
+use super::collect::{At, Collector, job as new_job};
 use super::crontab::at_once;
 use super::old::{Old, apscheduler};
 use super::yaml::{at as look, documents, text};
@@ -53,11 +53,17 @@ fn one(task: &Value, at: &At, collector: &mut Collector) -> Result<()> {
     let steps = look(task, &["steps"]).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let active = |step: &&Value| look(step, &["if"]).and_then(Value::as_bool) != Some(false);
     let steps: Vec<&Value> = steps.iter().filter(active).collect();
-    let [step] = steps.as_slice() else {
-        return Err(Error::input(format!("it has {} steps, and a job runs one thing", steps.len()))
-            .with_hint("write a job for each, chained by `after`"));
-    };
-    let run = step_of(step)?;
+    let runs = steps.iter().map(|step| step_of(step)).collect::<Result<Vec<_>>>()?;
+    if runs.is_empty() {
+        return Err(Error::input("it has no step that runs"));
+    }
+    if runs.len() > 1 {
+        collector.note(
+            &at,
+            NoteLevel::Differs,
+            format!("its {} steps are jobs of their own, each after the success of the one before", runs.len()),
+        );
+    }
     let schedules = look(task, &["on", "schedule"]).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let crons: Vec<&str> = schedules.iter().filter_map(|item| text(item, &["cron"])).collect();
     if crons.is_empty() || crons.len() < schedules.len() {
@@ -75,16 +81,16 @@ fn one(task: &Value, at: &At, collector: &mut Collector) -> Result<()> {
     }
     let description = text(task, &["meta", "description"]).or_else(|| text(task, &["meta", "name"]));
     for cron in crons {
-        schedule(id, cron, &run, description, &at, collector)?;
+        schedule(id, cron, &runs, description, &at, collector)?;
     }
     Ok(())
 }
 
-/// A job for one expression.
+/// A job for one expression, and those for the further steps behind it.
 fn schedule(
     id: &str,
     text: &str,
-    run: &Value,
+    runs: &[Value],
     description: Option<&str>,
     at: &At,
     collector: &mut Collector,
@@ -93,7 +99,8 @@ fn schedule(
     let old = Old::Stepped(apscheduler::read(&fields).map_err(Error::input)?);
     let when = cron(&fields)?;
     let name = collector.name(id);
-    let mut job = job(&name, &when, run)?;
+    let Some((first, further)) = runs.split_first() else { return Ok(()) };
+    let mut job = new_job(&name, &when, first)?;
     job.description = description.map(str::to_owned);
     job.zone = ZONE.parse()?;
     job.overlap = at_once(AT_ONCE);
@@ -107,7 +114,20 @@ fn schedule(
         collector.note(&at.job(&name), NoteLevel::Differs, format!(
             "to supertask the day of the week `{}` counts from Monday as 0, unlike to cron; the job names the days that it fired on", fields.day_of_week));
     }
-    collector.add(at, job, Some(&old));
+    let overlap = job.overlap;
+    // Without the first step there is nothing that the others could come after.
+    let further = if collector.add(at, job, Some(&old)) { further } else { &[] };
+    let mut before = name.clone();
+    for (number, run) in (2_u32..).zip(further) {
+        let next = collector.name(&format!("{name}-step-{number}"));
+        let when =
+            serde_json::from_value(json!({ "after": [before] })).map_err(|error| Error::input(error.to_string()))?;
+        let mut job = new_job(&next, &when, run)?;
+        job.zone = ZONE.parse()?;
+        job.overlap = overlap;
+        collector.add(at, job, None);
+        before = next;
+    }
     Ok(())
 }
 
@@ -162,7 +182,7 @@ fn task_file(source: &Source, at: &At, collector: &mut Collector) -> Result<()> 
         return Err(Error::input("a task file has to be named, so that the job can name it")
             .with_hint("give its path instead of `-`"));
     }
-    schedule(stem, cron, &target.into(), None, at, collector)
+    schedule(stem, cron, &[target.into()], None, at, collector)
 }
 
 /// The lines of the block `# /// task`, without their comment signs.

@@ -111,7 +111,8 @@ fn one(
             Some(zone) => zone,
             None => collector.zone(at),
         };
-        collector.add(at, job, Some(&old));
+        // What is refused has been said.
+        let _taken: bool = collector.add(at, job, Some(&old));
         count += 1;
     }
     for when in monotonic(timer, at, collector)? {
