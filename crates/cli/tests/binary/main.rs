@@ -29,6 +29,7 @@ mod schedule_chains;
 mod schedule_fires;
 mod schedule_servers;
 mod schedule_store;
+mod schedule_table;
 mod schemas;
 mod servers;
 mod signals;
