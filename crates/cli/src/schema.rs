@@ -15,10 +15,12 @@ use clusterkeep_retention::model::{Hold, Manifest};
 use clusterkeep_retention::plan::Domain;
 use clusterkeep_retention::restore::{Archived, Restoring};
 use clusterkeep_retention::store::{Difference, Stored};
-use clusterkeep_scheduler::{Ledger, Overview, RunRecord, Timetable};
+use clusterkeep_scheduler::deploy::Deploying;
+use clusterkeep_scheduler::{Ledger, Overview, Permissions, RunRecord, Timetable};
 use schemars::{Schema, schema_for};
 
 use crate::commands::documents::{ClusterDocument, HealthDocument, ListedCluster, ListedJob, PingDocument};
+use crate::commands::timetable_documents::{Finding, Namespace};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,6 +30,8 @@ pub enum Kind {
     Retention,
     /// A file of `kind: Timetable`
     Timetable,
+    /// A file of `kind: Permissions`
+    Permissions,
     /// What `retention plan --format json` prints
     Plan,
     /// What `retention apply --format json` prints
@@ -52,6 +56,14 @@ pub enum Kind {
     AuditRecord,
     /// A schedule, as `schedule list --format json` prints them
     Schedule,
+    /// What `schedule plan --format json` prints
+    TimetablePlan,
+    /// What `schedule apply --format json` prints
+    TimetableReport,
+    /// What `schedule validate --format json` prints of each mistake
+    TimetableFinding,
+    /// A namespace, as `schedule namespaces --format json` prints them
+    Namespace,
     /// What `schedule ledger --format json` prints
     Ledger,
     /// A run, as `schedule history --format json` prints them
@@ -107,6 +119,7 @@ impl Kind {
         match self {
             Self::Retention => manifest::schema::<Manifest>(),
             Self::Timetable => manifest::schema::<Timetable>(),
+            Self::Permissions => manifest::schema::<Permissions>(),
             Self::Plan => schema_for!(Plan<Domain>),
             Self::Report => schema_for!(Report<Domain>),
             Self::Hold => schema_for!(Hold),
@@ -119,6 +132,10 @@ impl Kind {
             Self::RestoreReport => schema_for!(Report<Restoring>),
             Self::AuditRecord => schema_for!(Record),
             Self::Schedule => schema_for!(Overview),
+            Self::TimetablePlan => schema_for!(Plan<Deploying>),
+            Self::TimetableReport => schema_for!(Report<Deploying>),
+            Self::TimetableFinding => schema_for!(Finding),
+            Self::Namespace => schema_for!(Namespace),
             Self::Ledger => schema_for!(Ledger),
             Self::Run => schema_for!(RunRecord),
             Self::ListedCluster => schema_for!(ListedCluster),

@@ -31,6 +31,7 @@ mod schedule_fires;
 mod schedule_import;
 mod schedule_servers;
 mod schedule_store;
+mod schedule_table;
 mod schemas;
 mod servers;
 mod signals;

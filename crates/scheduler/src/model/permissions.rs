@@ -148,24 +148,15 @@ impl Permission {
     }
 }
 
-/// What in `text` may be taken for a reference to a secret.
+/// What in `text` may be taken for a reference to a secret: from where it begins to the end of the text, since who fetches
+/// it may take all of that for its name.
 fn references(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        loop {
-            let at = ["env:", "file:"].iter().filter_map(|scheme| rest.find(scheme)).min()?;
-            let (before, found) = rest.split_at(at);
-            if before.chars().next_back().is_some_and(char::is_alphanumeric) {
-                // The end of another word, behind which there may be one.
-                rest = found.split_at(3).1;
-                continue;
-            }
-            let ends = |c: char| c.is_whitespace() || "&\"'`,;#)]}".contains(c);
-            let end = found.find(ends).unwrap_or(found.len());
-            rest = &found[end..];
-            return Some(&found[..end]);
-        }
-    })
+    let begins = |at: &usize| {
+        let (before, found) = text.split_at(*at);
+        let scheme = found.starts_with("env:") || found.starts_with("file:");
+        scheme && !before.chars().next_back().is_some_and(char::is_alphanumeric)
+    };
+    text.char_indices().map(|(at, _)| at).filter(move |at| begins(at)).map(|at| text.split_at(at).1)
 }
 
 /// Text out of a store must not steer the terminal that it is shown on, nor show a password in an address.
@@ -234,6 +225,10 @@ mod tests {
             (r#"{"http": "http://localhost/", "headers": {"Authorization": "env:TOKE"}}"#, false),
             (r#"{"http": "http://localhost/", "headers": {"X": "file:/run/secrets/x"}}"#, true),
             (r#"{"http": "http://localhost/", "headers": {"X": "file:/run/secrets/x/../y"}}"#, false),
+            (r#"{"http": "http://localhost/", "headers": {"X": "file:/run/secrets/x y"}}"#, false),
+            (r#"{"http": "http://localhost/", "headers": {"X": "file:/run/secrets/x,y"}}"#, false),
+            (r#"{"http": "http://localhost/", "headers": {"X": "Bearer env:TOKEN"}}"#, true),
+            (r#"{"http": "http://localhost/", "headers": {"X": "env:TOKEN&"}}"#, false),
             (r#"{"http": "http://localhost/", "body": {"deep": ["env:HOME"]}}"#, false),
             (r#"{"sql": "SELECT 1", "cluster": "production"}"#, true),
             (r#"{"sql": "SELECT 1", "cluster": "Production"}"#, false),
@@ -253,10 +248,10 @@ mod tests {
     fn references_are_found_wherever_they_stand() {
         let found = |text| references(text).collect::<Vec<_>>();
         assert_eq!(found("env:A"), ["env:A"]);
-        assert_eq!(found("Bearer env:A, file:/b c"), ["env:A", "file:/b"]);
-        assert_eq!(found("x?password=env:A&b=file:/c"), ["env:A", "file:/c"]);
+        assert_eq!(found("Bearer env:A"), ["env:A"]);
+        assert_eq!(found("é env:A, file:/b c"), ["env:A, file:/b c", "file:/b c"]);
+        assert_eq!(found("x?password=env:A&b=c"), ["env:A&b=c"]);
         assert_eq!(found("myenv:A profile:B"), Vec::<&str>::new());
-        assert_eq!(found("env: env:"), ["env:", "env:"]);
         assert_eq!(found("profile:env:A"), ["env:A"]);
     }
 

@@ -69,17 +69,16 @@ fn document(tree: &Tree, file: &str, actions: Option<&[&str]>, names: &mut Names
         let at = |error: Error, position| error.at(Place { file: file.to_owned(), position: Some(position) });
         match job.read::<JobSpec>(file) {
             Err(errors) => found.errors.extend(errors),
-            Ok(spec) => {
-                let action = spec.run.as_action().map(|action| action.action.clone());
-                if let Some(action) = action.filter(|name| actions.is_some_and(|known| !known.contains(&&**name))) {
-                    let known: Vec<String> =
-                        actions.iter().copied().flatten().map(|name| format!("`{name}`")).collect();
-                    let error = Error::input(format!("there is no action `{}`", action.escape_debug()))
-                        .with_hint(format!("there is {}", known.join(" and ")));
-                    found.errors.push(at(error, job.get("run").map_or(job.at, |run| run.at)));
-                }
-                found.errors.extend(spec.checked().err().map(|error| at(error, job.at)));
-            }
+            Ok(spec) => found.errors.extend(spec.checked().err().map(|error| at(error, job.at))),
+        }
+        let action = job.get("run").and_then(|run| run.get("action"));
+        if let (Some(action), Some(known)) = (action, actions)
+            && let Some(name) = action.text().filter(|name| !known.contains(name))
+        {
+            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            let error = Error::input(format!("there is no action `{}`", name.escape_debug()))
+                .with_hint(format!("there is {}", known.join(" and ")));
+            found.errors.push(at(error, action.at));
         }
         let Some(name) = job.get("name").filter(|name| name.text().is_some()) else { continue };
         let key = (namespace.clone(), name.text().unwrap_or_default().to_owned());

@@ -5,7 +5,8 @@ use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::Value;
 use clusterkeep_core::{ExitCode, Result};
 use clusterkeep_scheduler::{
-    Fire, Generation, GenerationCount, Overview, RunQuery, RunRecord, RunState, ScheduleRecord, ledger, overview,
+    Fire, Generation, GenerationCount, Overview, RunQuery, RunRecord, RunState, ScheduleRecord, Source, ledger,
+    overview,
 };
 use serde::Serialize;
 
@@ -81,12 +82,14 @@ pub(super) async fn show(args: ShowScheduleArgs, context: &Context) -> Result<Ex
         text.push_str(&format!("{pause}, since {}\n", utc(pause.since)));
     }
     if let Some(retired) = schedule.retired {
-        text.push_str(&format!("removed {}\n", utc(retired)));
+        let by = schedule.source.as_ref().map(said_of).unwrap_or_default();
+        text.push_str(&format!("removed {}{by}\n", utc(retired)));
     }
     for version in &generations {
         let until = version.valid_until.map(|at| format!(" until {}", utc(at))).unwrap_or_default();
+        let by = version.source.as_ref().map(said_of).unwrap_or_default();
         text.push_str(&format!(
-            "version {} from {}{until}: {}\n",
+            "version {} from {}{until}: {}{by}\n",
             version.generation,
             utc(version.valid_from),
             version.spec.when
@@ -103,6 +106,12 @@ pub(super) async fn show(args: ShowScheduleArgs, context: &Context) -> Result<Ex
     }
     context.printer.data(&text)?;
     Ok(ExitCode::Done)
+}
+
+/// Who made a version, and out of what.
+fn said_of(source: &Source) -> String {
+    let origin = source.origin.as_ref().map(|origin| format!(" out of {}", origin.escape_debug())).unwrap_or_default();
+    format!(", by {}{origin}", source.by.escape_debug())
 }
 
 pub(super) async fn history(args: HistoryArgs, context: &Context) -> Result<ExitCode> {

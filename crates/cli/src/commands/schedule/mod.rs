@@ -26,6 +26,7 @@ pub(super) use lint::lint;
 pub(super) use next::{explain, next};
 pub(super) use simulate::simulate;
 pub(super) use store::store;
+pub(crate) use table::documents;
 
 pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<ExitCode> {
     match command {

@@ -6,6 +6,12 @@ mod plan;
 mod source;
 mod validate;
 
+/// What these commands print as JSON, for their schemas.
+pub(crate) mod documents {
+    pub(crate) use super::namespaces::Namespace;
+    pub(crate) use super::validate::Finding;
+}
+
 pub(super) use export::{of_store, print};
 pub(super) use namespaces::namespaces;
 pub(super) use plan::{apply, diff, plan};

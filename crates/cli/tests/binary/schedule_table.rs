@@ -1,0 +1,277 @@
+//! Timetables against a store: checked, planned, applied, written down again; and the jobs of a store, run as far as a
+//! local file lets them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, ChildStderr, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Place, Ran, snapshot};
+
+const TIMETABLE: &str = "\
+kind: Timetable
+meta:
+  authors: [A. Nother <a@example.org>]
+  created: 2026-01-01
+  origin: https://example.org/jobs
+namespace: weather
+jobs:
+  - name: nightly
+    when: \"30 3 * * *\"
+    zone: America/New_York
+    run: { action: history, keep: 20 years }
+  - name: weekly
+    when: { calendar: \"Sun *-*-* 04:00\" }
+    run: { action: history, keep: 20 years }
+";
+
+const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
+
+fn place() -> Place {
+    let place = Place::empty();
+    place.write("jobs.yaml", TIMETABLE);
+    place
+}
+
+fn schedule(place: &Place, args: &[&str]) -> Ran {
+    place.run(&[&["schedule"], args, &STATE[..]].concat())
+}
+
+fn hash(place: &Place, more: &[&str]) -> String {
+    let plan = schedule(place, &[&["plan", "-f", "jobs.yaml", "--format", "json"], more].concat());
+    plan.json()["hash"].as_str().unwrap()[..8].to_owned()
+}
+
+fn apply(place: &Place, more: &[&str]) -> Ran {
+    let hash = hash(place, more);
+    schedule(place, &[&["apply", "-f", "jobs.yaml", "--expect-plan", &hash], more].concat())
+}
+
+#[test]
+fn a_timetable_is_planned_applied_and_written_down_again() {
+    let place = place();
+    let mut plan = schedule(&place, &["plan", "-f", "jobs.yaml", "--exit-code"]);
+    let (head, rest) = plan.stdout.split_once(", as of ").unwrap();
+    plan.stdout = format!("{head}, as of [NOW]\n{}", rest.split_once('\n').unwrap().1);
+    snapshot!("table_plan_new", plan);
+    assert!(!place.path().join("jobs.db").exists(), "a plan makes no file");
+    snapshot!("table_apply_unapproved", schedule(&place, &["apply", "-f", "jobs.yaml"]));
+    snapshot!("table_apply", apply(&place, &[]));
+    assert_eq!(schedule(&place, &["plan", "-f", "jobs.yaml", "--exit-code"]).code, Some(0));
+    let exported = schedule(&place, &["export", "--namespace", "weather"]).done();
+    snapshot!("table_export", exported);
+    place.write("again.yaml", &exported.stdout);
+    let again = schedule(&place, &["diff", "-f", "again.yaml"]).done();
+    assert_eq!(again.stdout, "both say the same\n");
+
+    place.write("jobs.yaml", &TIMETABLE.replace("30 3", "45 4").split("  - name: weekly").next().unwrap().to_owned());
+    snapshot!("table_diff", schedule(&place, &["diff", "-f", "jobs.yaml"]));
+    let kept = schedule(&place, &["plan", "-f", "jobs.yaml"]).done();
+    assert!(kept.stdout.contains("not in the file; --delete or `prune: true` removes it"), "{kept}");
+    let stale = hash(&place, &["--delete"]);
+    apply(&place, &[]).done();
+    let drifted = schedule(&place, &["apply", "-f", "jobs.yaml", "--delete", "--expect-plan", &stale]);
+    assert_eq!(drifted.code, Some(5), "{drifted}");
+    apply(&place, &["--delete"]).done();
+    let namespaces = schedule(&place, &["namespaces", "--format", "json"]).done().json();
+    assert_eq!((&namespaces[0]["jobs"], &namespaces[0]["removed"]), (&1.into(), &1.into()), "{namespaces}");
+    assert_eq!(namespaces[0]["origins"][0], "https://example.org/jobs");
+    let shown = schedule(&place, &["show", "nightly"]).done();
+    assert!(shown.stdout.contains("version 2 from") && shown.stdout.contains("by "), "{shown}");
+    let listed = schedule(&place, &["list", "--namespace", "weather"]).done();
+    assert!(listed.stdout.contains("removed 20"), "{listed}");
+}
+
+#[test]
+fn all_that_is_wrong_is_said_with_its_place() {
+    let place = place();
+    assert_eq!(place.run(&["schedule", "validate", "jobs.yaml"]).done().stdout, "1 file: 0 errors, 0 warnings\n");
+    place.write(
+        "bad.yaml",
+        "\
+kind: Timetable
+namespac: weather
+jobs:
+  - name: nightly
+    when: \"61 3 * * *\"
+    zone: Mars/Olympus
+    run: { action: history, keep: 20 years }
+  - name: nightly
+    when: \"@daily\"
+    run: { comand: x }
+  - name: third
+    when: \"0 0 30 2 *\"
+    run: { action: nope, token: abc }
+  - when: \"@daily\"
+    run: { http: \"https://ops:hunter2@example.org\", headers: { Authorization: Bearer hunter2 } }
+",
+    );
+    let wrong = place.run(&["schedule", "validate", "bad.yaml"]);
+    snapshot!("table_validate", wrong);
+    assert!(!wrong.everything().contains("hunter2"), "{wrong}");
+    let json = place.run(&["schedule", "validate", "bad.yaml", "--format", "json"]).json();
+    assert!(json.as_array().unwrap().iter().all(|one| one["line"].is_u64()), "{json}");
+    place.write("none.yaml", "kind: Retention\nname: x\n");
+    snapshot!("table_validate_none", place.run(&["schedule", "validate", "none.yaml"]));
+}
+
+#[test]
+fn a_file_without_a_namespace_has_one_of_its_own() {
+    let place = place();
+    place.write("jobs.yaml", &TIMETABLE.replace("namespace: weather\n", ""));
+    place.write("more.yaml", &TIMETABLE.replace("namespace: weather\n", ""));
+    let plan = schedule(&place, &["plan", "-f", "jobs.yaml", "-f", "more.yaml"]).done();
+    assert!(plan.stderr.contains("note: jobs.yaml names no namespace"), "{plan}");
+    let lines: Vec<_> = plan.stdout.lines().filter(|line| line.contains("/nightly")).collect();
+    assert_eq!(lines.len(), 2, "{plan}");
+    let name = |line: &str| line.trim().split('/').next().unwrap().to_owned();
+    assert!(name(lines[0]).starts_with("jobs-") && name(lines[1]).starts_with("more-"), "{plan}");
+    let absolute = place.path().join("jobs.yaml").display().to_string();
+    let again = schedule(&place, &["plan", "-f", &absolute]).done();
+    assert!(again.stdout.starts_with(&name(lines[0])), "the same file by another path: {again}");
+}
+
+/// Answers every request with this, for as long as the test runs; gives its port.
+fn serve(answer: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            stream.read(&mut request).ok();
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    port
+}
+
+#[test]
+fn what_a_url_gives_is_read_with_its_checksum_alone() {
+    let place = place();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", TIMETABLE.len());
+    let url = format!("http://127.0.0.1:{}/jobs.yaml", serve(format!("{head}{TIMETABLE}")));
+    let plain = schedule(&place, &["plan", "-f", &url]);
+    assert_eq!(plain.code, Some(4), "{plain}");
+    assert!(plain.stderr.contains("has no checksum, and no local file lists it"), "{plain}");
+    // By plain HTTP it may be anybody's, whatever a local file says.
+    place.write("allow.yaml", &format!("kind: Permissions\ntimetables: ['{url}']\n"));
+    assert_eq!(schedule(&place, &["plan", "-f", &url, "--allow", "allow.yaml"]).code, Some(4));
+    let other = format!("sha256:{}", "0".repeat(64));
+    let wrong = schedule(&place, &["plan", "-f", &url, "--checksum", &other]);
+    assert_eq!(wrong.code, Some(4), "{wrong}");
+    let given = wrong.stderr.split("says: ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    let sum = std::process::Command::new("sha256sum").arg(place.path().join("jobs.yaml")).output();
+    if let Ok(sum) = sum {
+        // An independent implementation agrees.
+        assert_eq!(given, format!("sha256:{}", String::from_utf8(sum.stdout).unwrap().split(' ').next().unwrap()));
+    }
+    let right = schedule(&place, &["plan", "-f", &url, "--checksum", &given]).done();
+    assert!(
+        right.stdout.contains("create 2 jobs of weather") && right.stdout.contains("--checksum sha256:"),
+        "{right}"
+    );
+    let away =
+        serve(format!("HTTP/1.1 302 Found\r\nlocation: {url}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
+    let moved = schedule(&place, &["plan", "-f", &format!("http://127.0.0.1:{away}/"), "--checksum", &given]);
+    assert!(moved.code == Some(1) && moved.stderr.contains("302"), "{moved}");
+}
+
+/// A scheduler of stored jobs that has begun, and what it says.
+fn start(place: &Place, more: &[&str]) -> (Child, std::io::Lines<BufReader<ChildStderr>>) {
+    let args = [&["run", "--namespace", "weather"], &STATE[..], more].concat();
+    let mut child = place.command(&args).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    until(&mut lines, "running the stored jobs of weather");
+    (child, lines)
+}
+
+fn until(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &str) -> String {
+    lines.map(Result::unwrap).find(|line| line.contains(text)).unwrap_or_else(|| panic!("it never said `{text}`"))
+}
+
+fn end(mut child: Child) {
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn stored_jobs_run_and_what_is_not_listed_is_refused() {
+    let place = place();
+    let ticking = |run: &str| {
+        format!("kind: Timetable\nnamespace: weather\njobs:\n- {{ name: tick, when: '@every 1s', run: {run} }}\n")
+    };
+    place.write("jobs.yaml", &ticking("{ action: history, keep: 20 years }"));
+    apply(&place, &[]).done();
+    let (child, mut lines) = start(&place, &[]);
+    until(&mut lines, "succeeded");
+    // Somebody edits the row.
+    let edit = "UPDATE clusterkeep_scheduler_schedules SET spec = '{\"name\":\"tick\",\"when\":\"@every 1s\",\
+                \"zone\":\"UTC\",\"run\":{\"command\":\"touch owned\"},\"overlap\":\"skip\",\"misfire\":\"latest\"}', \
+                changed = (SELECT last + 1 FROM clusterkeep_scheduler_changes)";
+    for statement in [edit, "UPDATE clusterkeep_scheduler_changes SET last = last + 1"] {
+        place.run(&["query", "--cluster", "sqlite://jobs.db", "--write", statement]).done();
+    }
+    let refused = until(&mut lines, "refused");
+    assert!(refused.contains("targets of the kind command"), "{refused}");
+    end(child);
+    let history = schedule(&place, &["history", "--failed", "--limit", "1"]).done();
+    assert!(history.stdout.contains("may not use targets of the kind command"), "{history}");
+    assert!(!place.path().join("owned").exists(), "it was not run");
+    // A file that others may write says nothing.
+    place.write("allow.yaml", "kind: Permissions\nnamespaces: { weather: { targets: [command] } }\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(place.path().join("allow.yaml"), mode).unwrap();
+    let open = place.run(&[&["run", "--namespace", "weather", "--allow", "allow.yaml"], &STATE[..]].concat());
+    assert_eq!(open.code, Some(4), "{open}");
+    snapshot!("table_allow_unknown", {
+        place.write("wrong.yaml", "kind: Permissions\nnamespaces: { weather: { targets: [shell] } }\n");
+        place.run(&[&["run", "--namespace", "weather", "--allow", "wrong.yaml"], &STATE[..]].concat())
+    });
+}
+
+/// The example, on a smaller table than the demo's.
+#[test]
+fn the_retention_of_the_demo_out_of_a_store() {
+    let place = Place::with_weather();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/stored");
+    for name in ["timetable.yaml", "retention.yaml", "permissions.yaml"] {
+        place.write(name, &std::fs::read_to_string(format!("{folder}/{name}")).unwrap());
+    }
+    place.write("jobs.yaml", &std::fs::read_to_string(format!("{folder}/timetable.yaml")).unwrap());
+    place.run(&["schedule", "validate", "jobs.yaml"]).done();
+    apply(&place, &[]).done();
+    let rows = place.value("SELECT count(*) FROM observations");
+    let cluster = ["--cluster", crate::support::DB, "-f", "retention.yaml"];
+    let (child, mut lines) = start(&place, &cluster);
+    schedule(&place, &["trigger", "nightly"]).done();
+    let refused = until(&mut lines, "refused");
+    assert!(refused.contains("the manifest `weather`"), "{refused}");
+    end(child);
+    assert_eq!(place.value("SELECT count(*) FROM observations"), rows, "nothing went");
+    let (child, mut lines) = start(&place, &[&cluster[..], &["--allow", "permissions.yaml"]].concat());
+    schedule(&place, &["trigger", "nightly"]).done();
+    until(&mut lines, "succeeded");
+    end(child);
+    // All of it is older than 90 days but for the newest slice.
+    assert_eq!(place.value("SELECT count(DISTINCT time_hour / 86400) <= 2 FROM observations"), "1");
+    assert_eq!(place.value("SELECT count(*) > 700 FROM observations_daily"), "1");
+}
+
+#[test]
+fn a_namespace_is_taken_up_while_its_scheduler_runs() {
+    let place = place();
+    let (child, mut lines) = start(&place, &[]);
+    place.write(
+        "jobs.yaml",
+        "kind: Timetable\nnamespace: weather\njobs:\n- { name: tick, when: '@every 1s', run: { action: history, keep: 20 \
+         years } }\n",
+    );
+    apply(&place, &[]).done();
+    until(&mut lines, "tick 20");
+    until(&mut lines, "succeeded");
+    end(child);
+    let namespaces = schedule(&place, &["namespaces"]).done();
+    assert!(namespaces.stdout.contains("weather"), "{namespaces}");
+}
