@@ -20,7 +20,7 @@ use crate::run::{RunKey, RunKind, RunRecord, RunState};
 use crate::store::{Gate, NewRun, RunQuery};
 
 /// How many of a job's latest successes are looked at for the one that ended last.
-const LOOKED_AT: u32 = 100;
+const LOOKED_AT: u32 = 10;
 
 /// How long after a silence was told it is looked whether it has ended.
 const AFTER: TimeDelta = TimeDelta::seconds(60);
