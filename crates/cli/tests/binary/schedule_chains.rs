@@ -29,11 +29,11 @@ fn broken_chains_are_refused_where_they_stand() {
     let cycle = ["name: a, when: { after: c }", "name: b, when: { after: a }", "name: c, when: { after: [b] }"];
     assert_refused(
         &timetable("", &cycle),
-        &["bad.yaml:3:30: jobs follow each other in a cycle: a -> b -> c -> a", "hint: "],
+        &["bad.yaml:3:31: jobs follow each other in a cycle: a -> b -> c -> a", "hint: "],
     );
     assert_refused(
         &timetable("", &["name: a, when: '@daily'", "name: b, when: { after: load }"]),
-        &["bad.yaml:4:30: job `b` follows `load`, which is not there"],
+        &["bad.yaml:4:31: job `b` follows `load`, which is not there"],
     );
     let apart = ["name: a, when: 0 3 * * *", "name: b, when: 0 4 * * *", "name: c, when: { after: [a, b] }"];
     assert_refused(&timetable("", &apart), &["bad.yaml:5:", "not for the same instants: those of `a` and of `b`"]);
