@@ -77,8 +77,8 @@ pub(crate) fn timetables_of_any(files: &[PathBuf]) -> Result<Vec<Timetable>> {
 /// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
 pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
     let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();
-    for Located { value, place } in &found {
-        let namespace = value.namespace.clone().unwrap_or_else(|| ephemeral(&place.file));
+    for found in &found {
+        let (namespace, Located { value, place }) = (named(found), found);
         let timetable = merged.entry(namespace).or_insert_with_key(|name| Timetable::of(name, Vec::new()));
         if timetable.meta.is_empty() {
             timetable.meta = value.meta.clone();
@@ -105,8 +105,8 @@ pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
         }
         timetable.notify.extend(value.notify.iter().cloned());
     }
-    for Located { value, place } in &found {
-        let namespace = value.namespace.clone().unwrap_or_else(|| ephemeral(&place.file));
+    for found in &found {
+        let (namespace, Located { value, place }) = (named(found), found);
         let known = merged.get(&namespace).map(|timetable| &timetable.sinks);
         let unknown = value.named_sinks().find(|(_, sink, _)| known.is_none_or(|known| !known.contains_key(*sink)));
         if let Some((_, sink, position)) = unknown {
@@ -118,12 +118,11 @@ pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
                 .with_hint(format!("the timetable of `{namespace}` has {known}")));
         }
     }
-    for (namespace, timetable) in &merged {
+    for timetable in merged.values() {
         check_chains(&timetable.jobs).map_err(|broken| {
             let Broken { job, place, error } = *broken;
             let of = |found: &&Located<Timetable>| {
-                let named = found.value.namespace.clone().unwrap_or_else(|| ephemeral(&found.place.file));
-                named == *namespace && found.value.jobs.iter().any(|known| known.name.as_str() == job)
+                named(found) == timetable.namespace() && found.value.jobs.iter().any(|known| known.name.as_str() == job)
             };
             match found.iter().find(of) {
                 Some(found) => error.at(Place { position: place.or(found.place.position), ..found.place.clone() }),
@@ -165,6 +164,11 @@ pub(crate) fn say_ephemeral(found: &[Located<Timetable>], printer: &Printer) {
 pub(crate) fn say_ephemeral_of(files: &[PathBuf], printer: &Printer) -> Result<()> {
     say_ephemeral(&read::<Timetable>(files)?, printer);
     Ok(())
+}
+
+/// The namespace of a timetable, made up where it names none.
+fn named(found: &Located<Timetable>) -> String {
+    found.value.namespace.clone().unwrap_or_else(|| ephemeral(&found.place.file))
 }
 
 /// The namespace of a file that names none.
