@@ -92,5 +92,6 @@ fn chain(error: &Error) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text
+    // A server's answer is part of it, and is for screens.
+    text.replace(char::is_control, " ")
 }
