@@ -392,3 +392,30 @@ async fn a_command_that_is_not_there_or_fails_is_heard_of() {
         assert!(heard.lock().unwrap().contains(part), "{:?}", heard.lock().unwrap());
     }
 }
+
+#[tokio::test]
+async fn stored_jobs_are_told_of_by_the_sinks_of_the_program() {
+    let (store, pager) = (shared(), Ledger::default());
+    let spec = by_hand().notify(Notify::on([Occasion::Failure]).to("pager").to("gone")).build().unwrap();
+    // A scheduler that has the job puts it into the store.
+    let theirs = ending(&store, &[]).own_sink("pager", Ledger::default()).own_sink("gone", Ledger::default()).job(spec);
+    theirs.start().await.unwrap().drain().await.unwrap();
+    let dropped: Arc<Mutex<Vec<String>>> = Arc::default();
+    let why = dropped.clone();
+    let scheduler = ending(&store, &["fail"])
+        .own_sink("pager", pager.clone())
+        .stored()
+        .on_event(move |event| {
+            if let Event::NotDelivered { sink, why: text, .. } = event {
+                why.lock().unwrap().push(format!("{sink}: {text}"));
+            }
+        })
+        .start()
+        .await
+        .unwrap();
+    scheduler.trigger("work").await.unwrap();
+    until("the failure is told", || !pager.occasions().is_empty()).await;
+    scheduler.drain().await.unwrap();
+    assert_eq!(pager.occasions(), [Occasion::Failure]);
+    assert_eq!(*dropped.lock().unwrap(), ["gone: there is no such sink"]);
+}

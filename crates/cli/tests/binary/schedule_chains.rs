@@ -29,16 +29,16 @@ fn broken_chains_are_refused_where_they_stand() {
     let cycle = ["name: a, when: { after: c }", "name: b, when: { after: a }", "name: c, when: { after: [b] }"];
     assert_refused(
         &timetable("", &cycle),
-        &["bad.yaml:3:30: jobs follow each other in a cycle: a -> b -> c -> a", "hint: "],
+        &["bad.yaml:3:31: jobs follow each other in a cycle: a -> b -> c -> a", "hint: "],
     );
     assert_refused(
         &timetable("", &["name: a, when: '@daily'", "name: b, when: { after: load }"]),
-        &["bad.yaml:4:30: job `b` follows `load`, which is not there"],
+        &["bad.yaml:4:31: job `b` follows `load`, which is not there"],
     );
     let apart = ["name: a, when: 0 3 * * *", "name: b, when: 0 4 * * *", "name: c, when: { after: [a, b] }"];
     assert_refused(&timetable("", &apart), &["bad.yaml:5:", "not for the same instants: those of `a` and of `b`"]);
     for (when, part) in [
-        ("{ after: a, on: failed }", "unknown variant `failed`"),
+        ("{ after: a, on: failed }", "unknown value `failed`"),
         ("{ after: a, if: { value: n, above: 1 } }", "`n` is no place in a result"),
         ("{ after: a, if: n > 1 }", "a condition, such as"),
         ("{ after: a, every: 1 h }", "one of its keys"),
@@ -54,7 +54,7 @@ fn broken_chains_are_refused_where_they_stand() {
 fn notifications_that_can_not_be_are_refused_where_they_stand() {
     for (notify, part) in [
         ("{ on: failure, to: pager }", "there is no sink `pager`"),
-        ("{ on: failed, to: ops }", "unknown variant `failed`"),
+        ("{ on: failed, to: ops }", "unknown value `failed`"),
         ("{ on: missed_heartbeat, to: ops }", "needs `within`"),
         ("{ on: failure, to: ops, text: '{{ jobb }}' }", "asks for `jobb`, which there is not"),
         ("{ on: failure, to: ops, text: '{{ job' }", "the template can't be used"),

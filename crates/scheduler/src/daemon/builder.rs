@@ -260,7 +260,7 @@ impl SchedulerBuilder {
         let jobs = self.checked()?;
         let mut core = self.core();
         // Before anything can end: what is found to have failed at the start is told, too.
-        let notifier = self.telling.start(&mut core, &jobs)?;
+        let notifier = self.telling.start(&mut core, &jobs, self.stored)?;
         let started = async {
             core.beat().await?;
             // Asked for before the roster is loaded, so that no change falls in between.

@@ -39,9 +39,11 @@ impl Telling {
         }
     }
 
-    pub(super) fn start(&self, core: &mut Core, jobs: &[JobSpec]) -> Result<Teller> {
+    /// Begins to tell; with `stored` also of jobs that the store has beside these.
+    pub(super) fn start(&self, core: &mut Core, jobs: &[JobSpec], stored: bool) -> Result<Teller> {
         let sinks = Reachable::all(&self.sinks, &self.own)?;
-        Ok(Teller(Notifier::start(core, &Rules::of(jobs, &self.defaults), sinks)))
+        let stored = (stored && !sinks.is_empty()).then_some(self.defaults.as_slice());
+        Ok(Teller(Notifier::start(core, &Rules::of(jobs, &self.defaults), stored, sinks)))
     }
 }
 
@@ -57,7 +59,7 @@ impl Telling {
     }
 
     #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where it can be told")]
-    pub(super) fn start(&self, _: &mut Core, _: &[JobSpec]) -> Result<Teller> {
+    pub(super) fn start(&self, _: &mut Core, _: &[JobSpec], _: bool) -> Result<Teller> {
         Ok(Teller())
     }
 }

@@ -45,7 +45,7 @@ impl SchedulerBuilder {
             return Ok(Triggered::Queued(key));
         }
         core.beat().await?;
-        let teller = self.telling.start(&mut core, &jobs)?;
+        let teller = self.telling.start(&mut core, &jobs, false)?;
         let ran = async {
             let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::Some).await?;
             let entry = roster.get(0).ok_or_else(|| Error::input(format!("job `{job}` is unknown")))?;

@@ -135,6 +135,9 @@ fn common(job: &JobSpec, lost: &mut Vec<String>) -> std::result::Result<(), Stri
     if job.on_crash.is_some() {
         lost.push("`on_crash` is not said there".to_owned());
     }
+    if job.notify.as_ref().is_some_and(|notify| !notify.is_empty()) {
+        lost.push("`notify` is not said there".to_owned());
+    }
     Ok(())
 }
 

@@ -393,7 +393,9 @@ impl Machine<'_> {
         let dict = self.top()?;
         let pairs: Vec<_> = items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         match self.nodes.get_mut(dict) {
-            Some(Node::Dict(entries)) if items.len().is_multiple_of(2) && entries.len() + pairs.len() <= MOST_VALUES => {
+            Some(Node::Dict(entries))
+                if items.len().is_multiple_of(2) && entries.len() + pairs.len() <= MOST_VALUES =>
+            {
                 entries.extend(pairs);
                 Ok(())
             }

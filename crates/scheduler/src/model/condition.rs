@@ -46,12 +46,12 @@ enum Comparison {
 /// A condition on a value, in the making.
 #[derive(Debug)]
 #[must_use = "it compares with nothing yet"]
-pub struct At(String);
+pub struct ValueAt(String);
 
 impl Condition {
     /// On the value at this place (a JSON pointer, such as `/rows/0/count`) of what the run has come to.
-    pub fn value(pointer: impl Into<String>) -> At {
-        At(pointer.into())
+    pub fn value(pointer: impl Into<String>) -> ValueAt {
+        ValueAt(pointer.into())
     }
 
     /// On the state of the run.
@@ -88,7 +88,7 @@ impl Condition {
     }
 }
 
-impl At {
+impl ValueAt {
     fn with(self, comparison: Comparison) -> Result<Condition> {
         if !self.0.is_empty() && !self.0.starts_with('/') {
             return Err(Error::input(format!("`{}` is no place in a result", self.0))
@@ -282,7 +282,7 @@ impl Keys {
         let mut found = found.into_iter().flatten();
         let condition = match (self.state, self.value, found.next(), found.next()) {
             (Some(states), None, None, None) if !states.is_empty() => Condition::state(states),
-            (None, Some(pointer), Some(comparison), None) => At(pointer).with(comparison)?,
+            (None, Some(pointer), Some(comparison), None) => ValueAt(pointer).with(comparison)?,
             _ => {
                 return Err(Error::input("a condition is on `state`, or on one `value` with one comparison").with_hint(
                     "write `{ value: /rows/0/count, above: 0 }`; comparisons are `is`, `is_not`, `above`, `at_least`, \

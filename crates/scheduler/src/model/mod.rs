@@ -26,7 +26,7 @@ mod when;
 mod when_map;
 
 pub use chain::{Broken, check_chains};
-pub use condition::{At, Condition};
+pub use condition::{Condition, ValueAt};
 pub use except::Exclusion;
 pub(crate) use following::Verdict;
 pub use following::{Following, On};

@@ -20,9 +20,9 @@ use crate::run::{RunKey, RunKind, RunRecord, RunState};
 use crate::store::{Gate, NewRun, RunQuery};
 
 /// How many of a job's latest successes are looked at for the one that ended last.
-const LOOKED_AT: u32 = 100;
+const LOOKED_AT: u32 = 10;
 
-/// How long after a silence was told it is looked whether it has ended.
+/// How long after a silence was told it is looked whether it has ended, at most.
 const AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// How long a store that failed is left alone.
@@ -71,16 +71,16 @@ impl Watch {
 
     /// Tells where the heartbeat is missed; says when to look again, if ever.
     async fn look(&self) -> Result<Option<DateTime<Utc>>> {
-        let Some(beat) = self.last().await? else {
-            return Ok(Some(self.core.now() + AFTER));
-        };
+        let soon = AFTER.min(self.length / 4).max(TimeDelta::milliseconds(100));
+        // At a start the store does not have the job yet.
+        let Some(beat) = self.last().await? else { return Ok(Some(self.core.now() + soon)) };
         let Some(due) = beat.from.checked_add_signed(self.length) else { return Ok(None) };
         let now = self.core.now();
         if now < due {
             return Ok(Some(due));
         }
         self.tell(&beat, due.trunc_subsecs(6), now).await?;
-        Ok(Some(now + AFTER.min(self.length / 4).max(TimeDelta::milliseconds(100))))
+        Ok(Some(now + soon))
     }
 
     /// From when on the job is silent; `None` where its store has another version of it, or none any more.

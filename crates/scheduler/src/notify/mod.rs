@@ -18,6 +18,7 @@ mod mail;
 mod outbox;
 mod router;
 mod rules;
+mod stored;
 mod template;
 mod webhook;
 
@@ -91,5 +92,6 @@ fn chain(error: &Error) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text
+    // A server's answer is part of it, and is for screens.
+    text.replace(char::is_control, " ")
 }

@@ -145,9 +145,12 @@ impl Sender {
         loop {
             let now = Instant::now();
             if now >= until {
-                let last = last.map(|error| format!("{error} ")).unwrap_or_default();
                 let took = waiting.since.elapsed().as_secs_f64();
-                return Err(format!("{last}(given up after {took:.0} s and {attempts} attempts)"));
+                let plural = if attempts == 1 { "" } else { "s" };
+                return Err(match last {
+                    Some(error) => format!("{error} (given up after {took:.0} s and {attempts} attempt{plural})"),
+                    None => format!("others before it were not taken, and it has waited for {took:.0} s"),
+                });
             }
             attempts += 1;
             let within = until.min(now + self.reachable.timeout);

@@ -13,17 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::outbox::{Outbox, Reachable};
 use super::rules::{Before, OfJob, Rules, before, occasions};
-use super::{Facts, Message, heartbeat, template};
+use super::stored::Stored;
+use super::{Facts, Message, chain, heartbeat, template};
 use crate::daemon::{Core, Event, Listener};
-use crate::model::Occasion;
+use crate::model::{Notify, Occasion};
 use crate::run::{RunRecord, RunState};
 use crate::store::RunQuery;
 
 /// How many ends of runs wait to be looked at; further ones are dropped.
 const WAITING: usize = 1_024;
 
-/// How many of a job's latest runs are looked at: longer streaks are told as that long.
-const LOOKED_AT: u32 = 100;
+/// How many of a job's latest runs are looked at, first, and where none of them has succeeded: longer streaks are told as
+/// that long.
+const LOOKED_AT: [u32; 2] = [10, 100];
 
 /// How often the store is asked what was before a run, before it is told without that.
 const ASKED: u32 = 3;
@@ -35,6 +37,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) struct Ear {
     rules: Rules,
+    /// There may be other jobs, of which the store says who is told.
+    stored: bool,
     ends: mpsc::Sender<RunRecord>,
 }
 
@@ -42,7 +46,11 @@ impl Ear {
     /// Takes note of what may be worth telling, without waiting; `Some` where there is no room for it.
     pub(crate) fn hear(&self, event: &Event<'_>) -> Option<RunRecord> {
         let (Event::Finished(run) | Event::Rescued(run)) = event else { return None };
-        if !self.rules.job(&run.key.job).is_some_and(|job| job.may_tell(run.state)) {
+        let may_tell = match self.rules.job(&run.key.job) {
+            Some(job) => job.may_tell(run.state),
+            None => self.stored && run.state.is_final() && !self.rules.has(&run.key.job),
+        };
+        if !may_tell {
             return None;
         }
         match self.ends.try_send((*run).clone()) {
@@ -68,8 +76,15 @@ pub(crate) struct Notifier {
 
 impl Notifier {
     /// Starts to listen: what `core` hears from now on is told. `None` where nobody is to be told anything.
-    pub(crate) fn start(core: &mut Core, rules: &Rules, sinks: HashMap<String, Reachable>) -> Option<Self> {
-        if rules.is_empty() {
+    ///
+    /// With `stored` jobs that are not among the `rules` are told of as the store says, else as these defaults do.
+    pub(crate) fn start(
+        core: &mut Core,
+        rules: &Rules,
+        stored: Option<&[Notify]>,
+        sinks: HashMap<String, Reachable>,
+    ) -> Option<Self> {
+        if rules.is_empty() && stored.is_none() {
             return None;
         }
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
@@ -85,9 +100,16 @@ impl Notifier {
                 });
             }
         }
-        let router = Router { core: core.clone(), rules: rules.clone(), outbox };
+        let others = stored.map(|defaults| Stored::new(core.clone(), rules.clone(), defaults.to_vec()));
+        if let Some(others) = others.clone() {
+            let (stop, outbox) = (stop.clone(), outbox.clone());
+            tasks.spawn(async move {
+                stop.run_until_cancelled(others.watch(outbox)).await;
+            });
+        }
+        let router = Router { core: core.clone(), rules: rules.clone(), others, outbox };
         tasks.spawn(router.route(heard, stop.clone()));
-        core.listener = core.listener.with_ear(Ear { rules: rules.clone(), ends });
+        core.listener = core.listener.with_ear(Ear { rules: rules.clone(), stored: stored.is_some(), ends });
         Some(Self { tasks, closing, stop })
     }
 
@@ -102,11 +124,12 @@ impl Notifier {
 struct Router {
     core: Core,
     rules: Rules,
+    others: Option<Stored>,
     outbox: Arc<Outbox>,
 }
 
 impl Router {
-    async fn route(self, mut ends: mpsc::Receiver<RunRecord>, stop: CancellationToken) {
+    async fn route(mut self, mut ends: mpsc::Receiver<RunRecord>, stop: CancellationToken) {
         loop {
             let run = tokio::select! {
                 biased;
@@ -118,10 +141,20 @@ impl Router {
                 }
             };
             let Some(run) = run else { return };
-            if let Some(job) = self.rules.job(&run.key.job) {
-                self.tell(job, &run).await;
+            if let Some(job) = self.job(&run.key.job).await.filter(|job| job.may_tell(run.state)) {
+                self.tell(&job, &run).await;
             }
         }
+    }
+
+    async fn job(&mut self, job: &str) -> Option<Arc<OfJob>> {
+        if let Some(known) = self.rules.job(job) {
+            return Some(known.clone());
+        }
+        self.others.as_mut()?.job(job).await.unwrap_or_else(|error| {
+            tracing::warn!(job, error = chain(&error), "who is told of a stored job is not known: nobody is");
+            None
+        })
     }
 
     async fn tell(&self, job: &OfJob, run: &RunRecord) {
@@ -144,13 +177,26 @@ impl Router {
 
     async fn before(&self, run: &RunRecord) -> Result<Before> {
         let states = [RunState::Succeeded, RunState::Failed, RunState::Dead];
-        let query = RunQuery::of(&run.key.namespace, &run.key.job).in_states(states).limit(LOOKED_AT);
+        let mut found = Before::default();
+        for limit in LOOKED_AT {
+            let query = RunQuery::of(&run.key.namespace, &run.key.job).in_states(states).limit(limit);
+            let others = self.ask(&query).await?;
+            found = before(run, &others);
+            // Rows may be large: most of the time a few of them tell all.
+            if found.last_success.is_some() || others.len() < limit as usize {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn ask(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         let mut asked = 1;
         loop {
-            match self.core.store.runs(&query).await {
-                Ok(others) => return Ok(before(run, &others)),
+            match self.core.store.runs(query).await {
                 Err(error) if asked == ASKED => return Err(error),
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+                found => return found,
             }
             asked += 1;
         }

@@ -1,6 +1,6 @@
 //! What of a run's end is worth telling: a pure decision from the run and those that ended before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,7 +11,11 @@ use crate::run::{RunKind, RunRecord, RunState};
 
 /// The notifications of each job: its own, or those of its timetable where it says nothing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rules(HashMap<String, Arc<OfJob>>);
+pub(crate) struct Rules {
+    told: HashMap<String, Arc<OfJob>>,
+    /// Jobs that nobody is told of.
+    silent: HashSet<String>,
+}
 
 /// A job with its notifications.
 #[derive(Debug)]
@@ -23,21 +27,32 @@ pub(super) struct OfJob {
 impl Rules {
     /// Those of these jobs.
     pub(crate) fn of(jobs: &[JobSpec], defaults: &[Notify]) -> Self {
-        let of = |spec: &JobSpec| {
-            let all = spec.notify.clone().unwrap_or_else(|| defaults.to_vec());
-            (!all.is_empty()).then(|| (spec.name.as_str().to_owned(), Arc::new(OfJob { spec: spec.clone(), all })))
-        };
-        Self(jobs.iter().filter_map(of).collect())
+        let mut rules = Self::default();
+        for spec in jobs {
+            let (name, all) = (spec.name.as_str().to_owned(), spec.notify.clone().unwrap_or_else(|| defaults.to_vec()));
+            if all.is_empty() {
+                rules.silent.insert(name);
+            } else {
+                rules.told.insert(name, Arc::new(OfJob { spec: spec.clone(), all }));
+            }
+        }
+        rules
     }
 
+    /// Whether nobody is told of anything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.told.is_empty()
+    }
+
+    /// Whether a job is one of these, be it that nobody is told of it.
+    pub(super) fn has(&self, job: &str) -> bool {
+        self.told.contains_key(job) || self.silent.contains(job)
     }
 
     /// The jobs with the sinks that they name.
     pub(crate) fn sinks(&self) -> Vec<(&str, &str)> {
         let mut all = Vec::new();
-        for (job, rules) in &self.0 {
+        for (job, rules) in &self.told {
             all.extend(rules.all.iter().flat_map(|rule| rule.to.iter()).map(|sink| (job.as_str(), sink.as_str())));
         }
         all.sort_unstable();
@@ -45,11 +60,11 @@ impl Rules {
     }
 
     pub(super) fn job(&self, job: &str) -> Option<&Arc<OfJob>> {
-        self.0.get(job)
+        self.told.get(job)
     }
 
     pub(super) fn jobs(&self) -> impl Iterator<Item = &Arc<OfJob>> {
-        self.0.values()
+        self.told.values()
     }
 }
 

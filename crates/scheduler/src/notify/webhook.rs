@@ -29,6 +29,8 @@ struct Body<'a> {
 pub(super) struct WebhookSink {
     spec: Webhook,
     client: Client,
+    /// For this machine itself: no proxy gets what is not encrypted.
+    direct: Client,
 }
 
 impl WebhookSink {
@@ -37,12 +39,14 @@ impl WebhookSink {
             address(url.expose())?;
         }
         // Where a redirect leads nobody has said, and what is signed is for the address that was written.
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("clusterkeep/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::caused("prepare a webhook", error))?;
-        Ok(Self { spec: spec.clone(), client })
+        let builder = || {
+            let agent = concat!("clusterkeep/", env!("CARGO_PKG_VERSION"));
+            Client::builder().redirect(redirect::Policy::none()).user_agent(agent)
+        };
+        let failed = |error| Error::caused("prepare a webhook", error);
+        let client = builder().build().map_err(failed)?;
+        let direct = builder().no_proxy().build().map_err(failed)?;
+        Ok(Self { spec: spec.clone(), client, direct })
     }
 
     fn signed(&self, message: &Message) -> Result<(Url, String, String)> {
@@ -63,8 +67,8 @@ impl Sink for WebhookSink {
         // The address may be a secret itself, so no error names it.
         let failed =
             |error: reqwest::Error| Undelivered::Again(Error::caused("post to the webhook", error.without_url()));
-        let request = self
-            .client
+        let client = if url.scheme() == "http" { &self.direct } else { &self.client };
+        let request = client
             .post(url)
             .header("Content-Type", "application/json")
             .header("Clusterkeep-Signature", signature)
