@@ -59,7 +59,8 @@ async fn cleanup(url: &str) -> Result<()> {
 /// A request whose answer is kept with its run, and a handler after it that makes rows of the answer.
 async fn download_and_load(db: &Db) -> Result<()> {
     let store: Arc<dyn Store> = MemoryStore::new().into();
-    let source = serve(r#"[{"place": "New York", "fahrenheit": 41.0}, {"place": "Vienna", "fahrenheit": 50.0}]"#).await?;
+    let source =
+        serve(r#"[{"place": "New York", "fahrenheit": 41.0}, {"place": "Vienna", "fahrenheit": 50.0}]"#).await?;
     let (from, into) = (store.clone(), db.clone());
     let load = move |run: Run| {
         let (from, into) = (from.clone(), into.clone());
@@ -117,8 +118,10 @@ async fn sine(file: &Path) -> Result<()> {
         let path = path.clone();
         async move {
             let seconds = f64::from(run.nominal().timestamp_subsec_millis()) / 1_000.0;
-            let line = format!("{},{:.4}\n", run.nominal().format("%H:%M:%S%.3f"), (seconds * std::f64::consts::TAU).sin());
-            let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(|e| Error::io("open", &path, e))?;
+            let line =
+                format!("{},{:.4}\n", run.nominal().format("%H:%M:%S%.3f"), (seconds * std::f64::consts::TAU).sin());
+            let mut file =
+                OpenOptions::new().create(true).append(true).open(&path).map_err(|e| Error::io("open", &path, e))?;
             file.write_all(line.as_bytes()).map_err(|error| Error::io("write", &path, error))
         }
     };
