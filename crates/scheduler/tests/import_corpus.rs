@@ -216,7 +216,7 @@ fn fields(text: &str) -> String {
 #[test]
 fn every_fire_of_ten_years_by_other_programs() {
     let Some(python) = python() else { return };
-    let all = std::env::var_os("CLUSTERKEEP_ALL_FIRES").is_some();
+    let complete = std::env::var_os("CLUSTERKEEP_ALL_FIRES").is_some();
     let (mut questions, mut jobs, mut shortened) = (Vec::new(), Vec::new(), 0);
     for (line, zone, imported) in all() {
         if DIFFERENT[..3].iter().any(|(text, _)| *text == line.text) {
@@ -234,8 +234,8 @@ fn every_fire_of_ten_years_by_other_programs() {
         }
         let schedule = job.schedule().unwrap();
         let whole = vec![(instant(FROM), instant(UNTIL))];
-        let spans = if often && !all { windows(zone) } else { whole };
-        shortened += usize::from(often && !all);
+        let spans = if often && !complete { windows(zone) } else { whole };
+        shortened += usize::from(often && !complete);
         for (from, until) in spans {
             questions.push(Question {
                 program: "cronsim",
