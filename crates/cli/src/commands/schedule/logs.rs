@@ -68,9 +68,8 @@ impl Shown {
         *before = output;
         let ended = run.state != RunState::Running;
         if ended && !std::mem::replace(over, true) {
-            let exit = run.exit.map(|exit| format!(", exit code {exit}")).unwrap_or_default();
             let error = run.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-            printer.note(&format!("{}{exit}{error}", run.state));
+            printer.note(&format!("{}{error}", run.state));
         }
         Ok(())
     }

@@ -32,8 +32,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often output is recorded while a process runs.
 const REPORT: Duration = Duration::from_secs(2);
 
-/// How much is read at once.
-const CHUNK: usize = 64 << 10;
+/// How much is read at once. It is reserved twice for each process, and many may run.
+const CHUNK: usize = 16 << 10;
 
 /// Runs a process to its end. Its output, exit code and result go into the run's record.
 pub(in crate::target) async fn run(start: &Start, run: &Run, echo: &Echo) -> Result<()> {
