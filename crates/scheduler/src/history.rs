@@ -27,7 +27,7 @@ pub struct Overview {
 pub async fn overview(store: &dyn Store, namespace: Option<&str>) -> Result<Vec<Overview>> {
     let mut all = Vec::new();
     for schedule in store.schedules(namespace).await? {
-        let latest = RunQuery::of(&schedule.namespace, schedule.spec.name.as_str()).limit(FEW);
+        let latest = RunQuery::of(&schedule.namespace, schedule.spec.name.as_str()).limit(FEW).without_output();
         // A missed heartbeat is no run.
         let runs = store.runs(&latest).await?.into_iter();
         let last_run = runs.into_iter().find(|run| run.key.kind != RunKind::Heartbeat);

@@ -164,6 +164,21 @@ async fn what_a_command_leaves_running_ends_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_may_stay_stays_unless_the_run_is_cut_off() {
+    let line = "sleep 98702.42 >/dev/null 2>&1 & echo $!";
+    let text = serde_json::json!({ "command": line, "leftover": "stay" });
+    let run = once(job(serde_json::from_value::<Target>(text).unwrap())).await;
+    assert_eq!((run.state, run.message), (RunState::Succeeded, None));
+    let pid = run.output.unwrap().trim().parse().unwrap();
+    assert_eq!(processes("98702.42").len(), 1);
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
+
+    let text = serde_json::json!({ "command": "sleep 98703.43 & wait", "leftover": "stay", "grace": "100ms" });
+    let run = once(job(serde_json::from_value::<Target>(text).unwrap()).timeout("300ms".parse().unwrap())).await;
+    assert_eq!((run.state, processes("98703.43").len()), (RunState::Failed, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cancelled_by_a_later_fire_it_ends_in_order() {
     let (events, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let scheduler = Scheduler::builder()

@@ -437,7 +437,9 @@ async fn what_a_process_leaves_behind_is_kept(store: Arc<dyn Store>) {
     };
     assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
     let ended = only(&*store).await;
-    assert_eq!((ended.exit, ended.result, ended.output), (Some(3), Some(result), Some(output)));
+    assert_eq!((ended.exit, &ended.result, &ended.output), (Some(3), &Some(result), &Some(output)));
+    let bare = store.runs(&RunQuery::all().without_output()).await.unwrap();
+    assert_eq!(bare, [RunRecord { output: None, ..ended }]);
 }
 
 async fn a_retry_waits_for_its_time(store: Arc<dyn Store>) {

@@ -39,7 +39,7 @@ pub(crate) enum Work {
     Cluster(Box<ClusterCommand>),
     Retention(RetentionCommand),
     Schedule(ScheduleCommand),
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Dev(DevCommand),
     Audit(AuditCommand),
 }
@@ -88,7 +88,7 @@ pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
         Command::Query(args) => Next::Needs(Work::Query(args)),
         Command::Cluster(command) => Next::Needs(Work::Cluster(command)),
         Command::Retention(command) => Next::Needs(Work::Retention(command)),
-        Command::Run(args) => Next::Needs(Work::Run(args)),
+        Command::Run(args) => Next::Needs(Work::Run(Box::new(args))),
         Command::Dev(command) => Next::Needs(Work::Dev(command)),
         Command::Audit(command) => Next::Needs(Work::Audit(command)),
     }
@@ -115,8 +115,8 @@ pub(crate) async fn run(work: Work, context: &Context) -> Result<ExitCode> {
         Work::Retention(RetentionCommand::Hold(command)) => retention::hold(command, context).await,
         Work::Retention(RetentionCommand::Policies(command)) => retention::policies(command, context).await,
         Work::Schedule(command) => schedule::run(command, context).await,
-        Work::Run(args) if oneoff::is_meant(&args) => oneoff::run(args, context).await,
-        Work::Run(args) => run::run(args, context).await,
+        Work::Run(args) if oneoff::is_meant(&args) => oneoff::run(*args, context).await,
+        Work::Run(args) => run::run(*args, context).await,
         Work::Dev(command) => dev::run(command, context).await,
         Work::Audit(command) => context.interruptible(audit::run(command, context)).await,
     }

@@ -106,7 +106,7 @@ async fn ran(
     job: &str,
     (from, until): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashSet<DateTime<Utc>>> {
-    let runs = store.runs(&RunQuery::of(namespace, job).between(from, until)).await?;
+    let runs = store.runs(&RunQuery::of(namespace, job).between(from, until).without_output()).await?;
     let nominal = |run: &RunRecord| matches!(run.key.kind, RunKind::Scheduled | RunKind::Backfill);
     let runs = runs.into_iter().filter(|run| nominal(run) && has_run(run.state));
     Ok(runs.map(|run| run.key.nominal).collect())

@@ -95,7 +95,7 @@ impl Engine {
                 followers.push(index);
             }
             let Some(since) = since else { continue };
-            let query = RunQuery::of(&core.namespace, &job).ended_since(since);
+            let query = RunQuery::of(&core.namespace, &job).ended_since(since).without_output();
             let mut ended = core.persist(|| core.store.runs(&query)).await?.0;
             ended.retain(|run| self.caught_up.seen.get(&run.key).copied() != run.finished);
             // The store gives the latest first.

@@ -115,7 +115,7 @@ async fn walk(
             next = schedule.next_after(at).filter(counts);
         }
         let end = next.unwrap_or(until);
-        let query = RunQuery::of(&record.namespace, record.spec.name.as_str()).between(begin, end);
+        let query = RunQuery::of(&record.namespace, record.spec.name.as_str()).between(begin, end).without_output();
         let rows = store.runs(&query).await?;
         tally.stretch(begin, end, &fires, &rows);
         begin = end;

@@ -91,7 +91,7 @@ impl Watch {
         if !ours {
             return Ok(None);
         }
-        let query = RunQuery::of(namespace, job).in_states([RunState::Succeeded]).limit(LOOKED_AT);
+        let query = RunQuery::of(namespace, job).in_states([RunState::Succeeded]).limit(LOOKED_AT).without_output();
         let runs = store.runs(&query).await?;
         let runs = runs.iter().filter(|run| run.key.kind != RunKind::Backfill);
         if let Some(success) = runs.filter_map(|run| run.finished).max() {

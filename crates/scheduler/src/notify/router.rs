@@ -179,7 +179,7 @@ impl Router {
         let states = [RunState::Succeeded, RunState::Failed, RunState::Dead];
         let mut found = Before::default();
         for limit in LOOKED_AT {
-            let query = RunQuery::of(&run.key.namespace, &run.key.job).in_states(states).limit(limit);
+            let query = RunQuery::of(&run.key.namespace, &run.key.job).in_states(states).limit(limit).without_output();
             let others = self.ask(&query).await?;
             found = before(run, &others);
             // Rows may be large: most of the time a few of them tell all.

@@ -277,6 +277,9 @@ impl Store for MemoryStore {
         let mut runs: Vec<RunRecord> = tables.runs.values().filter(|run| query.takes(run)).cloned().collect();
         runs.sort_by(|a, b| b.key.nominal.cmp(&a.key.nominal).then_with(|| a.key.cmp(&b.key)));
         runs.truncate(query.limit.map_or(usize::MAX, |limit| limit as usize));
+        if query.without_output {
+            runs.iter_mut().for_each(|run| run.output = None);
+        }
         Ok(runs)
     }
 

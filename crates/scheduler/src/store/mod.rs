@@ -291,6 +291,7 @@ pub struct RunQuery {
     pub(crate) until: Option<DateTime<Utc>>,
     pub(crate) limit: Option<u32>,
     pub(crate) ended_since: Option<DateTime<Utc>>,
+    pub(crate) without_output: bool,
 }
 
 impl RunQuery {
@@ -331,6 +332,13 @@ impl RunQuery {
     #[must_use]
     pub const fn ended_since(mut self, at: DateTime<Utc>) -> Self {
         self.ended_since = Some(at);
+        self
+    }
+
+    /// Leaves out what their processes wrote, which may be much.
+    #[must_use]
+    pub const fn without_output(mut self) -> Self {
+        self.without_output = true;
         self
     }
 

@@ -29,7 +29,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let when = args.one.when.as_deref();
     let target = match (taskfile::meant(&args.files), &args.one.command) {
         (Some(file), _) => match taskfile::read(file, args.one.zone.as_deref(), &context.printer)? {
-            Task::Target(target) => target,
+            Task::Target(target) => *target,
             // Without another word it runs when its comments say.
             Task::Job(job) if when.is_none() => return again(Job::from(*job), &args, context).await,
             Task::Job(job) => job.run,

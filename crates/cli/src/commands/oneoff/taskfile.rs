@@ -13,7 +13,7 @@ use crate::output::Printer;
 /// What a file is to do.
 pub(super) enum Task {
     /// The file itself, or its function `run`; it says nothing about when.
-    Target(Target),
+    Target(Box<Target>),
     /// What its comments say.
     Job(Box<JobSpec>),
 }
@@ -36,7 +36,7 @@ pub(super) fn read(file: &Path, zone: Option<&str>, printer: &Printer) -> Result
     })?;
     let name = file.display().to_string();
     if !text.lines().any(|line| line.trim_end() == "# /// task") {
-        return Ok(Task::Target(Python::of(name).into()));
+        return Ok(Task::Target(Box::new(Python::of(name).into())));
     }
     let zone = zone.map(str::parse).transpose()?;
     let around = Surroundings { zone, from: SystemClock.now() };

@@ -85,7 +85,7 @@ async fn examine(store: &dyn Store, namespace: Option<&str>, late: TimeDelta, ch
         Some(namespace) => RunQuery::within(namespace),
         None => RunQuery::all(),
     };
-    let dead = store.runs(&dead.in_states([RunState::Dead]).limit(MOST)).await?;
+    let dead = store.runs(&dead.in_states([RunState::Dead]).limit(MOST).without_output()).await?;
     let many = if dead.len() == MOST as usize { " or more" } else { "" };
     let what = format!("{}{many} runs have failed in all of their attempts", dead.len());
     checks.push(check("dead runs", dead.is_empty(), what));

@@ -36,7 +36,10 @@ pub(super) async fn logs(args: LogsArgs, context: &Context) -> Result<ExitCode> 
     if runs.is_empty() && !args.follow {
         context.printer.note("no such run has begun");
     }
-    while args.follow {
+    if !args.follow {
+        return Ok(ExitCode::Done);
+    }
+    loop {
         tokio::time::sleep(LOOK).await;
         let mut runs = store.runs(&query).await?;
         runs.reverse();
@@ -44,7 +47,6 @@ pub(super) async fn logs(args: LogsArgs, context: &Context) -> Result<ExitCode> 
             shown.show(run, &context.printer)?;
         }
     }
-    Ok(ExitCode::Done)
 }
 
 /// What was shown of each attempt.
@@ -68,9 +70,8 @@ impl Shown {
         *before = output;
         let ended = run.state != RunState::Running;
         if ended && !std::mem::replace(over, true) {
-            let exit = run.exit.map(|exit| format!(", exit code {exit}")).unwrap_or_default();
             let error = run.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-            printer.note(&format!("{}{exit}{error}", run.state));
+            printer.note(&format!("{}{error}", run.state));
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ pub(super) async fn show(args: ShowScheduleArgs, context: &Context) -> Result<Ex
     let name = schedule.spec.name.as_str();
     let generations = store.generations(&schedule.namespace, name).await?;
     let limit = u32::try_from(FEW).unwrap_or(u32::MAX);
-    let runs = store.runs(&RunQuery::of(&schedule.namespace, name).limit(limit)).await?;
+    let runs = store.runs(&RunQuery::of(&schedule.namespace, name).limit(limit).without_output()).await?;
     let computed = schedule.spec.schedule()?;
     let fires = schedule.retired.is_none() && computed.trigger().is_nominal();
     let next: Vec<Fire> = if fires { computed.upcoming(SystemClock.now()).take(FEW).collect() } else { Vec::new() };
@@ -133,6 +133,9 @@ pub(super) async fn history(args: HistoryArgs, context: &Context) -> Result<Exit
         query = query.in_states([RunState::Dead]);
     } else if !args.in_state.is_empty() {
         query = query.in_states(args.in_state.clone());
+    }
+    if !args.output {
+        query = query.without_output();
     }
     if let Some(before) = args.before {
         query = query.between(DateTime::UNIX_EPOCH, before.at(chrono_tz::UTC));

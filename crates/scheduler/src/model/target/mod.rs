@@ -26,7 +26,7 @@ pub use self::command::{Command, Program};
 pub use self::container::{Container, ContainerEngine, Entry};
 pub use self::http::{Http, Method};
 pub use self::node::Node;
-pub use self::process::{Environment, Limits, Process};
+pub use self::process::{Environment, Leftover, Limits, Process};
 pub use self::python::{Python, PythonIsolation};
 #[cfg(feature = "http")]
 pub(crate) use self::secrets::credentials;

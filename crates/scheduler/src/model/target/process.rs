@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Size, some_text, text};
 use crate::model::when::fixed;
 
-/// The surroundings of a process. Whatever they are, it is in a process group of its own, and its whole tree ends with it.
+/// The surroundings of a process. Whatever they are, it is in a process group of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Process {
@@ -29,6 +29,10 @@ pub struct Process {
     /// What it may use; on Linux.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
+    /// What becomes of processes that it has left running when it ends by itself. Where a run is cut off or cancelled they
+    /// end in any case.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub leftover: Leftover,
     /// How long it has between being asked to end and being killed; 5 seconds, where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace: Option<Age>,
@@ -43,6 +47,17 @@ pub enum Environment {
     Inherit,
     /// PATH, HOME, USER, LOGNAME, SHELL, LANG and TZ alone, as cron has it.
     Clean,
+}
+
+/// What becomes of processes that another one has left running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Leftover {
+    /// They are ended.
+    #[default]
+    End,
+    /// They go on, and nobody looks after them or hears them any more.
+    Stay,
 }
 
 /// What each process of a job may use; what is not said is as the scheduler has it.
@@ -72,7 +87,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 impl Process {
     /// The names of its fields, which stand beside those of what is run.
-    pub(super) const FIELDS: [&'static str; 6] = ["cwd", "env", "environment", "user", "limits", "grace"];
+    pub(super) const FIELDS: [&'static str; 7] = ["cwd", "env", "environment", "user", "limits", "leftover", "grace"];
 
     pub(super) fn check(&self) -> Result<()> {
         if let Some(cwd) = &self.cwd {

@@ -20,6 +20,11 @@ use crate::store::{
 /// How long a worker is remembered whose lease has run out, in milliseconds.
 const REMEMBERED: i64 = 24 * 60 * 60 * 1_000;
 
+/// All of runs but what their processes wrote, which may be much.
+const WITHOUT_OUTPUT: &str = "SELECT namespace, job, nominal, kind, generation, state, attempt, worker, not_before, renewed, \
+     priority, cancel, args, missed_count, missed_last, reason, note, started, finished, error, message, \
+     progress, exit_code, result, CAST(NULL AS TEXT) AS output FROM scheduler_monthly_runs WHERE true";
+
 impl CrateStore {
     /// Those whose lease goes on.
     async fn alive(&self) -> Result<Vec<Value>> {
@@ -110,7 +115,11 @@ impl Store for CrateStore {
 
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         let mut select = SqlBuilder::new(Engine::Cratedb);
-        select.push("SELECT * FROM scheduler_monthly_runs WHERE true");
+        select.push(if query.without_output {
+            WITHOUT_OUTPUT
+        } else {
+            "SELECT * FROM scheduler_monthly_runs WHERE true"
+        });
         query.push_conditions(&mut select);
         select.push(" ORDER BY nominal DESC, namespace, job, kind, generation");
         if let Some(limit) = query.limit {

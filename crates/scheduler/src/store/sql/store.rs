@@ -106,7 +106,7 @@ impl<D: Dialect> Store for SqlStore<D> {
 
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         let mut select = SqlBuilder::new(self.db.engine());
-        select.push(D::TEXTS.runs);
+        select.push(if query.without_output { D::TEXTS.runs_without_output } else { D::TEXTS.runs });
         query.push_conditions(&mut select);
         select.push(" ORDER BY nominal DESC, namespace, job, kind, generation");
         if let Some(limit) = query.limit {

@@ -28,6 +28,7 @@ pub struct Texts {
     pub(in crate::store) cancel: &'static str,
     pub(in crate::store) renew: &'static str,
     pub(in crate::store) runs: &'static str,
+    pub(in crate::store) runs_without_output: &'static str,
     pub(in crate::store) waiting: &'static str,
     pub(in crate::store) orphans: &'static str,
     pub(in crate::store) mark_deleted: &'static str,
@@ -177,6 +178,11 @@ macro_rules! texts {
                  AND generation = ? AND state IN ('failed', 'dead', 'cancelled', 'refused', 'skipped')"
             ),
             runs: concat!("SELECT * FROM ", $p, "runs WHERE true"),
+            runs_without_output: concat!(
+                "SELECT namespace, job, nominal, kind, generation, state, attempt, worker, not_before, renewed, \
+                 priority, cancel, args, missed_count, missed_last, reason, note, started, finished, error, message, \
+                 progress, exit_code, result, CAST(NULL AS TEXT) AS output FROM ", $p, "runs WHERE true"
+            ),
             waiting: concat!(
                 "SELECT * FROM ", $p, "runs WHERE namespace = ? AND state = 'pending' \
                  AND (not_before IS NULL OR not_before <= ?) ORDER BY priority DESC, nominal LIMIT ?"

@@ -15,6 +15,7 @@ use super::capture::Capture;
 use super::spawn::{self, Start, Started};
 use super::tree::Tree;
 use super::{Echo, Stream};
+use crate::model::target::Leftover;
 use crate::run::Run;
 
 /// How long processes have between being asked to end and being killed, where nothing else is said.
@@ -32,15 +33,15 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often output is recorded while a process runs.
 const REPORT: Duration = Duration::from_secs(2);
 
-/// How much is read at once.
-const CHUNK: usize = 64 << 10;
+/// How much is read at once. It is reserved twice for each process, and many may run.
+const CHUNK: usize = 16 << 10;
 
 /// Runs a process to its end. Its output, exit code and result go into the run's record.
 pub(in crate::target) async fn run(start: &Start, run: &Run, echo: &Echo) -> Result<()> {
     let grace = start.process.grace.and_then(|grace| grace.as_duration()).unwrap_or(GRACE);
     let started = spawn::start(start, run)?;
     let mut going = Going::new(started, run, echo)?;
-    let ending = going.work(grace).await;
+    let ending = going.work(grace, start.process.leftover).await;
     let status = going.finish().await?;
     run.output(going.pipes.capture.text());
     run.exit(code(status));
@@ -92,7 +93,7 @@ impl<'a> Going<'a> {
     }
 
     /// Until it and all that it has started are gone.
-    async fn work(&mut self, grace: Duration) -> Ending {
+    async fn work(&mut self, grace: Duration, leftover: Leftover) -> Ending {
         let mut reports = interval(REPORT);
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         reports.reset();
@@ -111,6 +112,9 @@ impl<'a> Going<'a> {
                 () = self.pipes.turn() => {}
             }
         };
+        if !told && leftover == Leftover::Stay {
+            return Ending::ByItself { left: 0 };
+        }
         let left = self.tree.count().await;
         let killed = left > 0 && self.end_all(grace).await;
         if told { Ending::Told { killed } } else { Ending::ByItself { left } }

@@ -20,7 +20,7 @@ pub(super) use imp::Tree;
 #[cfg(target_os = "linux")]
 mod imp {
     use std::collections::HashSet;
-    use std::sync::Arc;
+    use std::sync::{Arc, OnceLock};
     use std::time::Instant;
 
     use rustix::process::{
@@ -165,8 +165,19 @@ mod imp {
         let ended = matches!(fields.next()?, "Z" | "X");
         let (parent, group) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let began = fields.nth(16)?.parse().ok()?;
-        let mark = if ended { None } else { mark_of(pid) };
+        // What was there before this program belongs to none of its runs, and need not be read.
+        let mark = if ended || began < own_began() { None } else { mark_of(pid) };
         Some(Seen { pid, parent, group, began, ended, mark })
+    }
+
+    /// When this program began; 0, where that can't be known.
+    fn own_began() -> u64 {
+        static BEGAN: OnceLock<u64> = OnceLock::new();
+        *BEGAN.get_or_init(|| {
+            let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+            let began = stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(20)?.parse().ok());
+            began.unwrap_or_default()
+        })
     }
 
     /// The mark in its environment; `None` also where that may not be read.
@@ -207,7 +218,10 @@ mod imp {
         #[test]
         fn this_process_is_seen() {
             let own = std::process::id().cast_signed();
-            assert!(scan().iter().any(|seen| seen.pid == own && !seen.ended && seen.began > 0));
+            let all = scan();
+            let own = all.iter().find(|seen| seen.pid == own).unwrap();
+            assert!(!own.ended && own.began > 0);
+            assert_eq!(own.began, own_began());
         }
     }
 }
