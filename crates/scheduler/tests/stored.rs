@@ -1,5 +1,7 @@
 //! Jobs out of a store, as an attacker who can write to its tables would have them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
