@@ -42,7 +42,13 @@ fn own(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let mode = std::fs::metadata(path).map_err(|error| Error::io("read", path, error))?.mode();
+        let unreadable = |error: std::io::Error| Error::Input {
+            what: format!("read `{}`, which says what may run here", path.display()),
+            place: None,
+            hint: Some("is the path right, and may this user read the file?".into()),
+            source: Some(error.into()),
+        };
+        let mode = std::fs::metadata(path).map_err(unreadable)?.mode();
         if mode & 0o022 != 0 {
             let path = path.display();
             return Err(Error::refused(format!(

@@ -1,5 +1,7 @@
 //! Timetables, planned against a store and applied to it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,8 +11,8 @@ use clusterkeep_core::plan::{Approval, Outcome};
 use clusterkeep_core::{Error, ExitCode};
 use clusterkeep_scheduler::deploy::{Planned, Timetables};
 use clusterkeep_scheduler::{
-    Advance, Fired, Gate, Job, JobSpec, MemoryStore, NewRun, RunKey, RunKind, RunQuery, RunRecord, RunState, Source,
-    Store, Timetable, control,
+    Advance, Fired, Gate, Job, JobSpec, MemoryStore, NewRun, Pause, RunKey, RunKind, RunQuery, RunRecord, RunState,
+    Source, Store, Timetable, control,
 };
 use tempfile::TempDir;
 
@@ -84,7 +86,10 @@ async fn jobs_are_created_changed_kept_and_removed() {
     assert_eq!(verdicts(&deleting.plan(&other, world.now()).await.unwrap()), ["unchanged a", "remove b"]);
     assert_eq!(world.apply(&pruned).await, ExitCode::Done);
     assert_eq!(verdicts(&world.plan(&pruned).await), ["unchanged a"], "what was removed is no object any more");
+    let pause = Pause { since: world.now(), by: "ops".into(), note: None };
+    world.store.pause(NS, "b", Some(&pause)).await.unwrap();
     let back = world.plan(&two).await;
+    assert!(back.to_string().contains("paused by ops"), "a pause outlives the removal, so it is said: {back}");
     assert_eq!(verdicts(&back), ["change a", "create b"]);
     assert!(back.verdicts[1].reason.to_string().starts_with("it was removed "), "{back}");
 }

@@ -1,5 +1,7 @@
 //! Jobs out of a store, as an attacker who can write to its tables would have them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -192,18 +194,23 @@ async fn a_job_of_the_program_runs_as_the_program_says() {
 async fn arguments_that_somebody_left_for_a_run_name_no_secret() {
     let world = World::new().await;
     let own = Job::named("yearly").run("count").cron("0 0 1 1 *");
-    let scheduler = world.builder().permissions(Permissions::default()).job(own).start().await.unwrap();
+    let python =
+        spec(r#"{"name": "python", "when": "0 0 1 1 *", "run": {"python": "clean.py:main", "kwargs": {"days": 3}}}"#);
+    let builder = world.builder().permissions(Permissions::default()).job(own).job(Job::from(python));
+    let scheduler = builder.start().await.unwrap();
     let args = |text: &str| serde_json::from_str(text).unwrap();
     for left in [r#"{"token": "env:TOKEN"}"#, r#"{"manifest": "other"}"#] {
         control::queue(&*world.store, NS, "yearly", Some(args(left)), None, Utc::now()).await.unwrap();
     }
     let why = world.ended(RunState::Refused).await.error.unwrap();
     assert!(why.contains("out of the store"), "{why}");
+    control::queue(&*world.store, NS, "python", Some(args(r#"{"days": 0}"#)), None, Utc::now()).await.unwrap();
     control::queue(&*world.store, NS, "yearly", Some(args(r#"{"days": 3}"#)), None, Utc::now()).await.unwrap();
     world.ended(RunState::Succeeded).await;
     scheduler.drain().await.unwrap();
     let refused = world.store.runs(&RunQuery::within(NS).in_states([RunState::Refused])).await.unwrap();
-    assert_eq!((refused.len(), world.calls.load(Ordering::SeqCst)), (2, 1));
+    assert_eq!((refused.len(), world.calls.load(Ordering::SeqCst)), (3, 1), "{refused:?}");
+    assert_eq!(world.targets(), [], "arguments of a process are a part of it");
 }
 
 #[tokio::test]
@@ -241,6 +248,23 @@ async fn rows_that_make_no_sense_end_no_scheduler() {
     }
     assert!(world.calls.load(Ordering::SeqCst) > calls, "the other job goes on");
     scheduler.drain().await.unwrap();
+}
+
+#[tokio::test]
+async fn stored_jobs_follow_each_other_as_far_as_they_may() {
+    let world = World::new().await;
+    let follower =
+        |name: &str, run: &str| spec(&format!(r#"{{"name": "{name}", "when": {{"after": ["tick"]}}, "run": {run}}}"#));
+    let scheduler = world.builder().stored().start().await.unwrap();
+    let jobs =
+        vec![ticking(r#"{"action": "count"}"#), follower("then", r#"{"action": "count"}"#), follower("no", COMMAND)];
+    world.put(jobs).await;
+    let why = world.ended(RunState::Refused).await;
+    assert_eq!(why.key.job, "no");
+    scheduler.drain().await.unwrap();
+    let runs = world.store.runs(&RunQuery::of(NS, "then").in_states([RunState::Succeeded])).await.unwrap();
+    assert!(!runs.is_empty());
+    assert_eq!(world.targets(), []);
 }
 
 #[tokio::test]

@@ -112,6 +112,8 @@ jobs:
     assert!(!wrong.everything().contains("hunter2"), "{wrong}");
     let json = place.run(&["schedule", "validate", "bad.yaml", "--format", "json"]).json();
     assert!(json.as_array().unwrap().iter().all(|one| one["line"].is_u64()), "{json}");
+    place.write("odd.yaml", "kind: Timetable\nnamespace: n\njobs:\n- a\n- [b]\n- {name: x}\n");
+    snapshot!("table_validate_odd", place.run(&["schedule", "validate", "odd.yaml"]));
     place.write("none.yaml", "kind: Retention\nname: x\n");
     snapshot!("table_validate_none", place.run(&["schedule", "validate", "none.yaml"]));
 }
@@ -225,6 +227,8 @@ fn stored_jobs_run_and_what_is_not_listed_is_refused() {
     std::fs::set_permissions(place.path().join("allow.yaml"), mode).unwrap();
     let open = place.run(&[&["run", "--namespace", "weather", "--allow", "allow.yaml"], &STATE[..]].concat());
     assert_eq!(open.code, Some(4), "{open}");
+    let missing = place.run(&[&["run", "--namespace", "weather", "--allow", "none.yaml"], &STATE[..]].concat());
+    assert_eq!(missing.code, Some(2), "{missing}");
     snapshot!("table_allow_unknown", {
         place.write("wrong.yaml", "kind: Permissions\nnamespaces: { weather: { targets: [shell] } }\n");
         place.run(&[&["run", "--namespace", "weather", "--allow", "wrong.yaml"], &STATE[..]].concat())

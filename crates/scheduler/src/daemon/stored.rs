@@ -87,5 +87,6 @@ pub(crate) fn check(permissions: Option<&Arc<Permissions>>, entry: &Entry, run: 
     if entry.stored {
         permissions.check(&run.key.namespace, &entry.record.spec)?;
     }
-    run.args.as_ref().map_or(Ok(()), |args| permissions.check_args(&run.key.namespace, args))
+    let kind = entry.record.spec.run.kind();
+    run.args.as_ref().map_or(Ok(()), |args| permissions.check_args(&run.key.namespace, kind, args))
 }

@@ -91,6 +91,9 @@ pub struct Detail {
     /// When it would fire first, as of the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_fire: Option<DateTime<Utc>>,
+    /// Why it does not fire: a pause outlives versions of its job, and its removal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
     /// Who has changed it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,

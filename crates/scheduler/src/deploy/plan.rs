@@ -137,6 +137,7 @@ fn detail(spec: &JobSpec, there: Option<&ScheduleRecord>, now: DateTime<Utc>) ->
         when: spec.when.to_string(),
         zone: spec.zone.to_string(),
         next_fire,
+        paused: there.and_then(|record| record.paused.as_ref()).map(ToString::to_string),
         changed_by: there.and_then(|record| record.source.as_ref()).map(|source| source.by.clone()),
     })
 }

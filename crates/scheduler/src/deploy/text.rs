@@ -78,6 +78,7 @@ fn row(verdict: &Verdict<Deploying>, several: bool) -> Cells {
     let tz = detail.zone.parse::<Zone>().map_or(chrono_tz::UTC, |zone| zone.tz());
     let next = detail.next_fire.filter(|_| verdict.verdict != Decision::Remove);
     let next = next.map(|at| at.with_timezone(&tz).format("%Y-%m-%d %H:%M:%S %Z").to_string());
+    let next = detail.paused.as_ref().map(|pause| pause.escape_debug().to_string()).or(next);
     let object = &verdict.object;
     Cells {
         class: verdict.verdict.class(),

@@ -89,14 +89,23 @@ impl Permissions {
         Ok(())
     }
 
-    /// Fails where arguments that somebody left in a store for a run may not be used here, whatever its job is.
+    /// Fails where arguments that somebody left in a store for a run may not be used here, whatever its job is: those of a
+    /// process are as good as a part of it.
     ///
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub fn check_args(&self, namespace: &str, args: &serde_json::Map<String, Value>) -> Result<()> {
+    pub fn check_args(&self, namespace: &str, kind: TargetKind, args: &serde_json::Map<String, Value>) -> Result<()> {
         let nothing = Permission::default();
         let permission = self.namespaces.get(namespace).unwrap_or(&nothing);
+        if kind != TargetKind::Action && !permission.targets.contains(&kind) {
+            return Err(refused(
+                namespace,
+                &format!("arguments for targets of the kind {kind}"),
+                "targets",
+                kind.as_str(),
+            ));
+        }
         permission.look(namespace, Within::Job, "run", &Value::Object(args.clone()))
     }
 }
@@ -169,7 +178,7 @@ fn shown(text: &str) -> String {
 
 fn refused(namespace: &str, what: &str, list: &str, name: &str) -> Error {
     let namespace: String = namespace.escape_debug().collect();
-    Error::refused(format!("a job out of the store may not use {what} in namespace `{namespace}` here")).with_hint(
+    Error::refused(format!("what comes out of the store may not use {what} in namespace `{namespace}` here")).with_hint(
         format!(
             "list `{name}` under `namespaces: {{ {namespace}: {{ {list}: [..] }} }}` in the file that --allow names"
         ),

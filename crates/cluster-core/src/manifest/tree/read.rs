@@ -181,6 +181,30 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         .map_err(|error| error.or_at(self.0.at))
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        match &self.0.value {
+            Value::Map(_) => self.any(visitor),
+            _ => Err(Wrong::custom("keys with values are expected here")),
+        }
+        .map_err(|error| error.or_at(self.0.at))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        match &self.0.value {
+            Value::List(_) => self.any(visitor),
+            _ => Err(Wrong {
+                hint: Some("write `[a, b]`, or `- a` on lines of their own".to_owned()),
+                ..Wrong::custom("a list is expected here")
+            }),
+        }
+        .map_err(|error| error.or_at(self.0.at))
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Wrong> {
         visitor.visit_newtype_struct(self).map_err(|error| error.or_at(self.0.at))
     }
@@ -205,8 +229,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple tuple_struct
-        map struct ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        map ignored_any
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::{ScheduleRecord, Timetable};
+use clusterkeep_scheduler::{JobSpec, ScheduleRecord, Timetable};
 use serde::Serialize;
 
 use crate::args::StoreArgs;
@@ -28,6 +28,9 @@ pub(in super::super) async fn of_store(
         Some(store) => store.schedules(namespace).await?,
         None => Vec::new(),
     };
+    if records.iter().any(|record| record.retired.is_none() && record.spec.notify.is_some()) {
+        context.printer.note("note: who is told of jobs is left out, since a store does not keep where");
+    }
     let all = timetables(records);
     if all.is_empty() {
         let of = namespace.map(|name| format!(" of namespace `{name}`")).unwrap_or_default();
@@ -51,7 +54,8 @@ fn timetables(records: Vec<ScheduleRecord>) -> Vec<Timetable> {
         if timetable.meta.origin.is_none() {
             timetable.meta.origin = record.source.and_then(|source| source.origin);
         }
-        timetable.jobs.push(record.spec);
+        // Without its sinks, which no store keeps, a file that names them would be refused.
+        timetable.jobs.push(JobSpec { notify: None, ..record.spec });
     }
     all.into_values().collect()
 }

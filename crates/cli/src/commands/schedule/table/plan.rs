@@ -33,7 +33,18 @@ impl<'a> Wanted<'a> {
         for text in &texts {
             super::validate::warn(text, &context.printer);
         }
-        Ok(Self { timetables: files::merged(found)?, args, store, delete })
+        let timetables = files::merged(found)?;
+        let tells = |timetable: &Timetable| {
+            let mut of_jobs = timetable.jobs.iter().filter_map(|job| job.notify.as_ref());
+            !timetable.sinks.is_empty() || !timetable.notify.is_empty() || of_jobs.any(|notify| !notify.is_empty())
+        };
+        if timetables.iter().any(tells) {
+            context.printer.note(
+                "note: a store keeps no sinks, so that jobs which `run --namespace` runs out of it tell nobody; `run -f` \
+                 with this file does",
+            );
+        }
+        Ok(Self { timetables, args, store, delete })
     }
 
     /// The same command line under another name.
