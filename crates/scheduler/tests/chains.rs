@@ -127,7 +127,8 @@ async fn a_diamond_runs_once_for_each_run_of_its_root(store: Arc<dyn Store>) {
     until(&store, done).await;
     // Whoever looks again makes nothing anew.
     tokio::time::sleep(LEASE).await;
-    (one.drain().await.unwrap(), two.drain().await.unwrap());
+    one.drain().await.unwrap();
+    two.drain().await.unwrap();
     let runs = store.runs(&RunQuery::all()).await.unwrap();
     assert_eq!(runs.len(), 24);
     for root in of(&runs, "a") {

@@ -223,8 +223,9 @@ async fn a_missed_heartbeat_is_told_once_by_one_of_several() {
     one.trigger("work").await.unwrap();
     until("the silence after a success", || pager.occasions().len() == 2).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    (one.drain().await.unwrap(), two.drain().await.unwrap());
-    let told = pager.0.lock().unwrap();
+    one.drain().await.unwrap();
+    two.drain().await.unwrap();
+    let told = pager.0.lock().unwrap().clone();
     assert_eq!(told.len(), 2);
     assert!(told[0].facts.last_success.is_none() && told[1].facts.last_success.is_some());
     assert!(told[1].text.starts_with("no run of work has succeeded within 300 milliseconds"), "{}", told[1].text);
@@ -394,28 +395,52 @@ async fn a_command_that_is_not_there_or_fails_is_heard_of() {
 }
 
 #[tokio::test]
-async fn stored_jobs_are_told_of_by_the_sinks_of_the_program() {
-    let (store, pager) = (shared(), Ledger::default());
-    let spec = by_hand().notify(Notify::on([Occasion::Failure]).to("pager").to("gone")).build().unwrap();
-    // A scheduler that has the job puts it into the store.
-    let theirs = ending(&store, &[]).own_sink("pager", Ledger::default()).own_sink("gone", Ledger::default()).job(spec);
-    theirs.start().await.unwrap().drain().await.unwrap();
-    let dropped: Arc<Mutex<Vec<String>>> = Arc::default();
-    let why = dropped.clone();
-    let scheduler = ending(&store, &["fail"])
-        .own_sink("pager", pager.clone())
-        .stored()
-        .on_event(move |event| {
-            if let Event::NotDelivered { sink, why: text, .. } = event {
-                why.lock().unwrap().push(format!("{sink}: {text}"));
-            }
-        })
-        .start()
-        .await
-        .unwrap();
-    scheduler.trigger("work").await.unwrap();
-    until("the failure is told", || !pager.occasions().is_empty()).await;
-    scheduler.drain().await.unwrap();
-    assert_eq!(pager.occasions(), [Occasion::Failure]);
-    assert_eq!(*dropped.lock().unwrap(), ["gone: there is no such sink"]);
+async fn stored_jobs_are_told_of_by_the_sinks_that_this_machine_permits() {
+    let within = age::Age::new(600, age::Unit::Millisecond).unwrap();
+    let job = || {
+        by_hand()
+            .notify(Notify::on([Occasion::Failure]).to("pager").to("gone"))
+            .notify(Notify::on([Occasion::MissedHeartbeat]).within(within).to("pager"))
+    };
+    for permitted in [true, false] {
+        let (store, pager, ops) = (shared(), Ledger::default(), Ledger::default());
+        // A scheduler that has the job puts it into the store.
+        let theirs = ending(&store, &[]).own_sink("pager", Ledger::default()).own_sink("gone", Ledger::default());
+        theirs.job(job()).start().await.unwrap().drain().await.unwrap();
+        let dropped: Arc<Mutex<Vec<String>>> = Arc::default();
+        let why = dropped.clone();
+        let sinks = if permitted { r#"["pager", "gone"]"# } else { "[]" };
+        let permissions = format!(r#"{{"namespaces": {{"default": {{"sinks": {sinks}}}}}}}"#);
+        let scheduler = ending(&store, &["fail"])
+            .own_sink("pager", pager.clone())
+            .own_sink("ops", ops.clone())
+            .notify(Notify::on([Occasion::Failure, Occasion::Refused]).to("ops"))
+            .stored()
+            .permissions(serde_json::from_str::<clusterkeep_scheduler::Permissions>(&permissions).unwrap())
+            .on_event(move |event| {
+                if let Event::NotDelivered { sink, why: text, .. } = event {
+                    why.lock().unwrap().push(format!("{sink}: {text}"));
+                }
+            })
+            .start()
+            .await
+            .unwrap();
+        scheduler.trigger("work").await.unwrap();
+        until("the end is told", || !pager.occasions().is_empty() || !ops.occasions().is_empty()).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        scheduler.drain().await.unwrap();
+        let told = (pager.occasions(), ops.occasions(), dropped.lock().unwrap().clone());
+        if permitted {
+            let mut pager = told.0;
+            pager.sort_unstable();
+            assert_eq!(pager, [Occasion::Failure, Occasion::MissedHeartbeat]);
+            assert_eq!((told.1, told.2), (vec![], vec!["gone: there is no such sink".to_owned()]));
+        } else {
+            assert_eq!(
+                told,
+                (vec![], vec![Occasion::Refused], vec![]),
+                "its runs are refused, and the file's sink is told"
+            );
+        }
+    }
 }

@@ -28,6 +28,7 @@ mod telling;
 mod trigger_now;
 mod watch;
 
+#[cfg(feature = "notify")]
 pub(crate) use self::core::Core;
 pub use builder::SchedulerBuilder;
 pub use event::Event;

@@ -27,7 +27,7 @@ pub struct Findings {
 /// let text = "kind: Timetable\njobs:\n- {name: a, when: '61 * * * *', zone: Mars, run: {action: x}}\n";
 /// let found = clusterkeep_scheduler::validate(text, "jobs.yaml", None);
 /// assert_eq!(found.errors.len(), 2, "{:?}", found.errors);
-/// assert!(found.errors[0].to_string().starts_with("jobs.yaml:3:18: "), "{}", found.errors[0]);
+/// assert!(found.errors[0].to_string().starts_with("jobs.yaml:3:19: "), "{}", found.errors[0]);
 /// ```
 #[must_use]
 pub fn validate(text: &str, file: &str, actions: Option<&[&str]>) -> Findings {

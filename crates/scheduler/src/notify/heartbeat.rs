@@ -15,7 +15,7 @@ use super::router::send;
 use super::rules::OfJob;
 use super::{Facts, chain};
 use crate::daemon::Core;
-use crate::model::Occasion;
+use crate::model::{JobSpec, Occasion};
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
 use crate::store::{Gate, NewRun, RunQuery};
 
@@ -87,7 +87,12 @@ impl Watch {
     async fn last(&self) -> Result<Option<Beat>> {
         let (store, namespace, job) = (&self.core.store, &self.core.namespace, self.job.spec.name.as_str());
         let all = store.schedules(Some(namespace)).await?;
-        let ours = all.iter().any(|known| known.retired.is_none() && known.spec == self.job.spec);
+        // Whom it tells may be another matter here.
+        let telling = |spec: &JobSpec| JobSpec { notify: None, ..spec.clone() };
+        let spec = telling(&self.job.spec);
+        let ours = all
+            .iter()
+            .any(|known| known.retired.is_none() && known.spec.name == spec.name && telling(&known.spec) == spec);
         if !ours {
             return Ok(None);
         }

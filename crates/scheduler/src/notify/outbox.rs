@@ -132,22 +132,27 @@ impl Sender {
 
     /// Tries until the message is taken, too old, or can't be taken at all, or the scheduler has ended.
     async fn deliver(&self, waiting: &Waiting) -> Result<(), String> {
-        tokio::select! {
+        let mut last = None;
+        let ended = tokio::select! {
             biased;
-            () = self.closed() => Err("the scheduler ended before it was taken".to_owned()),
-            outcome = self.attempts(waiting) => outcome,
-        }
+            () = self.closed() => None,
+            outcome = self.attempts(waiting, &mut last) => Some(outcome),
+        };
+        ended.unwrap_or_else(|| {
+            let last = last.map(|error| format!("{error}; ")).unwrap_or_default();
+            Err(format!("{last}the scheduler ended before it was taken"))
+        })
     }
 
-    async fn attempts(&self, waiting: &Waiting) -> Result<(), String> {
+    async fn attempts(&self, waiting: &Waiting, last: &mut Option<String>) -> Result<(), String> {
         let until = waiting.since + self.reachable.give_up_after;
-        let (mut attempts, mut last) = (0_u32, None::<String>);
+        let mut attempts = 0_u32;
         loop {
             let now = Instant::now();
             if now >= until {
                 let took = waiting.since.elapsed().as_secs_f64();
                 let plural = if attempts == 1 { "" } else { "s" };
-                return Err(match last {
+                return Err(match last.take() {
                     Some(error) => format!("{error} (given up after {took:.0} s and {attempts} attempt{plural})"),
                     None => format!("others before it were not taken, and it has waited for {took:.0} s"),
                 });
@@ -161,7 +166,7 @@ impl Sender {
                 Err(_) => format!("no answer within {:.1} s", (within - now).as_secs_f64()),
             };
             tracing::debug!(sink = self.name, attempts, error, "a notification is delivered again later");
-            last = Some(error);
+            *last = Some(error);
             tokio::time::sleep_until(until.min(Instant::now() + pause(&waiting.message.id, attempts))).await;
         }
     }

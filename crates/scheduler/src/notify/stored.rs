@@ -1,6 +1,7 @@
 //! Notifications of jobs that a scheduler takes out of its store: what they say is looked at time and again.
 //!
-//! Whom they can tell are the sinks that the scheduler was started with; what a store says adds none.
+//! Whom they can tell are the sinks that the scheduler was started with, as far as this machine's permissions let a store
+//! name them; of other jobs is told what the scheduler's own files say of all jobs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::heartbeat::Watch;
 use super::outbox::Outbox;
 use super::rules::{OfJob, Rules};
 use crate::daemon::Core;
-use crate::model::{JobSpec, Notify};
+use crate::model::{JobSpec, Notify, Permissions};
 
 /// For how long what was read of them counts.
 const FRESH: Duration = Duration::from_secs(5);
@@ -50,8 +51,18 @@ impl Stored {
     async fn rules(&self) -> Result<Rules> {
         let all = self.core.store.schedules(Some(&self.core.namespace)).await?;
         let theirs = all.into_iter().filter(|known| known.retired.is_none() && !self.own.has(known.spec.name.as_str()));
-        let specs: Vec<JobSpec> = theirs.map(|known| known.spec).collect();
+        let specs: Vec<JobSpec> = theirs.map(|known| self.permitted(known.spec)).collect();
         Ok(Rules::of(&specs, &self.defaults))
+    }
+
+    /// The job; what it says of notifications counts only where all that it says is permitted here.
+    fn permitted(&self, mut spec: JobSpec) -> JobSpec {
+        let nothing = Permissions::default();
+        let permissions = self.core.permissions.as_deref().unwrap_or(&nothing);
+        if permissions.check(&self.core.namespace, &spec).is_err() {
+            spec.notify = None;
+        }
+        spec
     }
 
     /// Watches the heartbeats of all of them, for ever.

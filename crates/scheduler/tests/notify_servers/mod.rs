@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use clusterkeep_testkit::skip::skip_without;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -83,7 +84,7 @@ pub fn openssl_hmac(secret: &str, text: &str) -> Option<String> {
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        eprintln!("no openssl: signatures were not compared");
+        skip_without("openssl", "it is not on the PATH: signatures were not compared");
         return None;
     };
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
@@ -138,7 +139,7 @@ impl Smtp {
                 .arg(&certificate)
                 .output();
             if !made.is_ok_and(|made| made.status.success()) {
-                eprintln!("no openssl: mail with TLS was not tried");
+                skip_without("openssl", "it is not on the PATH: mail with TLS was not tried");
                 return None;
             }
             let text = [std::fs::read(&key).unwrap(), std::fs::read(&certificate).unwrap()].concat();
@@ -148,7 +149,7 @@ impl Smtp {
         let mut command = Command::new("python3");
         command.arg(script).args(tls.then_some(&both)).stdout(Stdio::piped());
         let Ok(mut child) = command.spawn() else {
-            eprintln!("no python3: mail was not tried");
+            skip_without("python3", "it is not on the PATH: mail was not tried");
             return None;
         };
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
