@@ -1,7 +1,12 @@
 //! Python, node and containers as jobs. Which programs there are is a matter of folders that stand in for PATH.
 
 #![cfg(all(target_os = "linux", feature = "command"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a panic is how a test fails, a line that it was skipped")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is how a test fails, a line that it was skipped"
+)]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -37,7 +37,6 @@ entries are no jobs now, 1 that none is.
 
 Examples:
   crontab -l | clusterkeep schedule import crontab - --zone Europe/Berlin > timetable.yaml
-  systemctl cat backup.timer backup.service | clusterkeep schedule import systemd -
   clusterkeep schedule import kubernetes cronjobs.yaml --report --output timetable.yaml
   clusterkeep schedule import apscheduler sqlite://jobs.db")]
 pub struct ImportScheduleArgs {
@@ -76,9 +75,8 @@ exit code 7; 1, if it is said of every job. A timetable says everything, and can
 
 Examples:
   clusterkeep schedule export --namespace weather > weather.yaml
-  clusterkeep schedule export crontab -f timetable.yaml
   clusterkeep schedule export systemd -f timetable.yaml --job nightly
-  clusterkeep schedule export kubernetes -f timetable.yaml | kubectl apply --dry-run=client -f -")]
+  clusterkeep schedule export kubernetes -f timetable.yaml > cronjobs.yaml")]
 pub struct ExportScheduleArgs {
     /// What is written: timetable, crontab, system-crontab, systemd, or kubernetes
     #[arg(value_name = "FORMAT", value_parser = target, default_value = "timetable")]
