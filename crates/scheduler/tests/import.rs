@@ -255,7 +255,12 @@ fn timetables_of_supertask() {
     // What it calls 0 is Monday, since `APScheduler` does.
     assert_eq!(
         names,
-        [("clean", "0 0 3 * * MON (quartz)".to_owned()), ("clean-2", "30 15 4 * * MON,TUE,WED (quartz)".to_owned()),]
+        [
+            ("clean", "0 0 3 * * MON (quartz)".to_owned()),
+            ("clean-2", "30 15 4 * * MON,TUE,WED (quartz)".to_owned()),
+            ("two", "0 0 3 * * ? (quartz)".to_owned()),
+            ("two-step-2", "after two, when it has succeeded".to_owned()),
+        ]
     );
     assert!(imported.jobs.iter().all(|job| job.zone.to_string() == "Europe/Vienna" && job.overlap == Overlap::Allow(10.try_into().unwrap())));
     assert_eq!(
@@ -409,7 +414,7 @@ spec:
         spec:
           serviceAccountName: x
           containers:
-          - {name: c, image: \"busybox:1.28\", command: [/bin/echo], args: [\"$(WHO)\"],
+          - {name: c, image: \"busybox:1.28\", command: [/bin/echo], args: [\"$(WHO) $$(WHO) $(id) $X\"],
              env: [{name: WHO, value: world}, {name: PW, valueFrom: {secretKeyRef: {name: s, key: k}}}]}
 ---
 kind: ConfigMap
@@ -422,7 +427,7 @@ fn cron_jobs_of_kubernetes() {
     let [job] = imported.jobs.as_slice() else { panic!("{:?}", notes(&imported)) };
     assert_eq!(
         run(job),
-        serde_json::json!({"container": "busybox:1.28", "entrypoint": ["/bin/echo"], "command": ["world"],
+        serde_json::json!({"container": "busybox:1.28", "entrypoint": ["/bin/echo"], "command": ["world $(WHO) $(id) $X"],
         "env": {"WHO": "world", "PW": "env:PW"}})
     );
     assert_eq!((job.gap, job.fold, job.overlap), (Some(Gap::Skip), Some(Fold::Both), Overlap::Replace));
@@ -468,6 +473,7 @@ fn there_and_back() {
     let cron_jobs = read(Format::Kubernetes, "k", CRON_JOB, "UTC").jobs;
     let out = export(export::Format::Kubernetes, &cron_jobs);
     let again = read(Format::Kubernetes, "k", &out.text, "UTC").jobs;
+    assert_eq!(run(&again[0])["command"], run(&cron_jobs[0])["command"]);
     assert_eq!(
         (&again[0].when, &again[0].misfire, &again[0].overlap),
         (&cron_jobs[0].when, &cron_jobs[0].misfire, &cron_jobs[0].overlap)
@@ -551,6 +557,8 @@ fn what_can_t_be_said_elsewhere_is_named() {
         assert!(text_lost.contains(part), "{text}: {text_lost}");
     }
     // A command can't break out of its line.
+    let evil = r#"{"name": "a", "when": "@daily", "run": {"command": "x", "cwd": "/a\n* * * * * evil"}}"#;
+    assert_eq!(export(export::Format::Crontab, &[job(evil)]).written, 0);
     let evil = r#"{"name": "a", "when": "@daily", "description": "x\n* * * * * evil", "run": {"command": "x\n* * * * * evil"}}"#;
     let out = export(export::Format::Crontab, &[job(evil)]);
     assert_eq!(out.written, 0);

@@ -8,7 +8,7 @@
     reason = "a panic is how a test fails, a line that it was skipped"
 )]
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,10 +27,17 @@ async fn once(targets: Targets, target: &serde_json::Value, timeout: Option<&str
     *run
 }
 
+/// Another process writes it: were it open here, a test beside this one could start a program that has it open for a moment,
+/// and what is open for writing can't be run.
 fn script(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut shell = std::process::Command::new("sh")
+        .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
+        .arg(folder.join(name))
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(shell.wait().unwrap().success());
 }
 
 fn has(program: &str) -> bool {

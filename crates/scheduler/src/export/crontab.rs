@@ -61,6 +61,9 @@ pub(super) fn write(job: &JobSpec, system: bool, zone: &mut Option<Zone>, lost: 
         text.push('%');
         text.push_str(&body.replace('%', "\\%").replace('\n', "%"));
     }
+    if text.contains(['\n', '\r']) {
+        return Err("its folder has a line break".to_owned());
+    }
     let user = match (&process.user, system) {
         (Some(user), true) if !user.contains(char::is_whitespace) => format!("{user} "),
         (None, true) => return Err("it says no user, and there each line does".to_owned()),

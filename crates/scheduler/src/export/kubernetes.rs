@@ -76,12 +76,12 @@ fn pod(name: &str, container: &crate::target::Container, lost: &mut Vec<String>)
     one.insert("name".into(), json!(name.replace('.', "-")));
     one.insert("image".into(), json!(container.container));
     match (&container.command, container.entrypoint.is_empty()) {
-        (Some(Entry::Shell(line)), _) => drop(one.insert("command".into(), json!(["/bin/sh", "-c", line]))),
-        (Some(Entry::Exec(words)), _) => drop(one.insert("args".into(), json!(words))),
+        (Some(Entry::Shell(line)), _) => drop(one.insert("command".into(), json!(["/bin/sh", "-c", literal(line)]))),
+        (Some(Entry::Exec(words)), _) => drop(one.insert("args".into(), json!(literals(words)))),
         (None, _) => {}
     }
     if !container.entrypoint.is_empty() {
-        one.insert("command".into(), json!(container.entrypoint));
+        one.insert("command".into(), json!(literals(&container.entrypoint)));
     }
     if let Some(cwd) = &container.cwd {
         one.insert("workingDir".into(), json!(cwd));
@@ -89,7 +89,9 @@ fn pod(name: &str, container: &crate::target::Container, lost: &mut Vec<String>)
     let env: Vec<Value> = container
         .env
         .iter()
-        .filter_map(|(name, value)| plain(name, value, lost).map(|value| json!({ "name": name, "value": value })))
+        .filter_map(|(name, value)| {
+            plain(name, value, lost).map(|value| json!({ "name": name, "value": literal(value) }))
+        })
         .collect();
     if !env.is_empty() {
         one.insert("env".into(), json!(env));
@@ -107,4 +109,21 @@ fn pod(name: &str, container: &crate::target::Container, lost: &mut Vec<String>)
         }
     }
     one.into()
+}
+
+/// Text in which Kubernetes replaces nothing: there `$(NAME)` is a variable and `$$` one `$`.
+fn literal(text: &str) -> String {
+    let mut kept = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        kept.push(c);
+        if c == '$' && matches!(chars.peek(), Some('(' | '$')) {
+            kept.push('$');
+        }
+    }
+    kept
+}
+
+fn literals(words: &[String]) -> Vec<String> {
+    words.iter().map(|word| literal(word)).collect()
 }

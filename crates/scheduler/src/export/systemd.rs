@@ -46,7 +46,7 @@ pub(super) fn write(job: &JobSpec, lost: &mut Vec<String>) -> Written {
     let mut service = vec!["Type=oneshot".to_owned(), format!("ExecStart={}", line(&words)?)];
     let process = &command.process;
     if let Some(user) = &process.user {
-        service.push(format!("User={}", one_line(user)));
+        service.push(format!("User={}", one_line(user).replace('%', "%%")));
     }
     if let Some(cwd) = &process.cwd {
         service.push(format!("WorkingDirectory={}", one_line(cwd).replace('%', "%%")));

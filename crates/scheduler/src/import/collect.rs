@@ -1,13 +1,13 @@
 //! Gathers what an import finds: jobs under names of their own, remarks, and the comparison of their fires.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 use clusterkeep_core::age::{Age, Unit};
 use clusterkeep_core::{Error, Result};
 use serde_json::json;
 
-use super::equivalence::{Years, compare};
+use super::equivalence::{Equivalence, Years, compare};
 use super::old::Old;
 use super::{Imported, Note, NoteLevel, Surroundings};
 use crate::civil::Zone;
@@ -16,12 +16,19 @@ use crate::model::{JobSpec, When};
 /// How many runs of one job may go at once, where the other scheduler has no limit.
 pub(super) const NO_LIMIT: u32 = 1_000;
 
+/// How many fires are compared in one import: some minutes of work.
+const MOST_COMPARED: u64 = 500_000_000;
+
 /// What is found, as it is found.
 pub(super) struct Collector {
     /// The zone of what names none.
     zone: Option<Zone>,
     years: Years,
     names: HashSet<String>,
+    /// What was compared before: many a crontab says the same time on each line.
+    compared: HashMap<String, Equivalence>,
+    /// How many more fires are compared.
+    fires: u64,
     imported: Imported,
 }
 
@@ -57,6 +64,8 @@ impl Collector {
             zone: around.zone.clone(),
             years: Years::ten_from(around.from),
             names: HashSet::new(),
+            compared: HashMap::new(),
+            fires: MOST_COMPARED,
             imported: Imported { jobs: Vec::new(), notes: Vec::new(), equivalences: Vec::new() },
         }
     }
@@ -109,10 +118,10 @@ impl Collector {
         {
             (job.gap, job.fold) = (Some(gap), Some(fold));
         }
-        let compared = job.clone().checked().and_then(|_| old.map(|old| compare(&job, old, self.years)).transpose());
+        let compared = job.clone().checked().and_then(|_| old.map(|old| self.compare(&at, &job, old)).transpose());
         match compared {
             Ok(equivalence) => {
-                self.imported.equivalences.extend(equivalence);
+                self.imported.equivalences.extend(equivalence.flatten());
                 self.imported.jobs.push(job);
                 true
             }
@@ -121,6 +130,22 @@ impl Collector {
                 false
             }
         }
+    }
+
+    fn compare(&mut self, at: &At, job: &JobSpec, old: &Old) -> Result<Option<Equivalence>> {
+        // Within one source the same times here come of the same times there.
+        let key = format!("{:?} {} {:?} {:?} {:?} {:?}", job.when, job.zone, job.gap, job.fold, job.starts, job.ends);
+        if let Some(known) = self.compared.get(&key) {
+            return Ok(Some(Equivalence { job: job.name.clone(), ..known.clone() }));
+        }
+        if self.fires == 0 {
+            self.once(at, NoteLevel::Hint, "there are too many fires to compare all of them: from here on none are");
+            return Ok(None);
+        }
+        let equivalence = compare(job, old, self.years)?;
+        self.fires = self.fires.saturating_sub(equivalence.there.max(equivalence.here));
+        self.compared.insert(key, equivalence.clone());
+        Ok(Some(equivalence))
     }
 
     /// Says that an entry is no job, and why.

@@ -223,7 +223,9 @@ fn container(batch: &Value, at: &At, collector: &mut Collector) -> Result<Value>
     let mut env = Map::new();
     for variable in look(one, &["env"]).and_then(Value::as_array).into_iter().flatten() {
         let Some(name) = text(variable, &["name"]) else { continue };
-        match text(variable, &["value"]) {
+        // What it says once variables are replaced is what counts.
+        let value = text(variable, &["value"]).map(|value| replaced(value, &env, at, collector));
+        match value {
             Some(_) if secret::is_secret(name) => {
                 collector.note(at, NoteLevel::Differs, secret::remark(name));
                 env.insert(name.to_owned(), json!(secret::reference(name)));
@@ -235,16 +237,7 @@ fn container(batch: &Value, at: &At, collector: &mut Collector) -> Result<Value>
                     format!("`{name}`: its value would be a reference here, and was left out"),
                 );
             }
-            Some(value) => {
-                if value.contains("$(") {
-                    collector.note(
-                        at,
-                        NoteLevel::Differs,
-                        format!("`{name}` refers to another variable with `$(..)`, which is not replaced here"),
-                    );
-                }
-                env.insert(name.to_owned(), json!(value));
-            }
+            Some(value) => drop(env.insert(name.to_owned(), json!(value))),
             None if look(variable, &["valueFrom", "secretKeyRef"]).is_some() => {
                 collector.note(at, NoteLevel::Differs, format!(
                     "`{name}` came from a secret of the cluster: the job says `{}`; give it to the scheduler's environment", secret::reference(name)));
@@ -256,8 +249,8 @@ fn container(batch: &Value, at: &At, collector: &mut Collector) -> Result<Value>
     for key in ["entrypoint", "command"] {
         let Some(words) = run.get_mut(key).and_then(Value::as_array_mut) else { continue };
         for word in words {
-            let Some(text) = word.as_str().filter(|text| text.contains("$(") && !text.contains("$$")) else { continue };
-            *word = json!(replaced(text, &env, at, collector));
+            let text = word.as_str().unwrap_or_default().to_owned();
+            *word = json!(replaced(&text, &env, at, collector));
         }
     }
     if !env.is_empty() {
@@ -297,22 +290,38 @@ fn container(batch: &Value, at: &At, collector: &mut Collector) -> Result<Value>
     Ok(run.into())
 }
 
-/// A word of a command with its `$(NAME)` replaced, as Kubernetes does where the variable is one of the container's own.
-fn replaced(word: &str, env: &Map<String, Value>, at: &At, collector: &mut Collector) -> String {
-    let mut text = word.to_owned();
-    for (name, value) in env {
-        let (reference, value) = (format!("$({name})"), value.as_str().unwrap_or_default());
-        if !text.contains(&reference) {
-            continue;
-        }
-        if value == secret::reference(name) {
-            collector.note(at, NoteLevel::Differs, format!(
-                "`{reference}` stands in its command and was replaced by a secret there; here it stays as it is: let the command read the variable"));
-        } else {
-            text = text.replace(&reference, value);
-        }
+/// Text with its `$(NAME)` replaced, as Kubernetes does where the variable is one of the container's own; `$$` is one `$`.
+fn replaced(text: &str, env: &Map<String, Value>, at: &At, collector: &mut Collector) -> String {
+    let mut whole = String::new();
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once('$') {
+        whole.push_str(before);
+        let variable = tail.strip_prefix('(').and_then(|inner| inner.split_once(')'));
+        let known = variable.and_then(|(name, after)| Some((name, env.get(name)?.as_str()?, after)));
+        rest = match known {
+            Some((name, value, after)) if value == secret::reference(name) => {
+                collector.note(
+                    at,
+                    NoteLevel::Differs,
+                    format!(
+                        "`$({name})` was replaced by a secret there; here it stays: let the command read the variable"
+                    ),
+                );
+                whole.push_str(&format!("$({name})"));
+                after
+            }
+            Some((_, value, after)) => {
+                whole.push_str(value);
+                after
+            }
+            None => {
+                whole.push('$');
+                tail.strip_prefix('$').unwrap_or(tail)
+            }
+        };
     }
-    text
+    whole.push_str(rest);
+    whole
 }
 
 /// `512Mi` as `512 MiB`.

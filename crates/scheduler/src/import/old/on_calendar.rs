@@ -118,6 +118,9 @@ fn component(text: &str, low: u32, high: u32) -> Result<Vec<u32>, String> {
             (None, Some(_)) => high,
             (None, None) => first,
         };
+        if first < low || last > high {
+            return Err(refused(item));
+        }
         let step = step.map_or(Some(1), number).filter(|step| *step > 0).ok_or_else(|| refused(item))?;
         values.extend((first..=last).step_by(usize::try_from(step).unwrap_or(usize::MAX)));
     }
@@ -134,7 +137,7 @@ fn from_last(text: &str) -> Result<Vec<u32>, String> {
             values.extend(component(item, 1, 31)?);
             continue;
         };
-        let first = number(first).ok_or_else(|| refused(item))?;
+        let first = number(first).filter(|first| *first <= 31).ok_or_else(|| refused(item))?;
         let step = number(step).filter(|step| *step > 0).ok_or_else(|| refused(item))?;
         values.extend((1..=first).rev().step_by(usize::try_from(step).unwrap_or(usize::MAX)));
     }

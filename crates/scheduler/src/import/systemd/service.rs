@@ -44,14 +44,14 @@ pub(super) fn run(name: &str, unit: &Unit, at: &At, collector: &mut Collector) -
         }
     }
     if let Some(user) = unit.last("Service", "User") {
-        run.insert("user".into(), json!(user));
+        run.insert("user".into(), json!(specified(user, name)?));
     }
     match unit.last("Service", "WorkingDirectory").map(|folder| folder.trim_start_matches('-')) {
         Some("~") => collector.note(at, NoteLevel::Lost, "WorkingDirectory=~ is not looked up: write `cwd`"),
-        Some(folder) => drop(run.insert("cwd".into(), json!(folder))),
+        Some(folder) => drop(run.insert("cwd".into(), json!(specified(folder, name)?))),
         None => drop(run.insert("cwd".into(), json!("/"))),
     }
-    let env = environment(unit, at, collector)?;
+    let env = environment(name, unit, at, collector)?;
     if !env.is_empty() {
         run.insert("env".into(), json!(env));
     }
@@ -144,10 +144,11 @@ fn specified(word: &str, unit: &str) -> Result<String> {
     Ok(text)
 }
 
-fn environment(unit: &Unit, at: &At, collector: &mut Collector) -> Result<BTreeMap<String, String>> {
+fn environment(service: &str, unit: &Unit, at: &At, collector: &mut Collector) -> Result<BTreeMap<String, String>> {
     let mut env = BTreeMap::new();
     for entry in unit.all("Service", "Environment") {
         for assignment in words(&entry.value)? {
+            let assignment = specified(&assignment, service)?;
             let Some((name, value)) = assignment.split_once('=') else {
                 return Err(Error::input(format!("`{assignment}` is no assignment")));
             };
