@@ -64,20 +64,25 @@ pub(crate) fn manifest(files: &[PathBuf], name: Option<&str>) -> Result<Located<
     }
 }
 
-/// The jobs of all timetables: one timetable for each namespace, in whose documents nothing is there twice.
-pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
-    merged(some::<Timetable>(files)?)
+/// The documents of timetables, of which there may be none.
+pub(crate) fn any_documents(files: &[PathBuf]) -> Result<Vec<Located<Timetable>>> {
+    read(files)
 }
 
-/// The same, where there may be none.
-pub(crate) fn timetables_of_any(files: &[PathBuf]) -> Result<Vec<Timetable>> {
-    merged(read::<Timetable>(files)?)
+/// The same, where there must be one.
+pub(crate) fn documents(files: &[PathBuf]) -> Result<Vec<Located<Timetable>>> {
+    some(files)
+}
+
+/// The jobs of all timetables: one timetable for each namespace, in whose documents nothing is there twice.
+pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
+    merged(&documents(files)?)
 }
 
 /// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
-pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
+pub(crate) fn merged(all: &[Located<Timetable>]) -> Result<Vec<Timetable>> {
     let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();
-    for found in &found {
+    for found in all {
         let (namespace, Located { value, place }) = (named(found), found);
         let timetable = merged.entry(namespace).or_insert_with_key(|name| Timetable::of(name, Vec::new()));
         if timetable.meta.is_empty() {
@@ -105,7 +110,7 @@ pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
         }
         timetable.notify.extend(value.notify.iter().cloned());
     }
-    for found in &found {
+    for found in all {
         let (namespace, Located { value, place }) = (named(found), found);
         let known = merged.get(&namespace).map(|timetable| &timetable.sinks);
         let unknown = value.named_sinks().find(|(_, sink, _)| known.is_none_or(|known| !known.contains_key(*sink)));
@@ -124,7 +129,7 @@ pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
             let of = |found: &&Located<Timetable>| {
                 named(found) == timetable.namespace() && found.value.jobs.iter().any(|known| known.name.as_str() == job)
             };
-            match found.iter().find(of) {
+            match all.iter().find(of) {
                 Some(found) => error.at(Place { position: place.or(found.place.position), ..found.place.clone() }),
                 None => error,
             }
@@ -134,18 +139,13 @@ pub(crate) fn merged(found: Vec<Located<Timetable>>) -> Result<Vec<Timetable>> {
 }
 
 /// What timetables should say otherwise, each with its place.
-pub(crate) fn remarks(files: &[PathBuf]) -> Result<Vec<String>> {
-    let mut remarks = Vec::new();
-    for Located { value, place } in read::<Timetable>(files)? {
-        for (line, remark) in value.warnings() {
-            remarks.push(if line > 0 {
-                format!("{}:{line}: {remark}", place.file)
-            } else {
-                format!("{place}: {remark}")
-            });
-        }
-    }
-    Ok(remarks)
+pub(crate) fn remarks(found: &[Located<Timetable>]) -> impl Iterator<Item = String> {
+    found.iter().flat_map(|Located { value, place }| {
+        value.warnings().into_iter().map(move |(line, remark)| match line {
+            0 => format!("{place}: {remark}"),
+            line => format!("{}:{line}: {remark}", place.file),
+        })
+    })
 }
 
 /// Says which of these timetables have a namespace that nobody has named.
@@ -158,12 +158,6 @@ pub(crate) fn say_ephemeral(found: &[Located<Timetable>], printer: &Printer) {
             ephemeral(&place.file)
         ));
     }
-}
-
-/// The same for files that are read anew.
-pub(crate) fn say_ephemeral_of(files: &[PathBuf], printer: &Printer) -> Result<()> {
-    say_ephemeral(&read::<Timetable>(files)?, printer);
-    Ok(())
 }
 
 /// The namespace of a timetable, made up where it names none.

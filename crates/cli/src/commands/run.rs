@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
+use clusterkeep_core::manifest::Located;
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::target::Echo;
@@ -27,10 +28,10 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let args = with_default_file(args)?;
     let loaded = Loaded::read(&args)?;
-    for remark in files::remarks(&args.files)? {
+    for remark in files::remarks(&loaded.documents) {
         context.printer.alert(&format!("warning: {remark}"));
     }
-    files::say_ephemeral_of(&args.files, &context.printer)?;
+    files::say_ephemeral(&loaded.documents, &context.printer);
     let stop = context.stop_between_steps();
     // Heard from here on: a signal must never end what has begun.
     let mut hangups = Hangups::listen()?;
@@ -126,6 +127,9 @@ fn with_default_file(mut args: RunArgs) -> Result<RunArgs> {
 
 /// What the files hold.
 struct Loaded {
+    /// The timetables as they stand there.
+    documents: Vec<Located<Timetable>>,
+    /// The same, one for each namespace.
     timetables: Vec<Timetable>,
     manifests: Vec<clusterkeep_retention::model::Manifest>,
     /// What of the store may run here.
@@ -134,10 +138,11 @@ struct Loaded {
 
 impl Loaded {
     fn read(args: &RunArgs) -> Result<Self> {
-        let mut timetables = match args.namespace.is_empty() {
-            true => files::timetables(&args.files)?,
-            false => files::timetables_of_any(&args.files)?,
+        let documents = match args.namespace.is_empty() {
+            true => files::documents(&args.files)?,
+            false => files::any_documents(&args.files)?,
         };
+        let mut timetables = files::merged(&documents)?;
         for namespace in &args.namespace {
             if !timetables.iter().any(|timetable| timetable.namespace() == namespace) {
                 timetables.push(Timetable::of(namespace, Vec::new()));
@@ -145,7 +150,7 @@ impl Loaded {
         }
         let manifests = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
         let permissions = Arc::new(permissions::load(args.allow.as_deref())?);
-        Ok(Self { timetables, manifests, permissions })
+        Ok(Self { documents, timetables, manifests, permissions })
     }
 }
 

@@ -33,7 +33,7 @@ impl<'a> Wanted<'a> {
         for text in &texts {
             super::validate::warn(text, &context.printer);
         }
-        let timetables = files::merged(found)?;
+        let timetables = files::merged(&found)?;
         let tells = |timetable: &Timetable| {
             let mut of_jobs = timetable.jobs.iter().filter_map(|job| job.notify.as_ref());
             !timetable.sinks.is_empty() || !timetable.notify.is_empty() || of_jobs.any(|notify| !notify.is_empty())

@@ -63,7 +63,7 @@ pub(in super::super) async fn validate(args: ValidateArgs, context: &Context) ->
     let mut found: Vec<Finding> = texts.iter().flat_map(of_text).collect();
     if !found.iter().any(|finding| finding.level == Level::Error) {
         // What only shows when all of them are taken together.
-        let together = source::timetables(&texts).and_then(files::merged);
+        let together = source::timetables(&texts).and_then(|found| files::merged(&found));
         found.extend(together.err().map(|error| Finding::of(Level::Error, &error, "")));
     }
     let wrong = found.iter().any(|finding| finding.level == Level::Error);
