@@ -1,15 +1,12 @@
 //! Which variables hold what no file should: their values are left where they are, and referred to.
 
-/// Parts of names whose values are secrets, by custom.
-const PARTS: [&str; 8] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "API_KEY", "CREDENTIAL"];
+use crate::model::secret::is_name;
 
-/// Whether a variable of this name holds a secret.
+/// Whether a variable of this name holds a secret: by the names that a timetable is warned about, and those of variables
+/// by custom.
 pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    PARTS.iter().any(|part| name.contains(part))
-        || name == "PGPASS"
-        || name.ends_with("_PASS")
-        || name.ends_with("_KEY")
+    let upper = name.to_ascii_uppercase();
+    is_name(name) || upper == "PGPASS" || upper.ends_with("_PASS") || upper.ends_with("_KEY")
 }
 
 /// What a job says in place of a secret's value.

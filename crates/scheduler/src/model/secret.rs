@@ -14,9 +14,10 @@ pub(crate) fn is_name(key: &str) -> bool {
     NAMES.iter().any(|name| plain.contains(name))
 }
 
-/// Whether a value says where something is, and not what it is.
+/// Whether a value says where something is, and not what it is. `file://` begins a URL.
 pub(crate) fn is_reference(text: &str) -> bool {
-    ["env:", "file:"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.trim().is_empty()))
+    let path = |path: &str| !path.is_empty() && !path.starts_with("//");
+    text.strip_prefix("env:").is_some_and(|name| !name.is_empty()) || text.strip_prefix("file:").is_some_and(path)
 }
 
 /// Whether text is an address with a password in it: `scheme://user:password@host`.
@@ -30,7 +31,7 @@ pub(crate) fn has_password(text: &str) -> bool {
 
 /// Why `text`, which stands under `key`, should be a reference; `None` where nothing says so.
 pub(crate) fn reveals(key: &str, text: &str) -> Option<&'static str> {
-    if is_name(key) && !is_reference(text) && !text.is_empty() {
+    if is_name(key) && !is_reference(text.trim_end()) && !text.is_empty() {
         return Some("a secret stands in plain text");
     }
     has_password(text).then_some("an address has its password in plain text")
@@ -65,6 +66,8 @@ mod tests {
             ("password", "env:PGPASSWORD", false),
             ("password", "file:/run/secrets/pg", false),
             ("password", "env:", true),
+            ("password", "env: ", true),
+            ("password", "file:///run/secrets/pg", true),
             ("cluster", "postgres://ops:hunter2@db/jobs", true),
             ("cluster", "postgres://ops:env:PGPASSWORD@db/jobs", false),
             ("cluster", "postgres://ops@db/jobs", false),

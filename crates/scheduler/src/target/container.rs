@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::process::{self, Echo, Start};
 use super::programs::Programs;
 use super::{Container, ContainerEngine, Entry, Process, Runner, Target};
-use crate::model::target::is_reference;
+use crate::model::secret::is_reference;
 use crate::run::Run;
 
 /// How long a program may take to say whether it can be used, or to remove a container.

@@ -12,7 +12,6 @@ use reqwest::{Client, Response, StatusCode};
 
 use super::reference::fetch;
 use super::{Http, Runner, Target};
-use crate::model::target::credentials;
 use crate::run::{MOST_OUTPUT, Run};
 
 /// How long a request may take, where nothing else is said.
@@ -130,6 +129,14 @@ fn headers(http: &Http) -> Result<HeaderMap> {
         headers.insert(name, value);
     }
     Ok(headers)
+}
+
+/// The scheme of a header such as `Bearer env:TOKEN`, and what follows it.
+fn credentials(value: &str) -> (&str, &str) {
+    match value.split_once(' ') {
+        Some((scheme @ ("Bearer" | "Basic" | "Token"), rest)) => (scheme, rest),
+        _ => ("", value),
+    }
 }
 
 /// What the status means.

@@ -3,7 +3,7 @@
 use clusterkeep_core::secret::Secret;
 use clusterkeep_core::{Error, Result};
 
-use crate::model::target::is_reference;
+use crate::model::secret::is_reference;
 
 /// The value that is meant: the text itself, or what it refers to. The line end after what a file holds does not count.
 pub(super) fn fetch(text: &str) -> Result<Secret> {

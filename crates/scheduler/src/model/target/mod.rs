@@ -10,7 +10,6 @@ mod node;
 mod process;
 mod python;
 mod read;
-mod secrets;
 mod size;
 mod sql;
 
@@ -28,10 +27,6 @@ pub use self::http::{Http, Method};
 pub use self::node::Node;
 pub use self::process::{Environment, Leftover, Limits, Process};
 pub use self::python::{Python, PythonIsolation};
-#[cfg(feature = "http")]
-pub(crate) use self::secrets::credentials;
-#[cfg(any(feature = "command", feature = "http", feature = "sql"))]
-pub(crate) use self::secrets::is_reference;
 pub use self::size::Size;
 pub use self::sql::{Sql, Statements};
 
