@@ -5,8 +5,9 @@
 //! - *by claim*: what waits: a row made as pending, a claim by the job's gate, and its end.
 //! - Beside them, what the same statements cost where nobody batches: one run at a time.
 //!
-//! Peers are measured in the same run, by programs such as `benches/peers/apscheduler_durable.py` that are named in the environment
-//! (`CLUSTERKEEP_BENCH_PEERS`, separated by `:`): each gets the addresses and prints lines of its own.
+//! Peers are measured in the same run, by the programs of `benches/peers` that are named in the environment
+//! (`CLUSTERKEEP_BENCH_PEERS`, separated by `:`): each gets the addresses and prints, for what it can do there, a line with its
+//! name and version, its runs per second and its settings, with tabs in between. The ratio is that of ours *by claim* to it.
 //!
 //!     cargo bench -p clusterkeep-benches --bench durable
 
@@ -44,14 +45,14 @@ async fn all() -> Result<()> {
     println!("{:<12}{:>12}{:>12}{:>14}  target", "", "at once", "by claim", "one by one");
     let folder = tempfile::tempdir().expect("a folder for the file");
     let url = format!("sqlite://{}", folder.path().join("jobs.db").display());
-    measure("SQLite", &url, "20,000 (synchronous = FULL)", 5, 200).await?;
-    peers(&url);
+    let ours = measure("SQLite", &url, "20,000 (synchronous = FULL)", 5, 200).await?;
+    peers(&url, ours);
 
     let postgres = LocalServer::postgres().durable(true).without_password();
     if postgres.installed().is_some() {
         let server = postgres.start().await?;
-        measure("PostgreSQL", server.url(), "8,000", 5, 50).await?;
-        peers(server.url());
+        let ours = measure("PostgreSQL", server.url(), "8,000", 5, 50).await?;
+        peers(server.url(), ours);
         server.stop().await?;
     }
     let crate_db = LocalServer::cratedb().setting("cluster.routing.allocation.disk.threshold_enabled", "false");
@@ -64,16 +65,35 @@ async fn all() -> Result<()> {
 }
 
 /// Tells programs of others where the store is; they make tables of their own.
-fn peers(url: &str) {
+fn peers(url: &str, ours: f64) {
     for peer in std::env::var("CLUSTERKEEP_BENCH_PEERS").unwrap_or_default().split(':').filter(|peer| !peer.is_empty())
     {
-        if let Err(error) = Command::new(peer).arg(url).status() {
-            println!("{peer}: {error}");
+        let output = match Command::new(peer).arg(url).output() {
+            Ok(output) if output.status.success() => output,
+            Ok(output) => {
+                println!("  {peer}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+                continue;
+            }
+            Err(error) => {
+                println!("  {peer}: {error}");
+                continue;
+            }
+        };
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            match line.splitn(3, '\t').collect::<Vec<_>>().as_slice() {
+                [name, rate, settings] => {
+                    let times =
+                        rate.parse::<f64>().map_or_else(|_| "-".to_owned(), |rate| format!("{:.1}", ours / rate));
+                    println!("  {name:<36}{rate:>12}/s  ours is {times} times that; {settings}");
+                }
+                _ => println!("  {peer}: {line}"),
+            }
         }
     }
 }
 
-async fn measure(name: &str, url: &str, target: &str, seconds: usize, single: usize) -> Result<()> {
+/// Prints what is measured on a store, and gives the runs per second by claim.
+async fn measure(name: &str, url: &str, target: &str, seconds: usize, single: usize) -> Result<f64> {
     let url = url.parse()?;
     let store = open(&url).await?;
     let server = Db::connect_with(&url, clusterkeep_core::sql::ConnectOptions::default()).await?.server().await?;
@@ -108,7 +128,7 @@ async fn measure(name: &str, url: &str, target: &str, seconds: usize, single: us
         "{name:<12}{:>12}{:>12}{:>14}  {target}; {} {}",
         rates[0], rates[1], rates[2], server.product, server.version
     );
-    Ok(())
+    Ok(rates[1] as f64)
 }
 
 fn rate(runs: usize, time: Duration) -> u128 {

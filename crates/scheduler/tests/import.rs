@@ -455,8 +455,11 @@ fn there_and_back() {
     assert!(out.lost.is_empty(), "{:?}", out.lost);
     assert!(out.text.contains("\n30 2 * * 1-5 date +\\%F > /tmp/x%a%b\n"), "{}", out.text);
     let again = read(Format::Crontab, "t", &out.text, "UTC").jobs;
-    let told =
-        |jobs: &[JobSpec]| jobs.iter().map(|job| JobSpec { description: None, ..job.clone() }).collect::<Vec<_>>();
+    let told = |jobs: &[JobSpec]| {
+        let mut jobs = jobs.to_vec();
+        jobs.iter_mut().for_each(|job| job.description = None);
+        jobs
+    };
     assert_eq!(told(&again), told(&jobs));
 
     let timers = read(Format::Systemd, "-", TIMER, "UTC").jobs;

@@ -18,7 +18,7 @@ use super::handler::Handlers;
 use super::recover::rescue;
 use super::roster::{Roster, Scope};
 use super::telling::Telling;
-use crate::model::{Job, JobSpec, Notify, Permissions, SinkSpec, Timetable, all_of, check_chains};
+use crate::model::{Alike, Job, JobSpec, Notify, Permissions, SinkSpec, Timetable, all_of, check_chains};
 use crate::run::Run;
 use crate::store::{MemoryStore, Source, Store};
 use crate::target::Targets;
@@ -51,6 +51,7 @@ pub struct SchedulerBuilder {
     pub(crate) namespace: String,
     pub(crate) handlers: Handlers,
     jobs: Vec<JobSpec>,
+    alike: Alike,
     grace: Duration,
     lease: Duration,
     at_once: usize,
@@ -72,6 +73,7 @@ impl SchedulerBuilder {
             namespace: crate::DEFAULT_NAMESPACE.to_owned(),
             handlers: Handlers::default(),
             jobs: Vec::new(),
+            alike: Alike::default(),
             grace: GRACE,
             lease: LEASE,
             at_once: AT_ONCE,
@@ -143,7 +145,7 @@ impl SchedulerBuilder {
     /// Adds a job.
     pub fn job(mut self, job: impl Into<Job>) -> Self {
         match job.into().build() {
-            Ok(spec) => self.jobs.push(spec),
+            Ok(spec) => self.jobs.push(self.alike.share(spec)),
             Err(error) => self.wrong.push(error),
         }
         self
@@ -177,7 +179,7 @@ impl SchedulerBuilder {
         self.source.origin = timetable.meta.origin;
         self.telling.sinks.extend(timetable.sinks);
         self.telling.defaults.extend(timetable.notify);
-        self.jobs.extend(timetable.jobs);
+        self.jobs.extend(timetable.jobs.into_iter().map(|job| self.alike.share(job)));
         self
     }
 
@@ -290,13 +292,18 @@ impl SchedulerBuilder {
     pub(crate) fn checked(&mut self) -> Result<Vec<JobSpec>> {
         let jobs = std::mem::take(&mut self.jobs);
         let mut wrong = std::mem::take(&mut self.wrong);
-        let mut names = HashSet::new();
+        self.alike = Alike::default();
+        let mut names = HashSet::with_capacity(jobs.len());
+        let mut read = HashSet::new();
         for job in &jobs {
             if !names.insert(&job.name) {
                 wrong.push(Error::input(format!("job `{}` is there twice", job.name)));
             }
             wrong.extend(self.handlers.of(job).err());
-            wrong.extend(job.schedule().err());
+            // What many jobs say is read once.
+            if job.goes_by_name() || read.insert(Arc::as_ptr(job.body())) {
+                wrong.extend(job.schedule().err());
+            }
         }
         wrong.extend(self.telling.check(&jobs).err());
         wrong.extend(check_chains(&jobs).err().map(|broken| broken.error));

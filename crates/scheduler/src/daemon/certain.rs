@@ -32,16 +32,29 @@ impl Core {
         Ok(made)
     }
 
-    /// Begins a pending run; `None` where it is pending no more.
-    pub(crate) async fn begin(&self, mut run: RunRecord, at_once: u32) -> Result<Option<RunRecord>> {
+    /// Begins pending runs, each where no more of its job are going than may; `None` for one that was not begun.
+    pub(crate) async fn begin(&self, waiting: Vec<(RunRecord, u32)>) -> Result<Vec<Option<RunRecord>>> {
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
         let (at, worker) = (self.now(), self.worker);
-        let claims = [Claim { key: run.key.clone(), attempt: run.attempt, worker, at_once, at }];
+        let claim = |(run, at_once): &(RunRecord, u32)| Claim {
+            key: run.key.clone(),
+            attempt: run.attempt,
+            worker,
+            at_once: *at_once,
+            at,
+        };
+        let claims: Vec<Claim> = waiting.iter().map(claim).collect();
         let (begun, failed) = self.persist(|| self.store.claim(&claims)).await?;
-        (run.state, run.attempt, run.started) = (RunState::Running, run.attempt + 1, Some(at));
-        (run.worker, run.not_before, run.progress, run.message) = (Some(worker), None, None, None);
-        (run.exit, run.result, run.output) = (None, None, None);
-        let begun = self.certain(begun, failed, std::slice::from_ref(&run)).await?;
-        Ok(begun.contains(&true).then_some(run))
+        let mut runs: Vec<RunRecord> = waiting.into_iter().map(|(run, _)| run).collect();
+        for run in &mut runs {
+            (run.state, run.attempt, run.started) = (RunState::Running, run.attempt + 1, Some(at));
+            (run.worker, run.not_before, run.progress, run.message) = (Some(worker), None, None, None);
+            (run.exit, run.result, run.output) = (None, None, None);
+        }
+        let begun = self.certain(begun, failed, &runs).await?;
+        Ok(runs.into_iter().zip(begun).map(|(run, begun)| begun.then_some(run)).collect())
     }
 
     /// Records the ends of runs; says of each whether it was the latest attempt.

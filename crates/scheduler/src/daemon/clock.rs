@@ -16,9 +16,9 @@ use clusterkeep_core::Result;
 use super::due::{self, Passed};
 use super::engine::{BATCH, Engine};
 use super::event::Event;
-use super::roster::{Entry, passed_run};
+use super::roster::passed_run;
 use crate::run::{RunKind, RunState};
-use crate::store::{Advance, Gate, NewRun};
+use crate::store::{Gate, NewRun};
 use crate::trigger::Trigger;
 
 /// By how much a clock may go wrong, or be put right bit by bit, without anybody being told.
@@ -86,12 +86,12 @@ impl Engine {
         let mut advances = Vec::new();
         for Reverse((at, index, lap)) in std::mem::take(&mut self.heap) {
             let entry = self.roster.get(index).filter(|entry| entry.lap == lap);
-            let entry = entry.filter(|entry| matches!(entry.schedule.trigger(), Trigger::Delay(_)));
+            let entry = entry.filter(|entry| matches!(entry.schedule().trigger(), Trigger::Delay(_)));
             let then = if entry.is_some() { at + (step.to - step.from) } else { at };
             self.heap.push(Reverse((then, index, lap)));
             if let Some(entry) = entry {
-                entry.record.next_fire = Some(then);
-                advances.extend(entry.record.high_water.map(|mark| advance(entry, mark, Some(then))));
+                entry.kept.set_next_fire(Some(then));
+                advances.extend(entry.kept.high_water().map(|mark| entry.advance(mark, Some(then))));
             }
         }
         let core = self.core.clone();
@@ -107,20 +107,20 @@ impl Engine {
         let mut passed = Vec::new();
         for Reverse((at, index, lap)) in std::mem::take(&mut self.heap) {
             let entry = self.roster.get(index).filter(|entry| entry.lap == lap && entry.kind() == RunKind::Scheduled);
-            let over = entry.filter(|entry| entry.record.decided() <= step.from).and_then(|entry| {
-                let span = due::count(&entry.schedule, step.from, step.to)?;
+            let over = entry.filter(|entry| entry.kept.decided() <= step.from).and_then(|entry| {
+                let span = due::count(entry.schedule(), step.from, step.to)?;
                 Some((entry, Passed { state: RunState::Skipped, ..span }))
             });
             let Some((entry, span)) = over else {
                 self.heap.push(Reverse((at, index, lap)));
                 continue;
             };
-            let run = passed_run(entry.record.key(RunKind::Scheduled, span.first), span, WHY, step.to);
-            let next = entry.schedule.next_after(span.missed.last);
-            entry.record.high_water = Some(span.missed.last);
-            entry.record.next_fire = next;
+            let run = passed_run(entry.kept.key(RunKind::Scheduled, span.first), span, WHY, step.to);
+            let next = entry.schedule().next_after(span.missed.last);
+            entry.kept.set_high_water(Some(span.missed.last));
+            entry.kept.set_next_fire(next);
             self.heap.extend(next.map(|at| Reverse((at, index, lap))));
-            let advance = advance(entry, span.missed.last, next);
+            let advance = entry.advance(span.missed.last, next);
             passed.push((NewRun { run, gate: Gate::OPEN }, advance));
         }
         let core = self.core.clone();
@@ -131,18 +131,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-}
-
-/// A step of a job that fires here.
-fn advance(entry: &Entry, high_water: DateTime<Utc>, next_fire: Option<DateTime<Utc>>) -> Advance {
-    Advance {
-        namespace: entry.record.namespace.clone(),
-        job: entry.record.spec.name.as_str().to_owned(),
-        generation: entry.record.generation,
-        paused: false,
-        high_water,
-        next_fire,
     }
 }
 

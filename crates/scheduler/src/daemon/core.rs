@@ -112,10 +112,10 @@ impl Core {
     ) -> impl Future<Output = RunRecord> + Send + 'static {
         let (store, clock, stopping) = (self.store.clone(), self.clock.clone(), self.stop.clone());
         let reporting = Reporting { store, clock, stopping, ending };
-        let spec = &entry.record.spec;
+        let spec = entry.body();
         let job = Job { target: spec.run.clone(), most: spec.timeout, retries: spec.retry.is_some() };
         let handler = match stored::check(self.permissions.as_ref(), entry, &record) {
-            Ok(()) => entry.handler.0.clone(),
+            Ok(()) => entry.handler().clone(),
             Err(error) => Handler::refusing(&error),
         };
         super::execute::execute(handler, record, job, reporting)

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::due;
 use super::roster::{Entry, passed_run};
-use crate::model::{JobSpec, Misfire, Overlap};
+use crate::model::{JobBody, Misfire, Overlap};
 use crate::run::{RunKind, RunRecord, RunState};
 use crate::store::{Advance, Gate, NewRun, Otherwise};
 
@@ -20,21 +20,13 @@ pub(crate) struct Step {
 
 /// Decides what becomes of the fires of `entry` from `at` on, which are due at `now`.
 pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateTime<Utc>) -> Step {
-    let advance = |entry: &Entry, high_water, next_fire| Advance {
-        namespace: entry.record.namespace.clone(),
-        job: entry.record.spec.name.as_str().to_owned(),
-        generation: entry.record.generation,
-        paused: false,
-        high_water,
-        next_fire,
-    };
     if entry.kind() == RunKind::Event {
-        let run = RunRecord::new(entry.record.key(RunKind::Event, at), RunState::Pending);
+        let run = RunRecord::new(entry.kept.key(RunKind::Event, at), RunState::Pending);
         let runs = vec![begin_or(entry, run, doer, now, Otherwise::Wait)];
-        return Step { runs, advance: advance(entry, at, None) };
+        return Step { runs, advance: entry.advance(at, None) };
     }
-    let misfire = entry.record.spec.misfire;
-    let decision = due::decide(&entry.schedule, misfire, at, now);
+    let misfire = entry.body().misfire;
+    let decision = due::decide(entry.schedule(), misfire, at, now);
     let mut runs = Vec::with_capacity(decision.run.len() + 1);
     let mut coalesced = 0;
     if let Some(passed) = decision.passed {
@@ -45,23 +37,23 @@ pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateT
             }
             _ => "no scheduler was there in time, and the job's misfire policy lets none of them run",
         };
-        let run = passed_run(entry.record.key(RunKind::Scheduled, passed.first), passed, reason, now);
+        let run = passed_run(entry.kept.key(RunKind::Scheduled, passed.first), passed, reason, now);
         runs.push(NewRun { run, gate: Gate::OPEN });
     }
-    let otherwise = otherwise(&entry.record.spec, decision.run.len());
+    let otherwise = otherwise(entry.body(), decision.run.len());
     for at in decision.run {
-        let mut run = RunRecord::new(entry.record.key(RunKind::Scheduled, at), RunState::Pending);
-        run.note = entry.schedule.next(at - TimeDelta::microseconds(1)).and_then(|fire| fire.note);
+        let mut run = RunRecord::new(entry.kept.key(RunKind::Scheduled, at), RunState::Pending);
+        run.note = entry.schedule().next(at - TimeDelta::microseconds(1)).and_then(|fire| fire.note);
         if coalesced > 0 {
             run.reason = Some(format!("catches up for {coalesced} missed before it"));
         }
         runs.push(begin_or(entry, run, doer, now, otherwise));
     }
-    Step { runs, advance: advance(entry, decision.last, decision.next) }
+    Step { runs, advance: entry.advance(decision.last, decision.next) }
 }
 
 /// What fires do that can't begin, where so many are due at once.
-pub(crate) fn otherwise(spec: &JobSpec, due: usize) -> Otherwise {
+pub(crate) fn otherwise(spec: &JobBody, due: usize) -> Otherwise {
     match spec.overlap {
         Overlap::Queue | Overlap::Replace => Otherwise::Wait,
         // Runs that catch up one by one must not skip each other.
@@ -86,11 +78,11 @@ pub(crate) fn begin_or(
     now: DateTime<Utc>,
     otherwise: Otherwise,
 ) -> NewRun {
-    run.priority = entry.record.spec.priority;
+    run.priority = entry.body().priority;
     if doer.room > 0 {
         doer.room -= 1;
         (run.state, run.attempt) = (RunState::Running, 1);
         (run.worker, run.started) = (Some(doer.worker), Some(now));
     }
-    NewRun { run, gate: Gate { at_once: entry.record.spec.overlap.at_once(), otherwise } }
+    NewRun { run, gate: Gate { at_once: entry.body().overlap.at_once(), otherwise } }
 }

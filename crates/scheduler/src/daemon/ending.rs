@@ -19,7 +19,7 @@ use crate::trigger::Trigger;
 const TOLD: Duration = Duration::from_secs(60);
 
 /// How many ends go to the store in one call.
-const BATCH: usize = 256;
+const BATCH: usize = 1_000;
 
 type Ended = Result<(Id, RunRecord), JoinError>;
 
@@ -68,11 +68,11 @@ impl Engine {
         } else if let Some(why) = cut_off.filter(|_| failed) {
             run.error = Some(why);
             // As where the scheduler had died: what may be repeated is given back.
-            if entry.handler.0.on_crash(&entry.record.spec) == OnCrash::Retry {
+            if entry.handler().on_crash(entry.body()) == OnCrash::Retry {
                 (run.state, run.error, run.finished) = (RunState::Pending, None, None);
             }
         } else {
-            retry::after(&mut run, entry.record.spec.retry, self.core.now());
+            retry::after(&mut run, entry.body().retry, self.core.now());
         }
         Some((index, run))
     }
@@ -80,11 +80,11 @@ impl Engine {
     /// The next fire of a job whose delay counts from the end of its run.
     async fn schedule_after(&mut self, index: usize, run: &RunRecord) -> Result<()> {
         let Some(entry) = self.roster.get(index) else { return Ok(()) };
-        if run.key.kind != RunKind::Event || !matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
+        if run.key.kind != RunKind::Event || !matches!(entry.schedule().trigger(), Trigger::Delay(_)) {
             return Ok(());
         }
-        let next_fire = run.finished.and_then(|finished| entry.schedule.next_after(finished));
-        let (lap, generation) = (entry.lap, entry.record.generation);
+        let next_fire = run.finished.and_then(|finished| entry.schedule().next_after(finished));
+        let (lap, generation) = (entry.lap, entry.generation());
         self.heap.extend(next_fire.map(|at| std::cmp::Reverse((at, index, lap))));
         let (namespace, job) = (run.key.namespace.clone(), run.key.job.clone());
         let advances = [Advance { namespace, job, generation, paused: false, high_water: run.key.nominal, next_fire }];
@@ -138,7 +138,7 @@ impl Engine {
         let mut cut_off = Vec::new();
         for Active { index, run, .. } in std::mem::take(&mut self.active).into_values() {
             let Some(entry) = self.roster.get(index) else { continue };
-            let (state, error) = match entry.handler.0.on_crash(&entry.record.spec) {
+            let (state, error) = match entry.handler().on_crash(entry.body()) {
                 OnCrash::Retry => (RunState::Pending, None),
                 OnCrash::Fail => (RunState::Failed, Some(why_cut_off(grace))),
             };

@@ -127,14 +127,14 @@ impl Engine {
     /// Puts the next fire of a job into the heap.
     pub(crate) fn schedule_next(&mut self, index: usize) {
         let Some(entry) = self.roster.get(index).filter(|entry| entry.fires()) else { return };
-        let (next, lap) = (entry.record.next_fire, entry.lap);
+        let (next, lap) = (entry.kept.next_fire(), entry.lap);
         self.heap.extend(next.map(|at| Reverse((at, index, lap))));
     }
 
     /// Has a job fire that does so at each start. One that is paused then has no other start before the next.
     fn schedule_start(&mut self, index: usize, now: DateTime<Utc>) {
         let Some(entry) = self.roster.get(index).filter(|entry| entry.fires()) else { return };
-        if matches!(entry.schedule.trigger(), Trigger::Startup) {
+        if matches!(entry.schedule().trigger(), Trigger::Startup) {
             let lap = entry.lap;
             self.heap.push(Reverse((now, index, lap)));
         }
@@ -150,6 +150,12 @@ impl Engine {
             }
             let now = self.read_clock().await?;
             if self.wake_at() <= now {
+                // Where many are due, what has ended makes room for them.
+                if self.active.len() > self.at_once / 2
+                    && let Some(ended) = self.tasks.try_join_next_with_id()
+                {
+                    self.ended(ended).await?;
+                }
                 self.fire_due(now).await?;
                 self.look_at_store().await?;
             }
@@ -184,8 +190,8 @@ impl Engine {
             self.heap.pop();
             let Some(entry) = self.roster.get(index).filter(|entry| entry.lap == lap) else { continue };
             let step = dispatch::step(entry, &mut doer, at, now);
-            entry.record.high_water = Some(step.advance.high_water);
-            entry.record.next_fire = step.advance.next_fire;
+            entry.kept.set_high_water(Some(step.advance.high_water));
+            entry.kept.set_next_fire(step.advance.next_fire);
             self.heap.extend(step.advance.next_fire.map(|next| Reverse((next, index, lap))));
             owners.resize(owners.len() + step.runs.len(), index);
             runs.extend(step.runs);
@@ -211,7 +217,7 @@ impl Engine {
             RunState::Running => self.start(index, run),
             RunState::Pending => {
                 self.look = true;
-                if self.roster.get(index).is_some_and(|entry| entry.record.spec.overlap == Overlap::Replace) {
+                if self.roster.get(index).is_some_and(|entry| entry.body().overlap == Overlap::Replace) {
                     self.cancel_others(&run).await?;
                 }
             }
@@ -252,7 +258,7 @@ impl Engine {
     pub(crate) fn start(&mut self, index: usize, run: RunRecord) {
         let Some(entry) = self.roster.get(index) else { return };
         let ending = CancellationToken::new();
-        let ends_itself = entry.handler.0.ends_itself;
+        let ends_itself = entry.handler().ends_itself;
         let attempt = self.core.attempt(entry, run.clone(), ending.clone());
         self.core.listener.hear(&Event::Started(&run));
         let task = self.tasks.spawn(attempt);
@@ -271,7 +277,7 @@ impl Engine {
         let now = self.core.now();
         let mut doer = self.doer();
         let Some(entry) = self.roster.get(index) else { return Ok(()) };
-        let run = RunRecord::new(entry.record.key(RunKind::Manual, now), RunState::Pending);
+        let run = RunRecord::new(entry.kept.key(RunKind::Manual, now), RunState::Pending);
         let key = run.key.clone();
         let runs = vec![dispatch::begin_or(entry, run, &mut doer, now, Otherwise::Wait)];
         for run in self.core.make(runs, &[]).await?.into_iter().flatten() {

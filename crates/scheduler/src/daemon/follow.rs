@@ -111,7 +111,7 @@ impl Engine {
     fn mark(&mut self, index: usize) -> Option<DateTime<Utc>> {
         let known = self.caught_up.marks.get(&index).copied();
         let entry = self.roster.get(index).filter(|entry| !entry.superseded)?;
-        Some(known.unwrap_or(DateTime::<Utc>::MIN_UTC).max(entry.record.decided()))
+        Some(known.unwrap_or(DateTime::<Utc>::MIN_UTC).max(entry.kept.decided()))
     }
 
     async fn move_marks(&mut self, followers: &[usize], to: DateTime<Utc>) -> Result<()> {
@@ -120,18 +120,11 @@ impl Engine {
             let Some(mark) = self.mark(*index).map(|mark| mark.max(to)) else { continue };
             self.caught_up.marks.insert(*index, mark);
             let Some(entry) = self.roster.get(*index) else { continue };
-            if mark < entry.record.decided() + STEP {
+            if mark < entry.kept.decided() + STEP {
                 continue;
             }
-            entry.record.high_water = Some(mark);
-            advances.push(Advance {
-                namespace: entry.record.namespace.clone(),
-                job: entry.record.spec.name.as_str().to_owned(),
-                generation: entry.record.generation,
-                paused: entry.record.paused.is_some(),
-                high_water: mark,
-                next_fire: None,
-            });
+            entry.kept.set_high_water(Some(mark));
+            advances.push(Advance { paused: entry.paused().is_some(), ..entry.advance(mark, None) });
         }
         self.caught_up.seen.retain(|_, finished| *finished >= to - STEP);
         if advances.is_empty() {
@@ -154,21 +147,20 @@ impl Core {
         let mut found = Vec::new();
         for index in roster.followers(&ended.key.job).to_vec() {
             let Some(entry) = roster.get(index).filter(|entry| !entry.superseded) else { continue };
-            let Some(following) = entry.record.spec.following().cloned() else { continue };
+            let Some(following) = entry.body().following().cloned() else { continue };
             let Some(parents) = self.parents(following.jobs(), ended, kind).await? else { continue };
             let last = parents.iter().filter_map(|run| run.finished).max().unwrap_or(ended.key.nominal);
             // By the clock of this scheduler the ends may lie ahead.
             let now = self.now().max(last);
-            let key =
-                RunKey { job: entry.record.spec.name.as_str().to_owned(), kind, generation: 0, ..ended.key.clone() };
-            let verdict = match &entry.record.paused {
+            let key = RunKey { job: entry.name().to_owned(), kind, generation: 0, ..ended.key.clone() };
+            let verdict = match entry.paused() {
                 Some(pause) => Verdict::Skip(pause.to_string()),
                 None => following.decide(&parents.iter().collect::<Vec<_>>()),
             };
             let new = match verdict {
                 Verdict::Run => {
                     let run = RunRecord::new(key, RunState::Pending);
-                    let otherwise = otherwise(&entry.record.spec, 1);
+                    let otherwise = otherwise(entry.body(), 1);
                     begin_or(entry, run, doer, now, otherwise)
                 }
                 Verdict::Skip(why) => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clusterkeep_core::{Error, Result};
 use futures::future::BoxFuture;
 
-use crate::model::{Action, JobSpec, OnCrash, TargetKind};
+use crate::model::{Action, JobBody, JobSpec, OnCrash, TargetKind};
 use crate::run::Run;
 use crate::target::Targets;
 
@@ -44,7 +44,7 @@ impl Handler {
     }
 
     /// What a crash means for runs of `spec`.
-    pub(crate) fn on_crash(&self, spec: &JobSpec) -> OnCrash {
+    pub(crate) fn on_crash(&self, spec: &JobBody) -> OnCrash {
         spec.on_crash.unwrap_or(if self.converges { OnCrash::Retry } else { OnCrash::Fail })
     }
 }

@@ -32,7 +32,7 @@ pub(crate) async fn rescue(core: &Core, roster: &mut Roster) -> Result<bool> {
 pub(crate) async fn take_over(core: &Core, roster: &mut Roster, mut orphans: Vec<RunRecord>) -> Result<bool> {
     for run in &mut orphans {
         let entry = roster.find(&run.key.job).and_then(|index| roster.get(index));
-        give_up(run, entry.is_some_and(|entry| entry.handler.0.on_crash(&entry.record.spec) == OnCrash::Retry));
+        give_up(run, entry.is_some_and(|entry| entry.handler().on_crash(entry.body()) == OnCrash::Retry));
         run.finished = Some(core.now());
     }
     if orphans.is_empty() {

@@ -1,6 +1,7 @@
 //! The jobs of one scheduler, brought together with what its store knows of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
@@ -11,17 +12,17 @@ use super::event::{Event, Listener};
 use super::handler::{Handler, Handlers};
 use super::owed::owed;
 use crate::civil::Zone;
-use crate::model::{JobSpec, Schedule};
+use crate::model::{Alike, JobBody, JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
-use crate::store::{Gate, NewRun, ScheduleRecord, Source};
+use crate::store::kept::{Commons, Kept};
+use crate::store::places::Places;
+use crate::store::{Advance, Gate, NewRun, Pause, ScheduleRecord, Source};
 use crate::trigger::Trigger;
 
-/// A job as the scheduler works with it.
+/// A job as the scheduler works with it; there may be a million.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) record: ScheduleRecord,
-    pub(crate) schedule: Schedule,
-    pub(crate) handler: HandlerOf,
+    pub(crate) kept: Kept<Work>,
     /// How often what it fires was changed by others.
     pub(crate) lap: u32,
     /// Another scheduler has a later version of it, or has removed it.
@@ -30,8 +31,28 @@ pub(crate) struct Entry {
     pub(crate) stored: bool,
 }
 
+/// What a scheduler makes of a job: the same for jobs that say the same, unless that goes by their names.
+#[derive(Debug, Clone)]
+pub(crate) struct Work(Arc<(Schedule, HandlerOf)>);
+
+impl Work {
+    pub(crate) fn of(spec: &JobSpec, handler: Handler) -> Result<Self> {
+        Ok(Self(Arc::new((spec.schedule()?, HandlerOf(handler)))))
+    }
+
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.0.0
+    }
+}
+
+impl PartialEq for Work {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// A handler, without the closure in debug output.
-pub(crate) struct HandlerOf(pub(crate) Handler);
+struct HandlerOf(Handler);
 
 impl std::fmt::Debug for HandlerOf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,15 +69,21 @@ pub(crate) enum Scope {
     Some,
 }
 
+/// How many schedules go to the store in one call.
+const BATCH: usize = 5_000;
+
 /// All jobs, by their place in the list.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Roster {
     pub(crate) entries: Vec<Entry>,
-    by_name: HashMap<String, usize>,
+    places: Places,
+    commons: Commons<Work>,
+    /// What jobs have in common that come out of the store.
+    alike: Alike,
     /// The places of the jobs that follow a job.
     followers: HashMap<String, Vec<usize>>,
     /// What runs the jobs that are taken out of the store, where they are.
-    pub(crate) handlers: Option<Handlers>,
+    pub(crate) handlers: Option<Arc<Handlers>>,
 }
 
 impl Roster {
@@ -70,14 +97,13 @@ impl Roster {
         for record in store.schedules(Some(namespace)).await? {
             known.insert(record.spec.name.as_str().to_owned(), record);
         }
-        let mut roster =
-            Self { entries: Vec::new(), by_name: HashMap::new(), followers: HashMap::new(), handlers: None };
+        let mut roster = Self::default();
+        roster.reserve(specs.len());
         let mut missed = Vec::new();
         for spec in specs {
-            let handler = HandlerOf(handlers.of(&spec)?);
-            let schedule = spec.schedule()?;
-            let old = known.remove(spec.name.as_str());
-            let record = reconcile(old.as_ref(), namespace, spec, &schedule, &core.source, now);
+            let work = roster.work(&spec, handlers.of(&spec)?)?;
+            let old = if known.is_empty() { None } else { known.remove(spec.name.as_str()) };
+            let record = reconcile(old.as_ref(), namespace, spec, work.schedule(), &core.source, now);
             if let Some(old) = &old {
                 if old.generation != record.generation {
                     missed.extend(owed_by(old, "the job was changed before they ran", now)?);
@@ -86,28 +112,60 @@ impl Roster {
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
                 }
             }
-            roster.push(Entry { record, schedule, handler, lap: 0, superseded: false, stored: false });
+            let entry = roster.entry(record, work, false);
+            roster.push(entry);
         }
-        let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
+        let mut retired = Vec::new();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
             missed.extend(owed_by(&old, "the job was removed before they ran", now)?);
-            records.push(retire(old, &core.source, now));
+            retired.push(retire(old, &core.source, now));
         }
         let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
         store.fire(&rows, &[]).await?;
-        store.put(&records).await?;
+        for entries in roster.entries.chunks(BATCH) {
+            store.put(&entries.iter().map(|entry| entry.kept.record()).collect::<Vec<_>>()).await?;
+        }
+        store.put(&retired).await?;
         for run in &missed {
             listener.hear(&Event::Passed(run));
         }
         Ok(roster)
     }
 
+    /// Makes room for so many more jobs, and no more than that.
+    fn reserve(&mut self, more: usize) {
+        self.entries.reserve_exact(more);
+        let entries = &self.entries;
+        self.places.reserve(more, |place| entries.get(place).map(Entry::name));
+    }
+
+    /// What to make of a job.
+    pub(crate) fn work(&self, spec: &JobSpec, handler: Handler) -> Result<Work> {
+        // Where it goes by names, a job that says the same is of no use.
+        let known = self.commons.of(spec.body()).filter(|_| !spec.goes_by_name());
+        match known {
+            Some(common) => Ok(common.with.clone()),
+            None => Work::of(spec, handler),
+        }
+    }
+
+    /// A job, to be put into its place.
+    pub(crate) fn entry(&mut self, record: ScheduleRecord, work: Work, stored: bool) -> Entry {
+        Entry { kept: self.commons.keep(record, work), lap: 0, superseded: false, stored }
+    }
+
+    /// The same job, with what it has in common with others.
+    pub(crate) fn share(&mut self, spec: JobSpec) -> JobSpec {
+        self.alike.share(spec)
+    }
+
     /// Adds a job, and gives its place.
     pub(crate) fn push(&mut self, entry: Entry) -> usize {
         let place = self.entries.len();
-        self.by_name.insert(entry.record.spec.name.as_str().to_owned(), place);
         self.follow(place, &entry);
         self.entries.push(entry);
+        let entries = &self.entries;
+        self.places.add(place, |place| entries.get(place).map(Entry::name));
         place
     }
 
@@ -124,14 +182,14 @@ impl Roster {
     }
 
     fn follow(&mut self, place: usize, entry: &Entry) {
-        for parent in entry.record.spec.following().into_iter().flat_map(|following| following.jobs().iter()) {
+        for parent in entry.body().following().into_iter().flat_map(|following| following.jobs().iter()) {
             self.followers.entry(parent.clone()).or_default().push(place);
         }
     }
 
     /// The place of a job.
     pub(crate) fn find(&self, job: &str) -> Option<usize> {
-        self.by_name.get(job).copied()
+        self.places.find(Some(job), |place| self.entries.get(place).is_some_and(|entry| entry.name() == job))
     }
 
     /// The places of the jobs that follow a job.
@@ -150,46 +208,85 @@ impl Roster {
 }
 
 impl Entry {
+    pub(crate) fn name(&self) -> &str {
+        self.kept.name()
+    }
+
+    /// What the job says.
+    pub(crate) fn body(&self) -> &JobBody {
+        &self.kept.common().body
+    }
+
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.kept.common().with.0.0
+    }
+
+    pub(crate) fn handler(&self) -> &Handler {
+        &self.kept.common().with.0.1.0
+    }
+
+    pub(crate) fn paused(&self) -> Option<&Pause> {
+        self.kept.common().paused.as_ref()
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.kept.common().generation
+    }
+
     /// Whether it fires here.
-    pub(crate) const fn fires(&self) -> bool {
-        !self.superseded && self.record.paused.is_none()
+    pub(crate) fn fires(&self) -> bool {
+        !self.superseded && self.paused().is_none()
+    }
+
+    /// A step over fires that were decided upon while it was not paused.
+    pub(crate) fn advance(&self, high_water: DateTime<Utc>, next_fire: Option<DateTime<Utc>>) -> Advance {
+        Advance {
+            namespace: self.kept.common().namespace.clone(),
+            job: self.name().to_owned(),
+            generation: self.generation(),
+            paused: false,
+            high_water,
+            next_fire,
+        }
     }
 
     /// Takes over what the store has; says whether its next fire has to be looked for again.
     pub(crate) fn take_over(&mut self, record: ScheduleRecord, listener: &Listener) -> bool {
-        let superseded = record.generation > self.record.generation
-            || (record.generation == self.record.generation
-                && (record.spec != self.record.spec || record.retired.is_some()));
+        let superseded = record.generation > self.generation()
+            || (record.generation == self.generation()
+                && (record.spec != self.kept.spec() || record.retired.is_some()));
         if superseded != self.superseded {
             listener.hear(&Event::Superseded { job: record.spec.name.as_str(), generation: record.generation });
         }
         let as_before = superseded == self.superseded
-            && record.paused.is_some() == self.record.paused.is_some()
-            && record.high_water <= self.record.high_water
-            && record.valid_from == self.record.valid_from;
+            && record.paused.is_some() == self.paused().is_some()
+            && record.high_water <= self.kept.high_water()
+            && record.valid_from == self.kept.common().valid_from;
         self.superseded = superseded;
         if superseded {
             self.lap += 1;
             return false;
         }
-        self.record.paused = record.paused;
+        if record.paused.as_ref() != self.paused() {
+            self.kept.own().paused = record.paused;
+        }
         if as_before {
             return false;
         }
         self.lap += 1;
-        self.record.high_water = self.record.high_water.max(record.high_water);
-        self.record.valid_from = record.valid_from;
-        self.record.next_fire = if self.schedule.trigger().is_nominal() {
-            self.schedule.next_after(self.record.decided())
+        self.kept.set_high_water(self.kept.high_water().max(record.high_water));
+        self.kept.own().valid_from = record.valid_from;
+        self.kept.set_next_fire(if self.schedule().trigger().is_nominal() {
+            self.schedule().next_after(self.kept.decided())
         } else {
             record.next_fire
-        };
+        });
         true
     }
 
     /// What kind of run its trigger brings about.
-    pub(crate) const fn kind(&self) -> RunKind {
-        match self.schedule.trigger() {
+    pub(crate) fn kind(&self) -> RunKind {
+        match self.schedule().trigger() {
             Trigger::Delay(_) | Trigger::Startup | Trigger::Following => RunKind::Event,
             _ => RunKind::Scheduled,
         }

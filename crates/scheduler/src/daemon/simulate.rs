@@ -51,9 +51,9 @@ impl SchedulerBuilder {
         let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::All).await?;
         let mut heap: BinaryHeap<Reverse<(DateTime<Utc>, usize)>> = BinaryHeap::new();
         for (index, entry) in roster.entries.iter().enumerate() {
-            let next = match entry.schedule.trigger() {
+            let next = match entry.schedule().trigger() {
                 Trigger::Startup => Some(from),
-                _ => entry.record.next_fire,
+                _ => entry.kept.next_fire(),
             };
             heap.extend(next.map(|at| Reverse((at, index))));
         }
@@ -67,7 +67,7 @@ impl SchedulerBuilder {
         for run in core.store.runs(&open).await?.into_iter().rev() {
             let Some(entry) = roster.find(&run.key.job).and_then(|index| roster.get(index)) else { continue };
             clock.advance_to(run.key.nominal);
-            if let Some(run) = core.begin(run, u32::MAX).await? {
+            if let Some(run) = core.begin(vec![(run, u32::MAX)]).await?.into_iter().flatten().next() {
                 let run = attempt(&core, entry, run).await?;
                 follow(&core, &mut roster, run, &mut ended).await?;
             }
@@ -89,8 +89,8 @@ impl SchedulerBuilder {
                 }
                 let Some(entry) = roster.get(index) else { continue };
                 let run = attempt(&core, entry, run).await?;
-                if run.key.kind == RunKind::Event && matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
-                    next = entry.schedule.next_after(core.now());
+                if run.key.kind == RunKind::Event && matches!(entry.schedule().trigger(), Trigger::Delay(_)) {
+                    next = entry.schedule().next_after(core.now());
                 }
                 follow(&core, &mut roster, run, &mut ended).await?;
             }

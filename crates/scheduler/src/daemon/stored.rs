@@ -12,7 +12,7 @@ use clusterkeep_core::error::Error;
 use super::core::Core;
 use super::event::{Event, Listener};
 use super::handler::{Handler, Handlers};
-use super::roster::{Entry, HandlerOf, Roster};
+use super::roster::{Entry, Roster, Work};
 use crate::model::Permissions;
 use crate::run::RunRecord;
 use crate::store::ScheduleRecord;
@@ -21,7 +21,7 @@ impl Roster {
     /// Takes the jobs of the namespace that the program does not have, and remembers to do so with later ones.
     pub(crate) async fn take_stored(&mut self, core: &Core, handlers: &Handlers) -> Result<()> {
         let records = core.store.schedules(Some(&core.namespace)).await?;
-        self.handlers = Some(handlers.clone());
+        self.handlers = Some(Arc::new(handlers.clone()));
         for record in records {
             self.adopt(record, &core.listener);
         }
@@ -30,18 +30,18 @@ impl Roster {
 
     /// Takes a job that the program does not have, as the store has it now; the place of it where that is new.
     pub(crate) fn adopt(&mut self, record: ScheduleRecord, listener: &Listener) -> Option<usize> {
-        let handlers = self.handlers.as_ref()?;
+        let handlers = self.handlers.clone()?;
         let place = self.find(record.spec.name.as_str());
         if place.is_none() && record.retired.is_some() {
             return None;
         }
         if let Some(known) = place.and_then(|place| self.entries.get_mut(place)) {
-            let same = known.record.generation == record.generation && known.record.spec == record.spec;
+            let same = known.generation() == record.generation && known.kept.spec() == record.spec;
             if !known.stored || (same && record.retired.is_none() && !known.superseded) || record.retired.is_some() {
                 return known.take_over(record, listener).then_some(place).flatten();
             }
         }
-        let entry = match entry(record, handlers) {
+        let entry = match self.stored_entry(record, &handlers) {
             Ok(entry) => entry,
             Err(left_out) => {
                 let (job, error) = &*left_out;
@@ -62,17 +62,22 @@ impl Roster {
             None => Some(self.push(entry)),
         }
     }
-}
 
-/// A job out of the store as the scheduler works with it.
-fn entry(mut record: ScheduleRecord, handlers: &Handlers) -> Result<Entry, Box<(String, Error)>> {
-    let schedule = record.spec.schedule().map_err(|error| Box::new((record.spec.name.as_str().to_owned(), error)))?;
-    let handler = handlers.of(&record.spec).unwrap_or_else(|error| Handler::refusing(&error));
-    if schedule.trigger().is_nominal() {
-        // What is stored may rest on other zone data.
-        record.next_fire = schedule.next_after(record.decided());
+    /// A job out of the store as the scheduler works with it.
+    fn stored_entry(&mut self, mut record: ScheduleRecord, handlers: &Handlers) -> Result<Entry, Box<(String, Error)>> {
+        record.spec = self.share(record.spec);
+        let work = match handlers.of(&record.spec) {
+            Ok(handler) => self.work(&record.spec, handler),
+            // The reason names the job.
+            Err(error) => Work::of(&record.spec, Handler::refusing(&error)),
+        };
+        let work = work.map_err(|error| Box::new((record.spec.name.as_str().to_owned(), error)))?;
+        if work.schedule().trigger().is_nominal() {
+            // What is stored may rest on other zone data.
+            record.next_fire = work.schedule().next_after(record.decided());
+        }
+        Ok(self.entry(record, work, true))
     }
-    Ok(Entry { record, schedule, handler: HandlerOf(handler), lap: 0, superseded: false, stored: true })
 }
 
 /// Fails where what a store says of a run, its job or its arguments, may not run here.
@@ -85,8 +90,8 @@ pub(crate) fn check(permissions: Option<&Arc<Permissions>>, entry: &Entry, run: 
         (None, false) => return Ok(()),
     };
     if entry.stored {
-        permissions.check(&run.key.namespace, &entry.record.spec)?;
+        permissions.check(&run.key.namespace, &entry.kept.spec())?;
     }
-    let kind = entry.record.spec.run.kind();
+    let kind = entry.body().run.kind();
     run.args.as_ref().map_or(Ok(()), |args| permissions.check_args(&run.key.namespace, kind, args))
 }

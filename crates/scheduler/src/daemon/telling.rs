@@ -26,7 +26,7 @@ impl Telling {
     /// Whether every sink that a job names is there, and can be.
     pub(super) fn check(&self, jobs: &[JobSpec]) -> Result<()> {
         let sinks = Reachable::all(&self.sinks, &self.own)?;
-        let rules = Rules::of(jobs, &self.defaults);
+        let rules = self.rules(jobs, false);
         match rules.sinks().into_iter().find(|(_, sink)| !sinks.contains_key(*sink)) {
             None => Ok(()),
             Some((job, sink)) => {
@@ -43,7 +43,13 @@ impl Telling {
     pub(super) fn start(&self, core: &mut Core, jobs: &[JobSpec], stored: bool) -> Result<Teller> {
         let sinks = Reachable::all(&self.sinks, &self.own)?;
         let stored = (stored && !sinks.is_empty()).then_some(self.defaults.as_slice());
-        Ok(Teller(Notifier::start(core, &Rules::of(jobs, &self.defaults), stored, sinks)))
+        Ok(Teller(Notifier::start(core, &self.rules(jobs, stored.is_some()), stored, sinks)))
+    }
+
+    /// The notifications of these jobs; which ones nobody is told of counts only beside `others`.
+    fn rules(&self, jobs: &[JobSpec], others: bool) -> Rules {
+        let silent = |job: &JobSpec| job.notify.as_ref().unwrap_or(&self.defaults).is_empty();
+        if !others && jobs.iter().all(silent) { Rules::default() } else { Rules::of(jobs, &self.defaults) }
     }
 }
 

@@ -49,7 +49,7 @@ impl SchedulerBuilder {
         let ran = async {
             let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::Some).await?;
             let entry = roster.get(0).ok_or_else(|| Error::input(format!("job `{job}` is unknown")))?;
-            let run = RunRecord::new(entry.record.key(RunKind::Manual, now), RunState::Pending);
+            let run = RunRecord::new(entry.kept.key(RunKind::Manual, now), RunState::Pending);
             let mut doer = Doer { worker: core.worker, room: 1 };
             let new = NewRun { gate: Gate::OPEN, ..begin_or(entry, run, &mut doer, now, Otherwise::Wait) };
             let Some(run) = core.make(vec![new], &[]).await?.into_iter().flatten().next() else {

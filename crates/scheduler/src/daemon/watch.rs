@@ -2,6 +2,8 @@
 //!
 //! It decides about no fire.
 
+use std::collections::HashMap;
+
 use clusterkeep_core::Result;
 use tokio::time::Instant;
 
@@ -73,28 +75,34 @@ impl Engine {
         // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
         let (waiting, _) = core.persist(|| core.store.waiting(&core.namespace, core.now(), MOST_WAITING)).await?;
         self.waiting = false;
+        let mut going: HashMap<usize, u32> = HashMap::new();
+        for active in self.active.values() {
+            *going.entry(active.index).or_default() += 1;
+        }
+        let (mut indices, mut first) = (Vec::new(), Vec::new());
         for run in waiting {
-            if self.active.len() >= self.at_once {
+            if first.len() >= room {
                 self.waiting = true;
                 break;
             }
             let Some(index) = self.roster.find(&run.key.job) else { continue };
             let Some(entry) = self.roster.get(index) else { continue };
-            let at_once = entry.record.spec.overlap.at_once();
-            if self.going(index) >= at_once as usize {
+            let at_once = entry.body().overlap.at_once();
+            let going = going.entry(index).or_default();
+            if *going >= at_once {
                 self.waiting = true;
                 continue;
             }
-            match core.begin(run, at_once).await? {
+            *going += 1;
+            indices.push(index);
+            first.push((run, at_once));
+        }
+        for (index, begun) in indices.into_iter().zip(core.begin(first).await?) {
+            match begun {
                 Some(run) => self.start(index, run),
                 None => self.waiting = true,
             }
         }
         Ok(())
-    }
-
-    /// How many runs of a job go here.
-    fn going(&self, index: usize) -> usize {
-        self.active.values().filter(|active| active.index == index).count()
     }
 }

@@ -120,7 +120,9 @@ impl Why {
 
 /// Compares a job with what it was there.
 pub(super) fn compare(job: &JobSpec, old: &Old, years: Years) -> Result<Equivalence> {
-    let schedule = JobSpec { jitter: None, ..job.clone() }.schedule()?;
+    let mut unmoved = job.clone();
+    unmoved.jitter = None;
+    let schedule = unmoved.schedule()?;
     let mut tally = Tally::default();
     let (mut from, mut here) = (years.from, schedule.next_after(years.from - TimeDelta::nanoseconds(1)));
     while from < years.until && tally.there.max(tally.here) < MOST_FIRES {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use clusterkeep_core::{Error, Result};
 
-use super::{Following, JobSpec, Schedule, When};
+use super::{Following, JobBody, JobSpec, Schedule, When};
 
 /// What is wrong with a chain, and in which job.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Broken {
     pub error: Error,
 }
 
-impl JobSpec {
+impl JobBody {
     /// What it follows, if it does.
     #[must_use]
     pub const fn following(&self) -> Option<&Following> {

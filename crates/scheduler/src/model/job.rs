@@ -6,7 +6,8 @@ use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
 use super::{
-    Action, Exclusion, Following, IntoWhen, JobName, JobSpec, Misfire, Notify, OnCrash, Overlap, Retry, Target, When,
+    Action, Exclusion, Following, IntoWhen, JobBody, JobName, JobSpec, Misfire, Notify, OnCrash, Overlap, Retry,
+    Target, When,
 };
 use crate::civil::{IntoZone, Zone};
 use crate::trigger::{Fold, Gap};
@@ -310,7 +311,7 @@ impl Job {
             Some(_) => {}
         }
         match (name, self.when, run) {
-            (Some(name), Some(when), Some(run)) if wrong.is_empty() => JobSpec {
+            (Some(name), Some(when), Some(run)) if wrong.is_empty() => JobSpec::from(JobBody {
                 name,
                 description: self.description,
                 when,
@@ -330,7 +331,7 @@ impl Job {
                 priority: self.priority,
                 on_crash: self.on_crash,
                 notify: self.notify,
-            }
+            })
             .checked(),
             _ => Err(all_of(&format!("job `{}`", self.name), wrong)),
         }
@@ -347,8 +348,9 @@ pub(crate) fn all_of(about: &str, wrong: Vec<Error>) -> Error {
 
 impl From<JobSpec> for Job {
     fn from(spec: JobSpec) -> Self {
+        let (name, spec) = spec.into_parts();
         Self {
-            name: spec.name.as_str().to_owned(),
+            name: name.as_str().to_owned(),
             description: spec.description,
             when: Some(spec.when),
             zone: spec.zone,

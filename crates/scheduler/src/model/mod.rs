@@ -2,6 +2,7 @@
 //!
 //! Everything is validated before anything starts; nothing here does I/O.
 
+mod alike;
 mod chain;
 mod condition;
 mod except;
@@ -25,6 +26,7 @@ mod validate;
 mod when;
 mod when_map;
 
+pub(crate) use alike::Alike;
 pub use chain::{Broken, check_chains};
 pub use condition::{Condition, ValueAt};
 pub use except::Exclusion;
@@ -41,7 +43,7 @@ pub use policy::{Misfire, OnCrash, Overlap, Retry};
 pub use reference::SecretRef;
 pub use schedule::Schedule;
 pub use sink::{Exec, Mail, SinkKind, SinkSpec, Sinks, Webhook};
-pub use spec::{JobName, JobSpec};
+pub use spec::{JobBody, JobName, JobSpec};
 pub use target::{Action, Target, TargetKind};
 pub use timetable::Timetable;
 pub use validate::{Findings, secrets_in, validate};

@@ -2,25 +2,40 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::age::Age;
 use clusterkeep_core::error::custom;
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::when::fixed;
 use super::{Exclusion, Misfire, Notify, OnCrash, Overlap, Retry, Schedule, Target, When};
 use crate::civil::Zone;
 use crate::trigger::{Fold, Gap};
 
-/// A job: when it runs, what it does then, and what happens in between.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// A job: its name, and when it runs, what it does then, and what happens in between, which are read and changed as if
+/// they were its own fields.
+///
+/// It is cheap to clone: clones have all but their names in common until one of them is changed. A million jobs that
+/// differ in their names alone take little more memory than those names.
+#[derive(Debug, Clone)]
 pub struct JobSpec {
     /// Its name, unique in its namespace.
     pub name: JobName,
+    body: Arc<JobBody>,
+}
+
+/// A job: when it runs, what it does then, and what happens in between.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "JobSpec")]
+pub struct JobBody {
+    /// Its name, unique in its namespace.
+    // Empty in a `JobSpec`, which has it beside this.
+    pub(super) name: JobName,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -76,7 +91,85 @@ pub struct JobSpec {
     pub notify: Option<Vec<Notify>>,
 }
 
+impl From<JobBody> for JobSpec {
+    fn from(mut body: JobBody) -> Self {
+        let name = std::mem::replace(&mut body.name, JobName::elsewhere());
+        Self { name, body: Arc::new(body) }
+    }
+}
+
+impl Deref for JobSpec {
+    type Target = JobBody;
+
+    fn deref(&self) -> &JobBody {
+        &self.body
+    }
+}
+
+impl DerefMut for JobSpec {
+    fn deref_mut(&mut self) -> &mut JobBody {
+        Arc::make_mut(&mut self.body)
+    }
+}
+
+impl PartialEq for JobSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && (Arc::ptr_eq(&self.body, &other.body) || self.body == other.body)
+    }
+}
+
+impl Serialize for JobSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        JobBody { name: self.name.clone(), ..JobBody::clone(&self.body) }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for JobSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        JobBody::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl JsonSchema for JobSpec {
+    fn schema_name() -> Cow<'static, str> {
+        JobBody::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        JobBody::json_schema(generator)
+    }
+}
+
+impl JobBody {
+    /// Whether two jobs that say this may fire at different times, for their names' sake. It is sometimes said of jobs of
+    /// which it is not so.
+    pub(crate) fn goes_by_name(&self) -> bool {
+        let hashed = |text: &str| text.contains(['H', 'h', '~']);
+        self.jitter.is_some()
+            || match &self.when {
+                When::Cron { text, .. } => hashed(text),
+                When::Any(_) | When::All(_) => true,
+                _ => false,
+            }
+    }
+}
+
 impl JobSpec {
+    /// A job of this name that says this.
+    pub(crate) const fn of(name: JobName, body: Arc<JobBody>) -> Self {
+        Self { name, body }
+    }
+
+    /// Its name, and what it says.
+    pub(crate) fn into_parts(self) -> (JobName, JobBody) {
+        (self.name, Arc::unwrap_or_clone(self.body))
+    }
+
+    /// What it says, without its name.
+    pub(crate) const fn body(&self) -> &Arc<JobBody> {
+        &self.body
+    }
+
     /// The same, if it can be scheduled.
     pub(crate) fn checked(self) -> Result<Self> {
         self.timeout.map(fixed).transpose()?;
@@ -150,7 +243,7 @@ const fn is_zero(priority: &i16) -> bool {
 
 /// The name of a job: not empty, without control characters or blanks at its ends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct JobName(String);
+pub struct JobName(Arc<str>);
 
 impl JobName {
     /// A name.
@@ -164,13 +257,20 @@ impl JobName {
             return Err(Error::input(format!("{name:?} is no name for a job"))
                 .with_hint("a name has at least one character, none of control, and no blank at its ends"));
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl JobName {
+    /// The name of what has its name elsewhere.
+    fn elsewhere() -> Self {
+        Self(Arc::default())
     }
 }
 

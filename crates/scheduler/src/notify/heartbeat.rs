@@ -88,7 +88,11 @@ impl Watch {
         let (store, namespace, job) = (&self.core.store, &self.core.namespace, self.job.spec.name.as_str());
         let all = store.schedules(Some(namespace)).await?;
         // Whom it tells may be another matter here.
-        let telling = |spec: &JobSpec| JobSpec { notify: None, ..spec.clone() };
+        let telling = |spec: &JobSpec| {
+            let mut spec = spec.clone();
+            spec.notify = None;
+            spec
+        };
         let spec = telling(&self.job.spec);
         let ours = all
             .iter()

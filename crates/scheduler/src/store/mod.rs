@@ -6,10 +6,12 @@
 #[cfg(feature = "cratedb")]
 mod cratedb;
 mod gate;
+pub(crate) mod kept;
 mod memory;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]
 mod migrate;
 mod open;
+pub(crate) mod places;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "cratedb"))]

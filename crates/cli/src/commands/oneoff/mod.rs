@@ -32,7 +32,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
             Task::Target(target) => *target,
             // Without another word it runs when its comments say.
             Task::Job(job) if when.is_none() => return again(Job::from(*job), &args, context).await,
-            Task::Job(job) => job.run,
+            Task::Job(job) => job.run.clone(),
         },
         (None, Some(line)) => target::of(&[format!("cmd:{line}")])?,
         (None, None) => target::of(&args.one.words)?,

@@ -29,7 +29,7 @@ pub(super) fn one(what: &str, args: &ReadingArgs) -> Result<Asked> {
     let timetable = files::timetable_of(&args.files, what)?;
     let found = timetable.jobs.into_iter().find(|job| job.name.as_str() == what);
     let job = found.ok_or_else(|| Error::input(format!("job `{what}` is unknown")))?;
-    Ok(Asked { job: Some(what.to_owned()), schedule: with(job.schedule()?, args), when: job.when })
+    Ok(Asked { job: Some(what.to_owned()), schedule: with(job.schedule()?, args), when: job.when.clone() })
 }
 
 /// The one that is meant; all jobs of the files, where none is named.
@@ -41,7 +41,7 @@ pub(super) fn some(what: Option<&str>, args: &ReadingArgs) -> Result<Vec<Asked>>
     for timetable in files::timetables(&args.files)? {
         for job in timetable.jobs {
             let schedule = with(job.schedule()?, args);
-            all.push(Asked { job: Some(job.name.as_str().to_owned()), schedule, when: job.when });
+            all.push(Asked { job: Some(job.name.as_str().to_owned()), schedule, when: job.when.clone() });
         }
     }
     Ok(all)

@@ -77,11 +77,11 @@ fn one(
     collector: &mut Collector,
 ) -> Result<()> {
     let rules = rules(timer, service, at, collector)?;
-    let fit = |job: JobSpec| JobSpec {
-        misfire: rules.misfire,
-        timeout: rules.timeout,
-        description: rules.description.clone(),
-        ..job
+    let fit = |mut job: JobSpec| {
+        job.misfire = rules.misfire;
+        job.timeout = rules.timeout;
+        job.description.clone_from(&rules.description);
+        job
     };
     let others = timer.others("Timer", &KNOWN);
     if !others.is_empty() {

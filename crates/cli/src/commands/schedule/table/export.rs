@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::{JobSpec, ScheduleRecord, Timetable};
+use clusterkeep_scheduler::{ScheduleRecord, Timetable};
 use serde::Serialize;
 
 use crate::args::StoreArgs;
@@ -55,7 +55,9 @@ fn timetables(records: Vec<ScheduleRecord>) -> Vec<Timetable> {
             timetable.meta.origin = record.source.and_then(|source| source.origin);
         }
         // Without its sinks, which no store keeps, a file that names them would be refused.
-        timetable.jobs.push(JobSpec { notify: None, ..record.spec });
+        let mut job = record.spec;
+        job.notify = None;
+        timetable.jobs.push(job);
     }
     all.into_values().collect()
 }
