@@ -7,7 +7,6 @@
 //! policies say what becomes of them; going back, none comes twice. A greater one is a correction, as in Vixie cron: what it
 //! passes over was never lived through, is accounted for, and never runs.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -72,7 +71,7 @@ impl Engine {
             self.shift_delays(step).await?;
             if step.is_correction() {
                 // What was due before it goes its way.
-                while self.heap.peek().is_some_and(|Reverse((at, ..))| *at <= step.from) {
+                while self.heap.peek().is_some_and(|(at, ..)| at <= step.from) {
                     self.fire_due(step.from).await?;
                 }
                 self.pass_over(step).await?;
@@ -84,11 +83,11 @@ impl Engine {
     /// Moves what comes so long after something by the step: the time that is left stays what it is.
     async fn shift_delays(&mut self, step: ClockStep) -> Result<()> {
         let mut advances = Vec::new();
-        for Reverse((at, index, lap)) in std::mem::take(&mut self.heap) {
+        for (at, index, lap) in self.heap.take() {
             let entry = self.roster.get(index).filter(|entry| entry.lap == lap);
             let entry = entry.filter(|entry| matches!(entry.schedule().trigger(), Trigger::Delay(_)));
             let then = if entry.is_some() { at + (step.to - step.from) } else { at };
-            self.heap.push(Reverse((then, index, lap)));
+            self.heap.push((then, index, lap));
             if let Some(entry) = entry {
                 entry.kept.set_next_fire(Some(then));
                 advances.extend(entry.kept.high_water().map(|mark| entry.advance(mark, Some(then))));
@@ -105,21 +104,23 @@ impl Engine {
     async fn pass_over(&mut self, step: ClockStep) -> Result<()> {
         const WHY: &str = "the clock was set forward by more than 3 h: nothing that lies in between is made up for";
         let mut passed = Vec::new();
-        for Reverse((at, index, lap)) in std::mem::take(&mut self.heap) {
+        for (at, index, lap) in self.heap.take() {
             let entry = self.roster.get(index).filter(|entry| entry.lap == lap && entry.kind() == RunKind::Scheduled);
             let over = entry.filter(|entry| entry.kept.decided() <= step.from).and_then(|entry| {
                 let span = due::count(entry.schedule(), step.from, step.to)?;
                 Some((entry, Passed { state: RunState::Skipped, ..span }))
             });
             let Some((entry, span)) = over else {
-                self.heap.push(Reverse((at, index, lap)));
+                self.heap.push((at, index, lap));
                 continue;
             };
             let run = passed_run(entry.kept.key(RunKind::Scheduled, span.first), span, WHY, step.to);
             let next = entry.schedule().next_after(span.missed.last);
             entry.kept.set_high_water(Some(span.missed.last));
             entry.kept.set_next_fire(next);
-            self.heap.extend(next.map(|at| Reverse((at, index, lap))));
+            if let Some(at) = next {
+                self.heap.push((at, index, lap));
+            }
             let advance = entry.advance(span.missed.last, next);
             passed.push((NewRun { run, gate: Gate::OPEN }, advance));
         }

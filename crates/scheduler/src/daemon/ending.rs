@@ -85,7 +85,9 @@ impl Engine {
         }
         let next_fire = run.finished.and_then(|finished| entry.schedule().next_after(finished));
         let (lap, generation) = (entry.lap, entry.generation());
-        self.heap.extend(next_fire.map(|at| std::cmp::Reverse((at, index, lap))));
+        if let Some(at) = next_fire {
+            self.heap.push((at, index, lap));
+        }
         let (namespace, job) = (run.key.namespace.clone(), run.key.job.clone());
         let advances = [Advance { namespace, job, generation, paused: false, high_water: run.key.nominal, next_fire }];
         let core = self.core.clone();

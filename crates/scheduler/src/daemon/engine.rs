@@ -4,8 +4,7 @@
 //! a heap, so that waiting costs the same with one job and with a million. Other schedulers of the namespace do the same
 //! at the same time: the store says who has made a row, and who may begin it.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::{Error, Result};
@@ -19,6 +18,7 @@ use super::core::Core;
 use super::dispatch::{self, Doer};
 use super::event::Event;
 use super::follow::CaughtUp;
+use super::heap::Heap;
 use super::roster::Roster;
 use crate::model::Overlap;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
@@ -58,8 +58,8 @@ pub(crate) struct Active {
 pub(crate) struct Engine {
     pub(crate) core: Core,
     pub(crate) roster: Roster,
-    /// The next fire of each job, its place, and its lap: what is of an earlier lap counts no more.
-    pub(crate) heap: BinaryHeap<Reverse<(DateTime<Utc>, usize, u32)>>,
+    /// The next fire of each job.
+    pub(crate) heap: Heap,
     pub(crate) tasks: JoinSet<RunRecord>,
     pub(crate) active: HashMap<Id, Active>,
     pub(crate) requests: mpsc::Receiver<TriggerNow>,
@@ -99,7 +99,7 @@ impl Engine {
             watch: ClockWatch::new(now, core.clock.elapsed()),
             core,
             roster,
-            heap: BinaryHeap::new(),
+            heap: Heap::default(),
             tasks: JoinSet::new(),
             active: HashMap::new(),
             requests,
@@ -128,7 +128,9 @@ impl Engine {
     pub(crate) fn schedule_next(&mut self, index: usize) {
         let Some(entry) = self.roster.get(index).filter(|entry| entry.fires()) else { return };
         let (next, lap) = (entry.kept.next_fire(), entry.lap);
-        self.heap.extend(next.map(|at| Reverse((at, index, lap))));
+        if let Some(at) = next {
+            self.heap.push((at, index, lap));
+        }
     }
 
     /// Has a job fire that does so at each start. One that is paused then has no other start before the next.
@@ -136,7 +138,7 @@ impl Engine {
         let Some(entry) = self.roster.get(index).filter(|entry| entry.fires()) else { return };
         if matches!(entry.schedule().trigger(), Trigger::Startup) {
             let lap = entry.lap;
-            self.heap.push(Reverse((now, index, lap)));
+            self.heap.push((now, index, lap));
         }
     }
 
@@ -176,14 +178,14 @@ impl Engine {
 
     /// When there is something to do next.
     fn wake_at(&self) -> DateTime<Utc> {
-        self.heap.peek().map_or(self.poll_at, |Reverse((at, ..))| (*at).min(self.poll_at))
+        self.heap.peek().map_or(self.poll_at, |(at, ..)| at.min(self.poll_at))
     }
 
     /// Makes the rows of the fires that are due at `now`, those of so many jobs, and starts them.
     pub(crate) async fn fire_due(&mut self, now: DateTime<Utc>) -> Result<()> {
         let mut doer = self.doer();
         let (mut runs, mut owners, mut advances): (Vec<NewRun>, Vec<usize>, Vec<_>) = Default::default();
-        while let Some(Reverse((at, index, lap))) = self.heap.peek().copied().filter(|Reverse((at, ..))| *at <= now) {
+        while let Some((at, index, lap)) = self.heap.peek().filter(|(at, ..)| *at <= now) {
             if advances.len() == BATCH {
                 break;
             }
@@ -192,7 +194,9 @@ impl Engine {
             let step = dispatch::step(entry, &mut doer, at, now);
             entry.kept.set_high_water(Some(step.advance.high_water));
             entry.kept.set_next_fire(step.advance.next_fire);
-            self.heap.extend(step.advance.next_fire.map(|next| Reverse((next, index, lap))));
+            if let Some(next) = step.advance.next_fire {
+                self.heap.push((next, index, lap));
+            }
             owners.resize(owners.len() + step.runs.len(), index);
             runs.extend(step.runs);
             advances.push(step.advance);

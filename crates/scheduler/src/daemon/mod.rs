@@ -17,6 +17,7 @@ mod execute;
 mod follow;
 mod guard;
 mod handler;
+mod heap;
 mod owed;
 mod recover;
 mod rehearse;

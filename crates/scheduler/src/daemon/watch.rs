@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::engine::{Engine, POLL};
 use super::event::Event;
+use crate::store::ScheduleRecord;
 
 /// How many waiting runs are looked at in one go.
 const MOST_WAITING: u32 = 1_000;
@@ -46,9 +47,19 @@ impl Engine {
     /// Takes over what others have said about jobs.
     async fn changes(&mut self) -> Result<()> {
         let core = self.core.clone();
-        let since = Some(self.changes);
-        let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, since)).await?;
-        self.changes = changes;
+        loop {
+            let since = self.changes;
+            let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, Some(since))).await?;
+            self.changes = changes;
+            self.take_over(records);
+            if changes == since {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_over(&mut self, records: Vec<ScheduleRecord>) {
+        let core = self.core.clone();
         for record in records {
             let changed = match self.roster.handlers {
                 Some(_) => self.roster.adopt(record, &core.listener),
@@ -61,7 +72,6 @@ impl Engine {
                 self.schedule_next(index);
             }
         }
-        Ok(())
     }
 
     /// Begins pending runs of known jobs as far as there is room, those that go first first.

@@ -107,20 +107,20 @@ impl<T> Kept<T> {
 }
 
 /// An instant, or none, to the nanosecond in 8 bytes. What lies outside of 1678 to 2261 becomes the first or last of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Packed(i64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Packed(i64);
 
 impl Packed {
     const NONE: i64 = i64::MIN;
 
-    fn of(at: Option<DateTime<Utc>>) -> Self {
+    pub(crate) fn of(at: Option<DateTime<Utc>>) -> Self {
         Self(at.map_or(Self::NONE, |at| {
             let outside = if at < DateTime::UNIX_EPOCH { Self::NONE + 1 } else { i64::MAX };
             at.timestamp_nanos_opt().unwrap_or(outside).max(Self::NONE + 1)
         }))
     }
 
-    fn instant(self) -> Option<DateTime<Utc>> {
+    pub(crate) fn instant(self) -> Option<DateTime<Utc>> {
         (self.0 != Self::NONE).then(|| DateTime::from_timestamp_nanos(self.0))
     }
 }

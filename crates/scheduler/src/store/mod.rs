@@ -380,7 +380,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>>;
 
     /// Those schedules of a namespace that were put, paused or resumed since a token that this call gave before, and the
-    /// token for the next time. Some may come again; none is left out. Without a token there are none.
+    /// token for the next time. Some may come again; none is left out, but where they are many some may come only with a later
+    /// token: all have come once the token stays the same. Without a token there are none.
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)>;
 
     /// The versions of a job, the first one first.

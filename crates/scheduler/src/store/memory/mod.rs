@@ -21,6 +21,9 @@ use super::{
 };
 use crate::run::{RunKey, RunRecord, RunState};
 
+/// How many changes of schedules are told in one call.
+const MOST_CHANGES: i64 = 20_000;
+
 /// Keeps schedules and runs in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<Tables>);
@@ -97,13 +100,15 @@ impl Store for MemoryStore {
     }
 
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>> {
-        Ok(self.tables().schedules.list(namespace, 0))
+        Ok(self.tables().schedules.list(namespace, 0, i64::MAX))
     }
 
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {
         let tables = self.tables();
         let changes = tables.schedules.changes();
-        Ok((tables.schedules.list(Some(namespace), since.unwrap_or(changes)), changes))
+        let Some(since) = since else { return Ok((Vec::new(), changes)) };
+        let until = changes.min(since.saturating_add(MOST_CHANGES));
+        Ok((tables.schedules.list(Some(namespace), since, until), until))
     }
 
     async fn generations(&self, namespace: &str, job: &str) -> Result<Vec<Generation>> {

@@ -30,13 +30,15 @@ impl Schedules {
         self.changes
     }
 
-    /// Those that `take` takes, by when they were changed, in order.
-    pub(super) fn list(&self, namespace: Option<&str>, since: i64) -> Vec<ScheduleRecord> {
+    /// Those of a namespace, or of all, whose last change is later than `since` and up to `until`; by their names.
+    pub(super) fn list(&self, namespace: Option<&str>, since: i64, until: i64) -> Vec<ScheduleRecord> {
         if since >= self.changes {
             return Vec::new();
         }
         let of = |row: &&Row| {
-            row.changed > since && namespace.is_none_or(|namespace| row.kept.common().namespace == namespace)
+            row.changed > since
+                && row.changed <= until
+                && namespace.is_none_or(|namespace| row.kept.common().namespace == namespace)
         };
         let mut rows: Vec<&Row> = self.rows.iter().filter(of).collect();
         rows.sort_unstable_by(|a, b| name_of(a).cmp(&name_of(b)));
