@@ -48,11 +48,11 @@ impl Engine {
     async fn changes(&mut self) -> Result<()> {
         let core = self.core.clone();
         loop {
-            let since = self.changes;
-            let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, Some(since))).await?;
+            let since = Some(self.changes);
+            let ((records, changes), _) = core.persist(|| core.store.changed(&core.namespace, since)).await?;
             self.changes = changes;
             self.take_over(records);
-            if changes == since {
+            if !core.store.has_more(changes) {
                 return Ok(());
             }
         }

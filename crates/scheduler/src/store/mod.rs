@@ -380,9 +380,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>>;
 
     /// Those schedules of a namespace that were put, paused or resumed since a token that this call gave before, and the
-    /// token for the next time. Some may come again; none is left out, but where they are many some may come only with a later
-    /// token: all have come once the token stays the same. Without a token there are none.
+    /// token for the next time. Some may come again; none is left out. Without a token there are none.
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)>;
+
+    /// Whether [`changed`](Self::changed) has more to tell at once, asked with a token that it has just given: a store may
+    /// tell of many in several calls.
+    fn has_more(&self, _token: i64) -> bool {
+        false
+    }
 
     /// The versions of a job, the first one first.
     async fn generations(&self, namespace: &str, job: &str) -> Result<Vec<Generation>>;

@@ -111,6 +111,10 @@ impl Store for MemoryStore {
         Ok((tables.schedules.list(Some(namespace), since, until), until))
     }
 
+    fn has_more(&self, token: i64) -> bool {
+        token < self.tables().schedules.changes()
+    }
+
     async fn generations(&self, namespace: &str, job: &str) -> Result<Vec<Generation>> {
         Ok(self.tables().schedules.generations(namespace, job))
     }
