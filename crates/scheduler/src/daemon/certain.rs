@@ -35,11 +35,13 @@ impl Core {
     /// Begins a pending run; `None` where it is pending no more.
     pub(crate) async fn begin(&self, mut run: RunRecord, at_once: u32) -> Result<Option<RunRecord>> {
         let (at, worker) = (self.now(), self.worker);
-        let claims = [Claim { key: run.key.clone(), attempt: run.attempt, worker, at_once, at }];
+        let earlier = run.attempts();
+        let claims =
+            [Claim { key: run.key.clone(), attempt: run.attempt, worker, at_once, at, earlier: earlier.clone() }];
         let (begun, failed) = self.persist(|| self.store.claim(&claims)).await?;
-        (run.state, run.attempt, run.started) = (RunState::Running, run.attempt + 1, Some(at));
+        (run.state, run.attempt, run.started) = (RunState::Running, run.attempt.saturating_add(1), Some(at));
         (run.worker, run.not_before, run.progress, run.message) = (Some(worker), None, None, None);
-        (run.exit, run.result, run.output) = (None, None, None);
+        (run.exit, run.result, run.output, run.earlier) = (None, None, None, earlier);
         let begun = self.certain(begun, failed, std::slice::from_ref(&run)).await?;
         Ok(begun.contains(&true).then_some(run))
     }

@@ -10,5 +10,5 @@ pub use handle::Run;
 #[allow(unused_imports, reason = "which of them is needed is a matter of features")]
 pub(crate) use handle::{MOST_OUTPUT, MOST_RESULT};
 pub use key::{RunKey, RunKind};
-pub use record::{Missed, RunRecord};
+pub use record::{Attempt, Missed, RunRecord};
 pub use state::RunState;

@@ -211,6 +211,9 @@ impl Store for MemoryStore {
             run.started = Some(claim.at);
             (run.not_before, run.progress, run.message) = (None, None, None);
             (run.exit, run.result, run.output) = (None, None, None);
+            if !claim.earlier.is_empty() {
+                run.earlier.clone_from(&claim.earlier);
+            }
             true
         };
         Ok(claims.iter().map(&mut claim).collect())
@@ -278,7 +281,7 @@ impl Store for MemoryStore {
         runs.sort_by(|a, b| b.key.nominal.cmp(&a.key.nominal).then_with(|| a.key.cmp(&b.key)));
         runs.truncate(query.limit.map_or(usize::MAX, |limit| limit as usize));
         if query.without_output {
-            runs.iter_mut().for_each(|run| run.output = None);
+            runs.iter_mut().for_each(|run| (run.output, run.earlier) = (None, Vec::new()));
         }
         Ok(runs)
     }
