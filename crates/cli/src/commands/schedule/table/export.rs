@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::{JobSpec, ScheduleRecord, Timetable};
+use clusterkeep_scheduler::{ScheduleRecord, Timetable};
 use serde::Serialize;
 
 use crate::args::StoreArgs;
@@ -29,7 +29,7 @@ pub(in super::super) async fn of_store(
         None => Vec::new(),
     };
     if records.iter().any(|record| record.retired.is_none() && record.spec.notify.is_some()) {
-        context.printer.note("note: who is told of jobs is left out, since a store does not keep where");
+        context.printer.note("note: a store keeps no sinks: `run -f` with this needs those that are named as `sinks`");
     }
     let all = timetables(records);
     if all.is_empty() {
@@ -54,8 +54,7 @@ fn timetables(records: Vec<ScheduleRecord>) -> Vec<Timetable> {
         if timetable.meta.origin.is_none() {
             timetable.meta.origin = record.source.and_then(|source| source.origin);
         }
-        // Without its sinks, which no store keeps, a file that names them would be refused.
-        timetable.jobs.push(JobSpec { notify: None, ..record.spec });
+        timetable.jobs.push(record.spec);
     }
     all.into_values().collect()
 }
