@@ -40,9 +40,9 @@ pub use self::http::HttpRunner;
 #[cfg(all(unix, feature = "command"))]
 pub use self::node::NodeRunner;
 #[cfg(all(unix, feature = "command"))]
-pub use self::process::{Echo, Stream};
-#[cfg(all(unix, feature = "command"))]
 pub(crate) use self::process::end_left;
+#[cfg(all(unix, feature = "command"))]
+pub use self::process::{Echo, Stream};
 #[cfg(all(unix, feature = "command"))]
 pub use self::python::PythonRunner;
 #[cfg(feature = "sql")]
