@@ -81,6 +81,47 @@ pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
 
 /// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
 pub(crate) fn merged(all: &[Located<Timetable>]) -> Result<Vec<Timetable>> {
+    let merged = together(all)?;
+    match unknown_sink(all, &merged) {
+        Some((error, _)) => Err(error),
+        None => Ok(merged.into_values().collect()),
+    }
+}
+
+/// The same for a store, which keeps with each job who is told of it, and no sinks: a timetable that has none of its own
+/// names those of the machine that runs its jobs. The first of these comes with them, as what is wrong for `run -f`.
+pub(crate) fn merged_for_store(all: &[Located<Timetable>]) -> Result<(Vec<Timetable>, Option<Error>)> {
+    let mut merged = together(all)?;
+    let elsewhere = match unknown_sink(all, &merged) {
+        Some((error, true)) => return Err(error),
+        Some((error, false)) => Some(error),
+        None => None,
+    };
+    for timetable in merged.values_mut().filter(|timetable| !timetable.notify.is_empty()) {
+        for job in timetable.jobs.iter_mut().filter(|job| job.notify.is_none()) {
+            job.notify = Some(timetable.notify.clone());
+        }
+    }
+    Ok((merged.into_values().collect(), elsewhere))
+}
+
+/// A sink that a timetable names and does not have, as an error with its place, and whether it has others.
+fn unknown_sink(all: &[Located<Timetable>], merged: &BTreeMap<String, Timetable>) -> Option<(Error, bool)> {
+    all.iter().find_map(|found| {
+        let (namespace, Located { value, place }) = (named(found), found);
+        let known = merged.get(&namespace).map(|timetable| &timetable.sinks);
+        let (_, sink, position) =
+            value.named_sinks().find(|(_, sink, _)| known.is_none_or(|known| !known.contains_key(*sink)))?;
+        let names: Vec<_> = known.into_iter().flat_map(|known| known.keys()).map(|name| format!("`{name}`")).collect();
+        let said = if names.is_empty() { "no `sinks`".to_owned() } else { names.join(", ") };
+        let error = Error::input(format!("there is no sink `{sink}`"))
+            .at(Place { position: position.or(place.position), ..place.clone() })
+            .with_hint(format!("the timetable of `{namespace}` has {said}"));
+        Some((error, !names.is_empty()))
+    })
+}
+
+fn together(all: &[Located<Timetable>]) -> Result<BTreeMap<String, Timetable>> {
     let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();
     for found in all {
         let (namespace, Located { value, place }) = (named(found), found);
@@ -110,19 +151,6 @@ pub(crate) fn merged(all: &[Located<Timetable>]) -> Result<Vec<Timetable>> {
         }
         timetable.notify.extend(value.notify.iter().cloned());
     }
-    for found in all {
-        let (namespace, Located { value, place }) = (named(found), found);
-        let known = merged.get(&namespace).map(|timetable| &timetable.sinks);
-        let unknown = value.named_sinks().find(|(_, sink, _)| known.is_none_or(|known| !known.contains_key(*sink)));
-        if let Some((_, sink, position)) = unknown {
-            let names: Vec<_> =
-                known.into_iter().flat_map(|known| known.keys()).map(|name| format!("`{name}`")).collect();
-            let known = if names.is_empty() { "no `sinks`".to_owned() } else { names.join(", ") };
-            return Err(Error::input(format!("there is no sink `{sink}`"))
-                .at(Place { position: position.or(place.position), ..place.clone() })
-                .with_hint(format!("the timetable of `{namespace}` has {known}")));
-        }
-    }
     for timetable in merged.values() {
         check_chains(&timetable.jobs).map_err(|broken| {
             let Broken { job, place, error } = *broken;
@@ -135,7 +163,7 @@ pub(crate) fn merged(all: &[Located<Timetable>]) -> Result<Vec<Timetable>> {
             }
         })?;
     }
-    Ok(merged.into_values().collect())
+    Ok(merged)
 }
 
 /// What timetables should say otherwise, each with its place.

@@ -16,9 +16,10 @@ use clusterkeep_retention::plan::Domain;
 use clusterkeep_retention::restore::{Archived, Restoring};
 use clusterkeep_retention::store::{Difference, Stored};
 use clusterkeep_scheduler::deploy::Deploying;
-use clusterkeep_scheduler::{Ledger, Overview, Permissions, RunRecord, Timetable};
+use clusterkeep_scheduler::{Ledger, Overview, Permissions, Timetable};
 use schemars::{Schema, schema_for};
 
+use crate::commands::HistoryRun;
 use crate::commands::documents::{ClusterDocument, HealthDocument, ListedCluster, ListedJob, PingDocument};
 use crate::commands::timetable_documents::{Finding, Namespace};
 
@@ -137,7 +138,7 @@ impl Kind {
             Self::TimetableFinding => schema_for!(Finding),
             Self::Namespace => schema_for!(Namespace),
             Self::Ledger => schema_for!(Ledger),
-            Self::Run => schema_for!(RunRecord),
+            Self::Run => schema_for!(HistoryRun),
             Self::ListedCluster => schema_for!(ListedCluster),
             Self::Cluster => schema_for!(ClusterDocument),
             Self::Health => schema_for!(HealthDocument),

@@ -24,8 +24,8 @@ async fn main() -> clusterkeep_core::Result<()> {
 "#;
 
 /// What other engines need, and nobody else does.
-const OTHERS: [&str; 9] =
-    ["sqlx-postgres", "sqlx-mysql", "reqwest", "hyper", "rustls", "aws-lc-rs", "ring", "rustix", "clusterkeep-testkit"];
+const OTHERS: [&str; 8] =
+    ["sqlx-postgres", "sqlx-mysql", "reqwest", "hyper", "rustls", "aws-lc-rs", "ring", "clusterkeep-testkit"];
 
 struct Outside {
     folder: tempfile::TempDir,

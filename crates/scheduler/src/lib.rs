@@ -78,7 +78,7 @@ pub use model::{
 };
 #[cfg(feature = "notify")]
 pub use notify::{Facts, Message, Sink, Undelivered};
-pub use run::{Missed, Run, RunKey, RunKind, RunRecord, RunState};
+pub use run::{Attempt, Missed, Run, RunKey, RunKind, RunRecord, RunState};
 #[cfg(feature = "cratedb")]
 pub use store::CrateStore;
 #[cfg(feature = "postgres")]

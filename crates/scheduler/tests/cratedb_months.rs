@@ -89,7 +89,7 @@ async fn many_runs_are_changed_wherever_they_lie() {
         let worker = Uuid::new_v4();
         let claim = |run: &RunRecord| {
             let (key, at) = (run.key.clone(), at("2026-07-01T00:00:00Z"));
-            Claim { key, attempt: 0, worker, at_once: u32::MAX, at }
+            Claim { key, attempt: 0, worker, at_once: u32::MAX, at, earlier: Vec::new() }
         };
         let claims: Vec<Claim> = runs.iter().map(claim).collect();
         assert!(store.claim(&claims).await.unwrap().into_iter().all(|begun| begun));

@@ -31,6 +31,7 @@ async fn echo(headers: HeaderMap, request: Request) -> String {
     let said = serde_json::json!({
         "method": method.as_str(), "uri": uri.to_string(), "body": String::from_utf8_lossy(&body),
         "type": header("content-type"), "authorization": header("authorization"), "key": header("x-key"),
+        "referer": header("referer"),
     });
     said.to_string()
 }
@@ -173,6 +174,7 @@ async fn redirects_are_followed_as_far_as_is_said_and_secrets_stay_at_home() {
     assert_eq!(run.state, RunState::Failed);
     let run = once(&format!(r#"{{"http": "{base}/away?{other}/echo", "redirects": 3}}"#)).await;
     assert_eq!(run.state, RunState::Succeeded, "{:?}", run.error);
+    assert_eq!(run.result.unwrap()["referer"], serde_json::Value::Null, "what stands in a query may be secret");
     let run =
         once(&format!(r#"{{"http": "{base}/away?{other}/echo", "redirects": 3, "headers": {{"X-Key": "k"}}}}"#)).await;
     assert_eq!(run.state, RunState::Failed, "what was meant for one host is not sent to another");

@@ -541,6 +541,30 @@ fn what_can_t_be_said_elsewhere_is_named() {
             "name of a unit: letters",
         ),
         (
+            export::Format::SystemCrontab,
+            r#"{"name": "a", "when": "@daily", "run": {"command": "root evil", "user": "a b"}}"#,
+            0,
+            "its user \"a b\"",
+        ),
+        (
+            export::Format::Crontab,
+            r#"{"name": "a", "when": "@daily", "run": {"command": "date +\\%F"}}"#,
+            0,
+            "a backslash in front of `%`",
+        ),
+        (
+            export::Format::Systemd,
+            r#"{"name": "a", "when": "@daily", "run": {"exec": ["+sh", "-c", "x"], "user": "nobody"}}"#,
+            0,
+            "begins with a character",
+        ),
+        (
+            export::Format::Systemd,
+            r#"{"name": "a", "when": "@daily", "run": {"command": "x", "cwd": "/a\\"}}"#,
+            0,
+            "a backslash",
+        ),
+        (
             export::Format::Kubernetes,
             r#"{"name": "A", "when": "@daily", "run": {"container": "x"}}"#,
             0,
@@ -569,4 +593,6 @@ fn what_can_t_be_said_elsewhere_is_named() {
     let out = export(export::Format::Systemd, &[job(evil)]);
     assert!(out.text.contains(r#"ExecStart=x "\n[Install]\nb=c %%i $$HOME""#), "{}", out.text);
     assert!(!out.text.contains("\n[Service]\nType=oneshot\nExecStart=x\n"));
+    let evil = r#"{"name": "a", "when": {"calendar": "Mon..Fri\n10:00"}, "run": {"command": "x"}}"#;
+    assert!(export(export::Format::Systemd, &[job(evil)]).text.contains("\nOnCalendar=Mon..Fri 10:00 UTC\n"));
 }

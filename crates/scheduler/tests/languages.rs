@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clusterkeep_scheduler::target::{ContainerRunner, NodeRunner, PythonRunner};
-use clusterkeep_scheduler::{Job, RunRecord, RunState, Scheduler, Target, TargetKind, Targets, Triggered};
+use clusterkeep_scheduler::{Job, RunRecord, RunState, Runner as _, Scheduler, Target, TargetKind, Targets, Triggered};
 use serde_json::json;
 
 async fn once(targets: Targets, target: &serde_json::Value, timeout: Option<&str>) -> RunRecord {
@@ -228,6 +228,12 @@ async fn containers_are_run_by_who_answers_and_are_gone_in_the_end() {
     let calls = std::fs::read_to_string(here.join("calls")).unwrap();
     let started = calls.lines().find(|line| line.contains("forever")).unwrap().split(' ').nth(4).unwrap();
     assert!(calls.contains(&format!("docker rm --force {started}")), "{calls}");
+
+    // Where the scheduler was killed, the next one knows its name by the mark of the attempt.
+    let target: Target = serde_json::from_value(json!({ "container": "x", "engine": "docker" })).unwrap();
+    ContainerRunner::new().search(here).end_left(&target, "of-another").await;
+    let calls = std::fs::read_to_string(here.join("calls")).unwrap();
+    assert!(calls.ends_with("docker rm --force clusterkeep-of-another\n"), "{calls}");
 
     let target = json!({ "container": "x", "env": { "DOCKER_HOST": "env:HOME" } });
     assert!(run(target, None).await.error.unwrap().contains("DOCKER_HOST"));

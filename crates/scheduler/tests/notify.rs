@@ -340,6 +340,39 @@ async fn a_server_of_mail_that_nobody_vouches_for_gets_nothing() {
 }
 
 #[tokio::test]
+async fn a_server_of_mail_that_never_ends_a_line_fills_no_memory() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let said = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = said.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let line = vec![b'2'; 1 << 20];
+            while let Ok(count) = std::io::Write::write(&mut stream, &line) {
+                counted.fetch_add(count as u64, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+    });
+    let spec = serde_json::json!({
+        "mail": "ops@example.org", "from": "clusterkeep@example.org", "server": format!("smtp://127.0.0.1:{port}"),
+        "give_up_after": "900 ms"
+    });
+    let (store, why) = (shared(), Arc::new(Mutex::new(Vec::new())));
+    let heard = why.clone();
+    let job = by_hand().notify(Notify::on([Occasion::Failure]).to("mail"));
+    let builder = ending(&store, &["fail"]).sink("mail", sink(&spec.to_string())).job(job).on_event(move |event| {
+        if let Event::NotDelivered { why, .. } = event {
+            heard.lock().unwrap().push((*why).to_owned());
+        }
+    });
+    run_each(builder, 1).await;
+    let said = said.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(said < 64 << 20, "{said} bytes were taken");
+    let why = why.lock().unwrap().join(" ");
+    assert!(why.contains("says more than belongs to sending a mail"), "{why}");
+}
+
+#[tokio::test]
 async fn mail_to_this_machine_needs_no_tls() {
     let Some(smtp) = Smtp::start(false).await else { return };
     let spec = serde_json::json!({

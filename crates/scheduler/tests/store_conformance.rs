@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_scheduler::{
-    Advance, Cancelled, Claim, DstNote, Fired, Fold, Gate, Job, MemoryStore, Missed, NewRun, Otherwise, Pass, Pause,
-    Report, RunEnd, RunKey, RunKind, RunQuery, RunRecord, RunState, ScheduleRecord, Source, Store, overview,
+    Advance, Attempt, Cancelled, Claim, DstNote, Fired, Fold, Gate, Job, MemoryStore, Missed, NewRun, Otherwise, Pass,
+    Pause, Report, RunEnd, RunKey, RunKind, RunQuery, RunRecord, RunState, ScheduleRecord, Source, Store, overview,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -155,7 +155,7 @@ fn advance(job: &str, second: i64) -> Advance {
 }
 
 fn claim(run: &RunRecord, attempt: u32, second: i64) -> Claim {
-    Claim { key: run.key.clone(), attempt, worker: worker(2), at_once: u32::MAX, at: at(second) }
+    Claim { key: run.key.clone(), attempt, worker: worker(2), at_once: u32::MAX, at: at(second), earlier: Vec::new() }
 }
 
 fn end(run: &RunRecord, attempt: u32, state: RunState) -> RunEnd {
@@ -424,9 +424,18 @@ async fn what_a_process_leaves_behind_is_kept(store: Arc<dyn Store>) {
     store.finish(&[end(&run, 1, RunState::Pending)]).await.unwrap();
     assert_eq!(only(&*store).await.output.as_deref(), Some("so far"));
     // The next attempt begins with nothing.
-    assert_eq!(store.claim(&[claim(&run, 1, 600)]).await.unwrap(), [true]);
+    let first = Attempt {
+        attempt: 1,
+        started: Some(at(60)),
+        error: Some("é\0'".into()),
+        exit: Some(-9),
+        output: Some("so far".into()),
+    };
+    let again = Claim { earlier: vec![first.clone()], ..claim(&run, 1, 600) };
+    assert_eq!(store.claim(&[again]).await.unwrap(), [true]);
     let begun = only(&*store).await;
     assert_eq!((begun.exit, begun.result, begun.output), (None, None, None));
+    assert_eq!(begun.earlier, std::slice::from_ref(&first));
     let result = serde_json::json!({ "rows": [1, "\u{1f980}", null, 0.1] });
     let output = "x".repeat(64 << 10);
     let end = RunEnd {
@@ -438,8 +447,13 @@ async fn what_a_process_leaves_behind_is_kept(store: Arc<dyn Store>) {
     assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
     let ended = only(&*store).await;
     assert_eq!((ended.exit, &ended.result, &ended.output), (Some(3), &Some(result), &Some(output)));
+    assert_eq!(ended.earlier, [first], "an end leaves it as it was");
     let bare = store.runs(&RunQuery::all().without_output()).await.unwrap();
-    assert_eq!(bare, [RunRecord { output: None, ..ended }]);
+    assert_eq!(bare, [RunRecord { output: None, earlier: Vec::new(), ..ended }]);
+    // A claim that says nothing of it leaves it, too.
+    assert!(store.renew(&run.key).await.unwrap());
+    assert_eq!(store.claim(&[claim(&run, 2, 700)]).await.unwrap(), [true]);
+    assert_eq!(only(&*store).await.earlier.len(), 1);
 }
 
 async fn a_retry_waits_for_its_time(store: Arc<dyn Store>) {

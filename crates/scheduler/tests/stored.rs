@@ -251,6 +251,48 @@ async fn rows_that_make_no_sense_end_no_scheduler() {
 }
 
 #[tokio::test]
+async fn runs_that_make_no_sense_keep_no_other_from_running() {
+    let world = World::new().await;
+    let named =
+        |name: &str| spec(&format!(r#"{{"name": "{name}", "when": "@every 1s", "run": {{"action": "count"}}}}"#));
+    world.put(vec![named("tick"), named("other"), named("third")]).await;
+    let scheduler = world.builder().stored().start().await.unwrap();
+    world.ended(RunState::Succeeded).await;
+    // Each of them would be begun, rescued or cancelled next.
+    const RUN: &str = "INSERT INTO clusterkeep_scheduler_runs (namespace, job, nominal, kind, generation, state, attempt, \
+         renewed, priority, worker, args, cancel) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
+         value ->> 5, value ->> 6, 0, 0, value ->> 7, value ->> 8, value ->> 9 FROM json_each(?)";
+    world
+        .edit(
+            RUN,
+            r#"[["weather", "tick", 1, "manual", 1, "pending", 0, null, "{", null],
+                ["weather", "tick", 2, "by hand", 1, "pending", 0, null, null, null],
+                ["weather", "tick", 8210266876799999999, "manual", 1, "pending", 0, null, null, null],
+                ["weather", "tick", 4, "manual", 1, "pending", 4294967296, null, null, null],
+                ["weather", "tick", 5, "manual", 1, "pending", 4294967295, null, null, null],
+                ["weather", "tick", 6, "manual", -1, "running", 1, null, null, null],
+                ["weather", "tick", 7, "manual", 1, "running", 1, "nobody", null, "x"],
+                ["weather", "tick", 8, "manual", 1, "gone", 1, null, null, null]]"#,
+        )
+        .await;
+    // A mark that lies behind all time is of no use to its own job, and no other waits for it.
+    const MARK: &str = "UPDATE clusterkeep_scheduler_schedules SET high_water = 8210266876799999999 WHERE job = ?";
+    world.edit(MARK, "third").await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let calls = world.calls.load(Ordering::SeqCst);
+    for _ in 0..100 {
+        if world.calls.load(Ordering::SeqCst) > calls + 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(world.calls.load(Ordering::SeqCst) > calls + 1, "the other job goes on");
+    scheduler.drain().await.unwrap();
+    let listed = world.store.runs(&RunQuery::within(NS).in_states([RunState::Succeeded])).await.unwrap();
+    assert!(!listed.is_empty(), "and can be looked at");
+}
+
+#[tokio::test]
 async fn stored_jobs_follow_each_other_as_far_as_they_may() {
     let world = World::new().await;
     let follower =

@@ -3,6 +3,7 @@
 //! It is for tests, of this workspace and of its users. It never touches a server that it did not start.
 //!
 //! - [`audited`]: what an audit must say after faults
+//! - [`blobs`]: a real server of Azure's blob storage
 //! - [`cloud`]: a local server of the CrateDB Cloud API
 //! - [`mod@conformance`]: what every engine must do alike, as a suite
 //! - [`servers`]: a database of its own for each test, on a private PostgreSQL, MariaDB or CrateDB
@@ -14,9 +15,11 @@
 //! - [`weather`]: real data to try things on
 
 pub mod audited;
+pub mod blobs;
 pub mod cloud;
 pub mod conformance;
 pub mod fault;
+mod keeper;
 pub mod nodes;
 pub mod objects;
 pub mod proxy;

@@ -13,26 +13,19 @@
 //! The folder for temporary files has to be on a file system with extended attributes, where it keeps what it knows of an
 //! object: so a file that is removed is an object that is gone.
 //!
-//! It is looked for on the path and where Go puts what it installs. It ends with its owner, even one that is killed: it is
-//! the child of a shell that waits for the end of a pipe.
+//! It is looked for on the path and where Go puts what it installs, and ends with its owner.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
 
+use crate::keeper::{Keeper, find, free_port};
 use crate::skip::skip_without;
 
 /// The program.
 const PROGRAM: &str = "versitygw";
-/// How long it may take to answer.
-const START: Duration = Duration::from_secs(20);
-/// Keeps the server for as long as its own input is open.
-const KEEPER: &str = r#""$@" >/dev/null 2>&1 </dev/null & server=$!; read -r _; kill "$server""#;
 
 /// Runs the rest of its arguments where a small file system of so many bytes lies over the folder that the server has, with
 /// a bucket in it; the file system is seen by no other process, and ends with the server.
@@ -77,7 +70,7 @@ pub struct ObjectServer {
     port: u16,
     directory: TempDir,
     keys: Keys,
-    keeper: Child,
+    _keeper: Keeper,
 }
 
 /// An S3 server; nothing, and a word about it, where none is installed.
@@ -112,9 +105,7 @@ pub async fn s3_with(limits: Limits<'_>, keys: Keys) -> Option<ObjectServer> {
 }
 
 fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join("go/bin"));
-    std::env::split_paths(&path).chain(home).map(|folder| folder.join(PROGRAM)).find(|program| program.is_file())
+    find(PROGRAM, std::env::var_os("HOME").map(|home| Path::new(&home).join("go/bin")))
 }
 
 /// Whether this process may mount a file system that it alone sees.
@@ -127,9 +118,8 @@ fn may_mount() -> bool {
 
 async fn start(program: &Path, limits: Limits<'_>, keys: Keys) -> io::Result<ObjectServer> {
     let directory = tempfile::tempdir()?;
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port();
-    let mut keeper = Command::new("sh");
-    keeper.args(["-c", KEEPER, "sh"]);
+    let port = free_port().await?;
+    let mut keeper = Keeper::command();
     if let Limits::Room { bytes, bucket } = limits {
         keeper.args(["unshare", "--mount", "sh", "-c", SMALL, "sh", &bytes.to_string()]);
         keeper.arg(directory.path()).arg(bucket);
@@ -138,24 +128,11 @@ async fn start(program: &Path, limits: Limits<'_>, keys: Keys) -> io::Result<Obj
     if limits == Limits::ReadOnly {
         keeper.arg("--readonly");
     }
-    let keeper = keeper
-        .arg("posix")
-        .arg(directory.path())
-        // Not as arguments, which everybody on the machine can read.
-        .env("ROOT_ACCESS_KEY", &keys.access)
-        .env("ROOT_SECRET_KEY", &keys.secret)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let server = ObjectServer { port, directory, keys, keeper };
-    let answers = async {
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(START, answers).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-    Ok(server)
+    keeper.arg("posix").arg(directory.path());
+    // Not as arguments, which everybody on the machine can read.
+    keeper.env("ROOT_ACCESS_KEY", &keys.access).env("ROOT_SECRET_KEY", &keys.secret);
+    let keeper = Keeper::start(keeper, port).await?;
+    Ok(ObjectServer { port, directory, keys, _keeper: keeper })
 }
 
 const ACCESS_KEY: &str = "test-access-key";
@@ -200,13 +177,5 @@ impl ObjectServer {
             Ok(()) => folder,
             Err(error) => panic!("a bucket can't be made: {error}"),
         }
-    }
-}
-
-impl Drop for ObjectServer {
-    fn drop(&mut self) {
-        // Closes the pipe, and waits until the server was told to end.
-        drop(self.keeper.stdin.take());
-        drop(self.keeper.wait());
     }
 }

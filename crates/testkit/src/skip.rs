@@ -13,7 +13,7 @@ use clusterkeep_core::sql::Engine;
 pub const SKIPPED: &str = "CLUSTERKEEP_SKIPPED";
 
 /// The environment variable with the servers that must be there, joined by commas: `postgres`, `mariadb`, `cratedb`,
-/// `croud`, `versitygw`.
+/// `croud`, `versitygw`, `azurite`.
 pub const REQUIRE: &str = "CLUSTERKEEP_REQUIRE";
 
 /// Says that a test is skipped, since `engine` is not to be had.

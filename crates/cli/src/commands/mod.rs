@@ -22,7 +22,7 @@ use crate::output::{Format, Printer, no_page};
 
 pub(crate) use cluster::documents;
 pub(crate) use retention::table as plan_table;
-pub(crate) use schedule::documents as timetable_documents;
+pub(crate) use schedule::{HistoryRun, documents as timetable_documents};
 
 /// What is left to do of a command.
 pub(crate) enum Next {

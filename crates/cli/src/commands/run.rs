@@ -31,6 +31,9 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     for remark in files::remarks(&loaded.documents) {
         context.printer.alert(&format!("warning: {remark}"));
     }
+    for (line, remark) in loaded.permissions.warnings() {
+        context.printer.alert(&format!("warning: line {line} of the file of permissions: {remark}"));
+    }
     files::say_ephemeral(&loaded.documents, &context.printer);
     let stop = context.stop_between_steps();
     // Heard from here on: a signal must never end what has begun.

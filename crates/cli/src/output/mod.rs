@@ -8,6 +8,7 @@ mod listing;
 mod progress;
 mod quote;
 mod status;
+mod steer;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -76,6 +77,14 @@ impl Printer {
     ///
     /// The standard output can't be written to; that its reader has gone is no error.
     pub fn data(&self, text: &str) -> Result<()> {
+        // Programs get what there is; people what does not steer their terminal.
+        match io::stdout().is_terminal() {
+            true => self.raw(&steer::harmless(text)),
+            false => self.raw(text),
+        }
+    }
+
+    fn raw(&self, text: &str) -> Result<()> {
         let mut out = io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| {
             if !text.is_empty() && !text.ends_with('\n') {
@@ -109,8 +118,10 @@ impl Printer {
     /// As [`data`](Self::data).
     pub fn screen(&self, text: &str) -> Result<()> {
         // Home, and what is below cleared.
-        let clear = if io::stdout().is_terminal() { "\u{1b}[H\u{1b}[J" } else { "" };
-        self.data(&format!("{clear}{text}"))
+        match io::stdout().is_terminal() {
+            true => self.raw(&format!("\u{1b}[H\u{1b}[J{}", steer::harmless(text))),
+            false => self.raw(text),
+        }
     }
 
     /// Says something beside the data, unless quiet.
@@ -123,7 +134,7 @@ impl Printer {
     /// Says something that must be seen, also when quiet.
     pub fn alert(&self, text: &str) {
         // Where standard error is gone there is nobody left to tell.
-        drop(writeln!(io::stderr().lock(), "{text}"));
+        drop(writeln!(io::stderr().lock(), "{}", steer::harmless(text)));
     }
 
     /// Whether somebody can be asked.
@@ -140,7 +151,7 @@ impl Printer {
     pub fn ask(&self, question: &str) -> Result<bool> {
         let failed = |error| Error::caused("ask for approval", error);
         let mut err = io::stderr().lock();
-        write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(failed)?;
+        write!(err, "{} [y/N] ", steer::harmless(question)).and_then(|()| err.flush()).map_err(failed)?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).map_err(failed)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

@@ -64,6 +64,25 @@ fn a_timer_on_the_standard_input() {
 }
 
 #[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    let place = Place::empty();
+    place.write("crontab", &"0 0 1 1 * clean-up\n".repeat(200));
+    let import = ["schedule", "import", "crontab", "crontab", "--output", "jobs.yaml"];
+    // The disk is full in the middle: who writes on is killed.
+    let limited = std::process::Command::new("/bin/sh")
+        .args(["-c", "ulimit -f 4; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_clusterkeep")])
+        .args(import)
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    assert!(!limited.status.success());
+    assert!(!place.path().join("jobs.yaml").exists());
+    place.run(&import).done();
+    assert!(std::fs::read_to_string(place.path().join("jobs.yaml")).unwrap().matches("- name: ").count() == 200);
+    assert_eq!(place.run(&import).code, Some(2), "never over what is there");
+}
+
+#[test]
 fn a_job_store_in_a_database() {
     let place = Place::empty();
     place.write("jobs.db", "");

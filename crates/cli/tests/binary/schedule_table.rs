@@ -236,6 +236,51 @@ fn stored_jobs_run_and_what_is_not_listed_is_refused() {
     });
 }
 
+#[test]
+fn stored_jobs_tell_the_sinks_of_the_machine_that_runs_them() {
+    let place = place();
+    place.write(
+        "jobs.yaml",
+        "kind: Timetable\nnamespace: weather\nnotify: [{ on: success, to: pager, text: 'by {{ job }}' }]\njobs:\n- { name: tick, \
+         when: '@every 1s', run: { action: history, keep: 20 years } }\n",
+    );
+    // It is for a store alone: a file of its own would need the sink.
+    let valid = place.run(&["schedule", "validate", "jobs.yaml"]).done();
+    assert!(valid.stdout.contains("warning: jobs.yaml:3:") && valid.stdout.contains("no sink `pager`"), "{valid}");
+    assert_eq!(place.run(&["run", "-f", "jobs.yaml", "--state", "memory:"]).code, Some(2));
+    let applied = apply(&place, &[]).done();
+    assert!(applied.stderr.contains("a store keeps no sinks"), "{applied}");
+    let (child, mut lines) = start(&place, &[]);
+    let refused = until(&mut lines, "refused");
+    assert!(refused.contains("the sink `pager`"), "{refused}");
+    end(child);
+    place.write(
+        "allow.yaml",
+        "kind: Permissions\nnamespaces: { weather: { sinks: [pager] } }\nsinks:\n  pager: { command: [/bin/sh, -c, 'cat >> told'] }\n",
+    );
+    let (child, mut lines) = start(&place, &["--allow", "allow.yaml"]);
+    until(&mut lines, "succeeded");
+    for _ in 0..200 {
+        if place.path().join("told").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    end(child);
+    assert!(std::fs::read_to_string(place.path().join("told")).unwrap().starts_with("by tick\n"));
+    // What the store has, written down again, is the same, and names the sink.
+    let exported = schedule(&place, &["export", "timetable"]).done();
+    assert!(exported.stdout.contains("pager"), "{exported}");
+    place.write("again.yaml", &exported.stdout);
+    schedule(&place, &["plan", "-f", "again.yaml", "--exit-code"]).done();
+    // Who has made the job is in its history.
+    let history = schedule(&place, &["history", "tick", "--limit", "1", "--format", "json"]).done().json();
+    assert!(history[0]["source"]["by"].as_str().unwrap().contains('@'), "{history}");
+    assert!(history[0]["source"]["origin"].as_str().unwrap().ends_with("jobs.yaml"), "{history}");
+    let mode = std::fs::metadata(place.path().join("jobs.db")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o077, 0, "what jobs write is nobody else's");
+}
+
 /// The example, on a smaller table than the demo's.
 #[test]
 fn the_retention_of_the_demo_out_of_a_store() {

@@ -87,6 +87,82 @@ fn an_apply_ends_after_its_step_and_goes_on_later() {
     place.run(&["audit", "verify", "--cluster", DB]).done();
 }
 
+/// The processes of a scheduler that was killed are ended before its run is attempted again.
+#[test]
+#[cfg(target_os = "linux")]
+fn killed_in_the_middle_no_run_is_done_twice_at_once() {
+    let place = Place::empty();
+    // Says whether one of those before goes on, then goes on itself, with a child that has left its group.
+    let script = "\
+for pid in $(cat pids 2>/dev/null); do
+  grep -q '^State:.[^ZX]' /proc/$pid/status 2>/dev/null && echo doubled >> seen
+done
+trap '' TERM
+setsid sh -c 'echo $$ >> pids; exec sleep 300' &
+echo $$ >> pids
+echo said $CLUSTERKEEP_ATTEMPT
+while [ $(wc -l < pids) -lt $((2 * CLUSTERKEEP_ATTEMPT)) ]; do sleep 0.02; done
+echo $CLUSTERKEEP_ATTEMPT >> seen
+while :; do sleep 1; done
+";
+    place.write("work.sh", script);
+    let jobs = "\
+kind: Timetable
+namespace: n
+jobs:
+  - { name: long, when: '@reboot', on_crash: retry, run: { exec: [/bin/sh, work.sh] } }
+  - name: flaky
+    when: '@reboot'
+    retry: { attempts: 2, first: 1 ms }
+    run: { command: 'echo try $CLUSTERKEEP_ATTEMPT; test $CLUSTERKEEP_ATTEMPT = 2' }
+";
+    place.write("jobs.yaml", jobs);
+    let state = ["--state", "sqlite://jobs.db"];
+    let start = || {
+        let args = [&["run", "-f", "jobs.yaml", "--lease", "1s", "--grace", "1s"], &state[..]].concat();
+        let mut command = place.command(&args);
+        command.env("PATH", std::env::var_os("PATH").unwrap()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let seen = |lines: usize| {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let text = std::fs::read_to_string(place.path().join("seen")).unwrap_or_default();
+            if text.lines().count() >= lines {
+                return text;
+            }
+            assert!(Instant::now() < until, "{text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let mut child = start();
+    assert_eq!(seen(1), "1\n");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let next = start();
+    // `@reboot` fires once more, and waits or is skipped: the run that was cut off is attempted again.
+    assert_eq!(seen(2), "1\n2\n");
+    send(&next, Signal::TERM);
+    wait(next);
+    let history =
+        |job: &str| place.run(&[&["schedule", "history", job, "--output", "--format", "json"], &state[..]].concat());
+    let second = |history: &serde_json::Value| {
+        let mut runs = history.as_array().unwrap().iter();
+        runs.find(|run| run["attempt"] == 2).unwrap_or_else(|| panic!("{history}")).clone()
+    };
+    let error = second(&history("long").json())["earlier"][0]["error"].as_str().unwrap().to_owned();
+    assert!(
+        error.starts_with("its scheduler ended while it ran; ") && error.ends_with(" that went on were ended"),
+        "{error}"
+    );
+    // What an attempt has written is kept beside that of the next.
+    let flaky = second(&history("flaky").json());
+    assert_eq!((&flaky["state"], &flaky["output"]), (&"succeeded".into(), &"try 2\n".into()), "{flaky}");
+    let first = &flaky["earlier"][0];
+    assert_eq!((&first["exit"], &first["output"]), (&1.into(), &"try 1\n".into()), "{flaky}");
+    let logs = place.run(&[&["schedule", "logs", "flaky"], &state[..]].concat()).done();
+    assert!(logs.stdout.contains("try 1\ntry 2\n") && logs.stderr.contains("exit code 1"), "{logs}");
+}
+
 #[test]
 fn twice_is_at_once() {
     let place = Place::with_weather();

@@ -14,6 +14,9 @@ use crate::model::{Extra, Stat};
 /// How often the memory is measured anew.
 const ROWS_PER_LOOK: u32 = 1 << 14;
 
+/// Up to so many series are looked through one by one: that is faster than to hash a key.
+const FEW: usize = 8;
+
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Added {
@@ -109,8 +112,6 @@ impl Series {
     /// The state of a series: `None` where it falls to another pass, `Some(None)` where there is no room for it.
     #[expect(clippy::option_option, reason = "two ways of not having it, told apart by both callers at once")]
     fn state(&mut self, by: &[Value]) -> Option<Option<&mut State>> {
-        self.key.clear();
-        by.iter().for_each(|value| encode(value, &mut self.key));
         self.until_look -= 1;
         if self.until_look == 0 {
             self.until_look = ROWS_PER_LOOK;
@@ -121,6 +122,13 @@ impl Series {
                 return Some(None);
             }
         }
+        if self.states.len() <= FEW
+            && let Some(at) = self.states.iter().position(|state| same(&state.by, by))
+        {
+            return Some(self.states.get_mut(at));
+        }
+        self.key.clear();
+        by.iter().for_each(|value| encode(value, &mut self.key));
         if let Some(at) = self.index.get(self.key.as_slice()) {
             return Some(self.states.get_mut(*at));
         }
@@ -171,6 +179,16 @@ fn hash(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(key);
     hasher.finish()
+}
+
+/// Whether these are surely of one series; of values of other kinds the key decides.
+fn same(known: &[Value], by: &[Value]) -> bool {
+    known.iter().zip(by).all(|values| match values {
+        (Value::Null, Value::Null) => true,
+        (Value::Int(known), Value::Int(n)) => known == n,
+        (Value::Text(known), Value::Text(text)) => known == text,
+        _ => false,
+    })
 }
 
 /// Appends a value so that two series have the same key only where all their values are the same.

@@ -13,7 +13,7 @@ use crate::model::Rollup;
 use crate::observe::{Recorded, piece_bounds};
 use crate::plan::{Build, Domain, Lifecycle};
 use crate::retention::not_observed;
-use crate::sql::{RollupSql, Runs, Sums, catalogue};
+use crate::sql::{RollupSql, Runs, Sums, catalogue, lz4};
 
 pub(super) fn rollup<'a>(lifecycle: &Lifecycle<'a>, target: &TableName) -> Result<&'a Rollup> {
     lifecycle.rollups.iter().copied().find(|rollup| rollup.target == *target).ok_or_else(|| not_observed(target))
@@ -47,6 +47,11 @@ pub(super) async fn build(apply: &Apply<'_>, build: &Build, recorder: &Recorder<
         session.execute(&statements.create(&described.columns, &runs)).await?;
         if let Some(index) = statements.create_index() {
             session.execute(&index).await?;
+        }
+        if let Some(compress) = statements.compress()
+            && session.query(&lz4()).await?.one()?.get("lz4")?
+        {
+            session.execute(&compress).await?;
         }
     }
     drop((session, creating));

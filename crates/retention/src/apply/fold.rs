@@ -11,12 +11,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::aggregate::{Added, Extras, Series, order};
 
-/// How many rows go to the thread at once at most, and how many bytes, for rows of a rollup carry sketches.
-const BATCH: usize = 512;
-const BATCH_BYTES: usize = 256 << 10;
+/// How many rows go to the thread at once at most, and how many bytes, for rows of a rollup carry sketches. The thread is the
+/// faster one, so that each batch wakes it: many small ones cost more than the folding.
+const BATCH: usize = 2048;
+const BATCH_BYTES: usize = 512 << 10;
 
 /// How many batches wait for it at most: enough that neither waits where the other was held up for a moment.
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 
 /// Rows that go to the thread together.
 #[derive(Debug, Default)]

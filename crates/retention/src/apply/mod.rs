@@ -24,7 +24,9 @@ mod together;
 #[cfg(feature = "postgres")]
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+#[cfg(any(feature = "mysql", feature = "cratedb"))]
+use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -60,6 +62,7 @@ pub(crate) struct Apply<'a> {
     /// The policies that are applied, one for each table; settled once, under the lock.
     policies: OnceLock<Vec<TablePolicy>>,
     /// What was gone before the step that was to remove it.
+    #[cfg(any(feature = "mysql", feature = "cratedb"))]
     gone: Mutex<BTreeSet<Object>>,
     /// What was verified of the copy of each partition, in this run.
     #[cfg(feature = "cratedb")]
@@ -92,6 +95,7 @@ impl<'a> Apply<'a> {
             #[cfg(feature = "mysql")]
             rebuilding: Mutex::default(),
             policies: OnceLock::new(),
+            #[cfg(any(feature = "mysql", feature = "cratedb"))]
             gone: Mutex::default(),
             #[cfg(feature = "cratedb")]
             archived: Mutex::default(),
@@ -129,11 +133,13 @@ impl<'a> Apply<'a> {
     }
 
     /// How many bytes the plan thought that an object takes.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "cratedb"))]
     async fn planned_bytes(&self, object: &Object) -> Option<u64> {
         self.seen.read().await.details.get(object)?.bytes()
     }
 
     /// The start of the oldest piece, of those that are still there, that any rollup of a source was verified against.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     async fn first_recorded(&self, lifecycle: &Lifecycle<'_>) -> Result<Option<DateTime<Utc>>> {
         let all = self.recorded(lifecycle, (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC)).await?;
         Ok(all

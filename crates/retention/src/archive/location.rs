@@ -34,7 +34,7 @@ const RETRYING: Duration = Duration::from_secs(60);
 /// - `s3://BUCKET/PREFIX`: S3 and what speaks like it. `?endpoint=URL`, `?region=NAME`; keys from `AWS_ACCESS_KEY_ID`,
 ///   `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or from other variables by `?access_key_id=env:NAME`,
 ///   `?secret_access_key=env:NAME` and `?session_token=env:NAME`; without any, from the machine's own role.
-/// - `az://CONTAINER/PREFIX`: Azure. `?account=NAME`, else `AZURE_STORAGE_ACCOUNT_NAME`; the key from
+/// - `az://CONTAINER/PREFIX`: Azure. `?account=NAME`, else `AZURE_STORAGE_ACCOUNT_NAME`; `?endpoint=URL`; the key from
 ///   `AZURE_STORAGE_ACCOUNT_KEY` or by `?access_key=env:NAME`; without one, from the machine's own identity.
 /// - `gs://BUCKET/PREFIX`: Google Cloud Storage. `?service_account=FILE`, else `GOOGLE_SERVICE_ACCOUNT`; without it, from
 ///   the machine's own account.

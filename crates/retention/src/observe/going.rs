@@ -27,6 +27,7 @@ pub(crate) struct Going {
 
 impl Going {
     /// The partitions of `source` by these names, or idents of keys, and ends, which take these spans.
+    #[cfg(any(feature = "mysql", feature = "cratedb"))]
     pub(crate) fn new<'a>(
         source: &TableName,
         partitions: impl Iterator<Item = (&'a str, Option<DateTime<Utc>>)>,
@@ -107,6 +108,7 @@ impl Records {
     }
 
     /// Writes that these partitions are about to go.
+    #[cfg(any(feature = "mysql", feature = "cratedb"))]
     pub(crate) async fn announce(&self, going: &Going) -> Result<()> {
         let body = serde_json::to_string(going).map_err(|e| Error::caused("write what is about to be dropped", e))?;
         let mut insert = self.sql();

@@ -26,6 +26,7 @@ pub use standing::{Archive, Node, Places, Repository, Standing};
 
 #[cfg(feature = "postgres")]
 pub(crate) use detached::Detached;
+#[cfg(any(feature = "mysql", feature = "cratedb"))]
 pub(crate) use going::Going;
 pub(crate) use history::History;
 #[cfg(any(feature = "archive", feature = "cratedb"))]

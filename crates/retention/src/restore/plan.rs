@@ -28,6 +28,10 @@ pub(super) enum Finding {
     /// Nothing.
     Absent { creates: bool },
     /// These very rows.
+    #[cfg_attr(
+        not(feature = "archive"),
+        expect(dead_code, reason = "the rows of a table are compared with those of a file")
+    )]
     Present,
     /// Something else.
     Unfit(String),

@@ -30,7 +30,7 @@ pub(crate) use partitions::Counted;
 pub(crate) use removal::show_removals;
 pub(crate) use rollup::{BUCKET, RollupSql};
 pub(crate) use source::{SourceSql, Sums};
-pub(crate) use stream::state_columns;
+pub(crate) use stream::{lz4, state_columns};
 pub(crate) use time::TimeKind;
 
 #[cfg(test)]

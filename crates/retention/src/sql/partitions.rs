@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::sql::{Engine, Session};
+#[cfg(any(feature = "mysql", feature = "cratedb"))]
+use clusterkeep_core::sql::Engine;
+use clusterkeep_core::sql::Session;
 use clusterkeep_core::{Error, Result};
 
 use super::SourceSql;

@@ -210,6 +210,7 @@ impl SourceSql {
     }
 
     /// The first instant; `None` where there is no row.
+    #[cfg(any(feature = "mysql", feature = "archive"))]
     pub(crate) async fn first(&self, session: &mut dyn Session) -> Result<Option<DateTime<Utc>>> {
         let mut query = SqlBuilder::new(self.engine);
         query.push("SELECT min(").ident(&self.time).push(") AS first");

@@ -1,7 +1,7 @@
 //! The statements of a rollup that is made by reading its source row by row, since no engine sums what it keeps.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Statement, Value};
+use clusterkeep_core::sql::{Engine, Ident, SqlBuilder, Statement, Value, sql};
 
 use super::BUCKET;
 use super::rollup::RollupSql;
@@ -29,7 +29,36 @@ pub(super) fn extra_type(engine: Engine, suffix: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a PostgreSQL server can compress by LZ4: one from version 14 that was built with it.
+pub(crate) fn lz4() -> Statement {
+    sql("SELECT count(*) > 0 AS lz4 FROM pg_catalog.pg_settings \
+         WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)")
+}
+
 impl RollupSql<'_> {
+    /// Has sketches compressed by LZ4 on PostgreSQL; `None` where there are none.
+    ///
+    /// Its own compression, which is the default, is slow for them: writing 2,154 of each kind took 0.42 s beside 0.73 s to
+    /// read and fold the million rows that they are of, and less than 0.1 s with LZ4.
+    pub(crate) fn compress(&self) -> Option<Statement> {
+        if self.source.engine != Engine::Postgres {
+            return None;
+        }
+        let sketches: Vec<_> = [Extra::Distinct, Extra::Quantiles]
+            .into_iter()
+            .filter(|extra| self.extras.has(*extra))
+            .flat_map(|extra| self.sums.columns.iter().flat_map(move |of| Rollup::extra_columns(of, extra)))
+            .collect();
+        if sketches.is_empty() {
+            return None;
+        }
+        let mut sql = SqlBuilder::new(self.source.engine);
+        sql.push("ALTER TABLE ").table(self.target).push(" ").join(", ", &sketches, |sql, name| {
+            sql.push("ALTER COLUMN ").ident(name).push(" SET COMPRESSION lz4");
+        });
+        Some(sql.build())
+    }
+
     /// Reads the source between two instants in the order of time: series, time, and values, or states of a finer rollup.
     ///
     /// Where the source is a rollup, `finer` is what it keeps.

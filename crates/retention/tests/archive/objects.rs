@@ -1,10 +1,11 @@
-//! Archives in a real S3 server, also where keys are wrong, buckets are missing and connections drop.
+//! Archives in real object stores: an S3 server, also where keys are wrong, buckets are missing and connections drop; and Azure's blob storage.
 
 use std::path::Path;
 use std::time::Duration;
 
 use clusterkeep_core::sql::{Db, Statement, TableName, sql};
 use clusterkeep_retention::archive::{Location, Part, State, Target, export, list, restore, verify};
+use clusterkeep_testkit::blobs::{self, BlobServer};
 use clusterkeep_testkit::objects::{self, ObjectServer};
 use clusterkeep_testkit::proxy::Proxy;
 
@@ -69,6 +70,49 @@ async fn there_and_back() {
     let listed = list(&location).await.good("a list");
     assert!(listed.iter().all(|one| matches!(one.state, State::Complete(_))), "{listed:?}");
     assert_eq!((listed.len(), files(&bucket.join("some/prefix")).len()), (2, 4));
+}
+
+/// The place `CONTAINER/PREFIX` of a server of Azure's kind, with the key in a variable of that name.
+fn blob_location(server: &BlobServer, container: &str, key: &str) -> Location {
+    let variables = |name: &str| match name {
+        "TEST_KEY" => Some(server.key().to_owned()),
+        "WRONG_KEY" => Some("d3Jvbmcta2V5LXRoYXQtbm9ib2R5LW1heS1zZWU=".to_owned()),
+        _ => None,
+    };
+    let (endpoint, account) = (server.endpoint(), blobs::ACCOUNT);
+    let url = format!("az://{container}/some/prefix?account={account}&endpoint={endpoint}&access_key=env:{key}");
+    Location::parse(&url, &variables).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn azure_and_back() {
+    let Some(server) = blobs::azurite().await else { return };
+    server.container("cold");
+    let (_keep, db) = sqlite().await;
+    let location = blob_location(&server, "cold", "TEST_KEY");
+    location.look().await.good("a look");
+    assert!(list(&location).await.good("an empty list").is_empty());
+    numbers(&db, &name("small"), 0..1_000).await;
+    large(&db, &name("large")).await;
+    for table in ["small", "large"] {
+        let table = name(table);
+        let archived = exported(&location, &db, &Part::whole(table.clone())).await;
+        assert_eq!(verify(&location, &archived.manifest.name).await.good("verify"), archived.manifest);
+        assert!(exported(&location, &db, &Part::whole(table.clone())).await.reused);
+        let beside = name(&format!("{table}_back"));
+        restore(&location, &archived.manifest.name, &db, &Target::Table(beside.clone())).await.good("restore");
+        assert_eq!(rows(&db, &beside, "at").await, rows(&db, &table, "at").await);
+    }
+    let listed = list(&location).await.good("a list");
+    assert!(listed.len() == 2 && listed.iter().all(|one| matches!(one.state, State::Complete(_))), "{listed:?}");
+    for (container, key) in [("cold", "WRONG_KEY"), ("nowhere", "TEST_KEY")] {
+        let location = blob_location(&server, container, key);
+        let error = location.look().await.expect_err("a look");
+        let text = shown(&error);
+        assert!(!text.contains("d3Jvbmct") && !text.contains(server.key()), "{text}");
+        let part = Part::whole(name("small"));
+        export(&location, &db, &part, &context()).await.expect_err("an export");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

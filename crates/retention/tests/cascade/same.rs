@@ -229,6 +229,21 @@ fn case_30_a_mean_of_means_differs() {
     });
 }
 
+/// What the server's own compression of sketches costs is measured by a benchmark; that it is not taken, here.
+#[tokio::test(flavor = "multi_thread")]
+async fn sketches_are_compressed_by_lz4_on_postgresql() {
+    let Some(database) = clusterkeep_testkit::servers::postgres().await else { return };
+    let db = database.connect().await;
+    create(&db).await;
+    insert(&db, &[Raw { series: None, at: 0, i: Some(1), x: Some(1.0) }]).await;
+    let policy = policy().downsample(Rollup::daily().of(["i", "x"]).with(Extra::ALL).into("daily"));
+    run(&retention(&db, "compressed", policy), at("1970-01-03T00:00:00Z")).await;
+    let columns = sql("SELECT attname::text || ' ' || attcompression::text FROM pg_attribute \
+                       WHERE attrelid = 'daily'::regclass AND atttypid = 'bytea'::regtype ORDER BY 1");
+    let columns: Vec<String> = db.query(columns).await.unwrap().rows().map(|row| row.values()[0].to_string()).collect();
+    assert_eq!(columns, ["i_distinct l", "i_quantiles l", "x_distinct l", "x_quantiles l"]);
+}
+
 /// Ingests in two parts and runs at several instants; in the end it is what one run over everything makes.
 async fn splits(raw: &[Raw], cut: usize, days: &[i64]) {
     let (one, many) = (sqlite().await, sqlite().await);

@@ -146,9 +146,9 @@ pub(crate) async fn a_node_that_dies_during_a_move(world: &mut World) {
     assert_eq!(world.rows("dying").await, 1_200, "nothing is lost");
 }
 
-/// Waits until a shard is on its way.
+/// Waits until a shard is on its way: on a machine with much else to do, counting and looking before it take their time.
 async fn under_way(world: &World) -> Result<()> {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         let mut query = SqlBuilder::new(Engine::Cratedb);
         query.push("SELECT count(*) FROM sys.shards WHERE table_name = ").bind(Ident::literal("dying").as_str());
         query.push(" AND routing_state = 'RELOCATING'");

@@ -259,6 +259,7 @@ impl SchedulerBuilder {
     ///
     /// All that is wrong with handlers and jobs, in one message; a store that can't be used.
     pub async fn start(mut self) -> Result<Scheduler> {
+        self.take_sinks();
         let jobs = self.checked()?;
         let mut core = self.core();
         // Before anything can end: what is found to have failed at the start is told, too.
@@ -284,6 +285,17 @@ impl SchedulerBuilder {
                 // The first error says more than one about the lease, which runs out by itself.
                 drop(core.store.leave(core.worker).await);
                 Err(error)
+            }
+        }
+    }
+
+    /// Takes the sinks of this machine that its stored jobs may name.
+    fn take_sinks(&mut self) {
+        let Some(permissions) = self.permissions.clone().filter(|_| self.stored) else { return };
+        for (name, sink) in permissions.sinks_for(&self.namespace) {
+            if self.telling.sinks.insert(name.clone(), sink.clone()).is_some() {
+                let twice = format!("sink `{name}` is in a timetable and among this machine's permissions");
+                self.wrong.push(Error::input(twice).with_hint("give one of them another name"));
             }
         }
     }

@@ -44,14 +44,15 @@ impl Core {
             worker,
             at_once: *at_once,
             at,
+            earlier: run.attempts(),
         };
         let claims: Vec<Claim> = waiting.iter().map(claim).collect();
         let (begun, failed) = self.persist(|| self.store.claim(&claims)).await?;
         let mut runs: Vec<RunRecord> = waiting.into_iter().map(|(run, _)| run).collect();
-        for run in &mut runs {
-            (run.state, run.attempt, run.started) = (RunState::Running, run.attempt + 1, Some(at));
+        for (run, claim) in runs.iter_mut().zip(claims) {
+            (run.state, run.attempt, run.started) = (RunState::Running, run.attempt.saturating_add(1), Some(at));
             (run.worker, run.not_before, run.progress, run.message) = (Some(worker), None, None, None);
-            (run.exit, run.result, run.output) = (None, None, None);
+            (run.exit, run.result, run.output, run.earlier) = (None, None, None, claim.earlier);
         }
         let begun = self.certain(begun, failed, &runs).await?;
         Ok(runs.into_iter().zip(begun).map(|(run, begun)| begun.then_some(run)).collect())

@@ -69,7 +69,7 @@ impl Engine {
             run.error = Some(why);
             // As where the scheduler had died: what may be repeated is given back.
             if entry.handler().on_crash(entry.body()) == OnCrash::Retry {
-                (run.state, run.error, run.finished) = (RunState::Pending, None, None);
+                (run.state, run.finished) = (RunState::Pending, None);
             }
         } else {
             retry::after(&mut run, entry.body().retry, self.core.now());
@@ -140,10 +140,11 @@ impl Engine {
         let mut cut_off = Vec::new();
         for Active { index, run, .. } in std::mem::take(&mut self.active).into_values() {
             let Some(entry) = self.roster.get(index) else { continue };
-            let (state, error) = match entry.handler().on_crash(entry.body()) {
-                OnCrash::Retry => (RunState::Pending, None),
-                OnCrash::Fail => (RunState::Failed, Some(why_cut_off(grace))),
+            let state = match entry.handler().on_crash(entry.body()) {
+                OnCrash::Retry => RunState::Pending,
+                OnCrash::Fail => RunState::Failed,
             };
+            let error = Some(why_cut_off(grace));
             cut_off.push(RunRecord { state, error, finished: Some(now), ..run });
         }
         self.core.end(&cut_off).await?;

@@ -99,7 +99,9 @@ impl Listener {
     }
 
     pub(crate) fn new(listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        Self { hears: Some(Arc::new(listener)), ..Self::nobody() }
+        let mut heard = Self::nobody();
+        heard.hears = Some(Arc::new(listener));
+        heard
     }
 
     pub(crate) fn hear(&self, event: &Event<'_>) {

@@ -19,8 +19,7 @@ use crate::store::RunEnd;
 pub(crate) async fn execute(handler: Handler, mut record: RunRecord, job: Job, reporting: Reporting) -> RunRecord {
     let clock = reporting.clock.clone();
     let limit = Limit { most: job.most, ends_itself: handler.ends_itself, ending: reporting.ending.clone() };
-    let args = record.args.clone();
-    let run = Run::new(record.key.clone(), record.attempt, record.note.clone(), job.target, args, reporting);
+    let run = Run::new(&record, job.target, reporting);
     let call = {
         let run = run.clone();
         // The handler itself may panic before it returns its future.

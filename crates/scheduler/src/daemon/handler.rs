@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clusterkeep_core::{Error, Result};
 use futures::future::BoxFuture;
 
-use crate::model::{Action, JobBody, JobSpec, OnCrash, TargetKind};
+use crate::model::{Action, JobBody, JobSpec, OnCrash, Target, TargetKind};
 use crate::run::Run;
-use crate::target::Targets;
+use crate::target::{Runner, Targets};
 
 /// What a job runs.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub(crate) struct Handler {
     converges: bool,
     /// It ends by itself soon after it is told to, and is dropped only where it does not.
     pub(crate) ends_itself: bool,
+    /// What runs the target, where it is one.
+    runner: Option<Arc<dyn Runner>>,
 }
 
 impl Handler {
@@ -40,7 +42,14 @@ impl Handler {
             let what = what.clone();
             Box::pin(async move { Err(Error::refused(what)) })
         });
-        Self { call, converges: false, ends_itself: true }
+        Self { call, converges: false, ends_itself: true, runner: None }
+    }
+
+    /// Ends what an attempt has left elsewhere than in processes of this machine.
+    pub(crate) async fn end_left(&self, target: &Target, mark: &str) {
+        if let Some(runner) = &self.runner {
+            runner.end_left(target, mark).await;
+        }
     }
 
     /// What a crash means for runs of `spec`.
@@ -64,7 +73,7 @@ impl Handlers {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let call = Arc::new(move |run| -> BoxFuture<'static, Result<()>> { Box::pin(handler(run)) });
-        self.named.insert(name, Handler { call, converges, ends_itself: false }).is_none()
+        self.named.insert(name, Handler { call, converges, ends_itself: false, runner: None }).is_none()
     }
 
     /// The one that a job names, or that runs targets of its kind.
@@ -86,11 +95,12 @@ impl Handlers {
             Error::input(format!("job `{}` runs {kind}, which is not allowed here", spec.name))
                 .with_hint(format!("this program runs: {known}"))
         })?;
+        let called = runner.clone();
         let call = Arc::new(move |run| -> BoxFuture<'static, Result<()>> {
-            let runner = runner.clone();
+            let runner = called.clone();
             Box::pin(async move { runner.run(run).await })
         });
-        Ok(Handler { call, converges: false, ends_itself: true })
+        Ok(Handler { call, converges: false, ends_itself: true, runner: Some(runner) })
     }
 }
 

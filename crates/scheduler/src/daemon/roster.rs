@@ -321,7 +321,7 @@ pub(crate) fn reconcile(
     let source = Some(source.clone());
     let (generation, valid_from) = match old {
         Some(old) if old.spec == spec && old.retired.is_none() => (old.generation, old.valid_from),
-        Some(old) => (old.generation + 1, now),
+        Some(old) => (old.generation.saturating_add(1), now),
         None => (1, now),
     };
     let high_water = old.and_then(|old| old.high_water);

@@ -39,13 +39,22 @@ pub enum Reason {
 
 /// What `wanted` says otherwise than `stored`; what may be a secret is not shown.
 pub(super) fn fields(stored: &JobSpec, wanted: &JobSpec) -> Result<Vec<Difference>> {
-    let mut found = differences(&json(stored)?, &json(wanted)?);
+    Ok(hidden(differences(&json(stored)?, &json(wanted)?)))
+}
+
+/// All that a new job says, likewise; its name is said already.
+pub(super) fn fields_of(wanted: &JobSpec) -> Result<Vec<Difference>> {
+    let name = serde_json::json!({ "name": wanted.name.as_str() });
+    Ok(hidden(differences(&name, &json(wanted)?)))
+}
+
+fn hidden(mut found: Vec<Difference>) -> Vec<Difference> {
     for field in &mut found {
         for value in [&mut field.from, &mut field.to].into_iter().flatten() {
             secret::hide(secret::last_key(&field.path), value);
         }
     }
-    Ok(found)
+    found
 }
 
 /// A job as JSON.

@@ -7,8 +7,9 @@ use clusterkeep_core::plan::{Class, Decide, Verdict};
 
 use super::Planned;
 use super::domain::{Decision, Deploying};
-use super::reason::{Reason, line};
+use super::reason::{Reason, fields_of, line};
 use crate::civil::Zone;
+use crate::model::JobSpec;
 
 /// The headings of the table.
 const HEADINGS: [Heading; 6] = [
@@ -44,7 +45,8 @@ impl Planned {
     #[must_use]
     pub fn text(&self, paint: impl Fn(Class, &str) -> String) -> String {
         let several = self.wanted.len() > 1;
-        let rows: Vec<Cells> = self.plan.verdicts.iter().map(|verdict| row(verdict, several)).collect();
+        let rows = self.plan.verdicts.iter().map(|verdict| row(verdict, self.created(verdict), several));
+        let rows: Vec<Cells> = rows.collect();
         format!("{}\n{}\n{}", self.head(), table(&HEADINGS, &rows, paint), self.tail())
     }
 
@@ -65,15 +67,30 @@ impl Planned {
                     writeln!(out, "  {reason}").ok();
                 }
             }
+            for field in self.created(verdict).and_then(|spec| fields_of(spec).ok()).unwrap_or_default() {
+                writeln!(out, "  {}", line(&field)).ok();
+            }
         }
         if out.is_empty() {
             out.push_str("both say the same\n");
         }
         out
     }
+
+    /// The job that a verdict is about, where it is created: all of it is new to who looks.
+    fn created(&self, verdict: &Verdict<Deploying>) -> Option<&JobSpec> {
+        let object = Some(&verdict.object).filter(|_| verdict.verdict == Decision::Create)?;
+        let timetable = self.wanted.iter().find(|timetable| timetable.namespace() == object.namespace)?;
+        timetable.jobs.iter().find(|spec| spec.name.as_str() == object.job)
+    }
 }
 
-fn row(verdict: &Verdict<Deploying>, several: bool) -> Cells {
+/// What a new job runs, in short.
+fn runs(spec: &JobSpec) -> String {
+    format!("; runs {}", spec.run.to_string().replace(char::is_control, " "))
+}
+
+fn row(verdict: &Verdict<Deploying>, created: Option<&JobSpec>, several: bool) -> Cells {
     let detail = &verdict.detail;
     let tz = detail.zone.parse::<Zone>().map_or(chrono_tz::UTC, |zone| zone.tz());
     let next = detail.next_fire.filter(|_| verdict.verdict != Decision::Remove);
@@ -88,7 +105,7 @@ fn row(verdict: &Verdict<Deploying>, several: bool) -> Cells {
             detail.zone.clone(),
             next.unwrap_or_default(),
             verdict.verdict.to_string(),
-            verdict.reason.to_string(),
+            format!("{}{}", verdict.reason, created.map(runs).unwrap_or_default()),
         ],
     }
 }

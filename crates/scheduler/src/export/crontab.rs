@@ -55,7 +55,12 @@ pub(super) fn write(job: &JobSpec, system: bool, zone: &mut Option<Zone>, lost: 
             assignments.push_str(&format!("export {name}={}; ", quoted(value)));
         }
     }
-    let mut text = (assignments + &front + &line).replace('%', "\\%");
+    let text = assignments + &front + &line;
+    // There a backslash in front of `%` can't be said: it is taken away, or ends the command.
+    if odd_backslashes_before_percent(&text) {
+        return Err("its command has a backslash in front of `%`, which cron takes away".to_owned());
+    }
+    let mut text = text.replace('%', "\\%");
     if let Some(stdin) = &command.stdin {
         let body = stdin.strip_suffix('\n').unwrap_or(stdin);
         text.push('%');
@@ -65,7 +70,9 @@ pub(super) fn write(job: &JobSpec, system: bool, zone: &mut Option<Zone>, lost: 
         return Err("its folder has a line break".to_owned());
     }
     let user = match (&process.user, system) {
-        (Some(user), true) if !user.contains(char::is_whitespace) => format!("{user} "),
+        // Anything else would make the first word of the command the user that runs it.
+        (Some(user), true) if !user.contains(|c: char| c.is_whitespace() || c.is_control()) => format!("{user} "),
+        (Some(user), true) => return Err(format!("its user {user:?} can't be said there")),
         (None, true) => return Err("it says no user, and there each line does".to_owned()),
         (Some(user), _) => {
             lost.push(format!("its user `{user}` is not said in a user's crontab"));
@@ -80,6 +87,16 @@ pub(super) fn write(job: &JobSpec, system: bool, zone: &mut Option<Zone>, lost: 
     }
     let comment = job.description.as_deref().map(|text| format!(": {}", one_line(text))).unwrap_or_default();
     Ok(format!("# {}{comment}\n{lines}{when} {user}{text}\n", one_line(job.name.as_str())))
+}
+
+/// Whether a `%` stands behind a backslash that is not itself behind one.
+fn odd_backslashes_before_percent(text: &str) -> bool {
+    let mut escaped = false;
+    text.chars().any(|c| {
+        let found = escaped && c == '%';
+        escaped = c == '\\' && !escaped;
+        found
+    })
 }
 
 const fn word(overlap: Overlap) -> &'static str {

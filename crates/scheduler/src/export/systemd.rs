@@ -43,8 +43,16 @@ pub(super) fn write(job: &JobSpec, lost: &mut Vec<String>) -> Written {
         Program::Shell(line) => vec!["/bin/sh", "-c", line],
         Program::Exec(words) => words.iter().map(String::as_str).collect(),
     };
+    // Such a character in front says there with which rights it runs, and whether its end counts (systemd.service(5)).
+    if words.first().is_some_and(|program| program.starts_with(['-', '@', ':', '+', '!', '|'])) {
+        return Err("its program begins with a character that means something there".to_owned());
+    }
     let mut service = vec!["Type=oneshot".to_owned(), format!("ExecStart={}", line(&words)?)];
     let process = &command.process;
+    // A line that ends with one goes on in the next.
+    if [&process.user, &process.cwd].into_iter().flatten().any(|text| text.trim_end().ends_with('\\')) {
+        return Err("its user or folder ends with a backslash".to_owned());
+    }
     if let Some(user) = &process.user {
         service.push(format!("User={}", one_line(user).replace('%', "%%")));
     }
@@ -75,7 +83,7 @@ pub(super) fn write(job: &JobSpec, lost: &mut Vec<String>) -> Written {
 fn on(job: &JobSpec) -> Result<Vec<String>, String> {
     let zone = &job.zone;
     Ok(match &job.when {
-        When::Calendar(text) => vec![format!("OnCalendar={text} {zone}")],
+        When::Calendar(text) => vec![format!("OnCalendar={} {zone}", words(text))],
         When::Cron { text, dialect } => {
             let texts = calendar(text, *dialect, job.name.as_str())?;
             texts.into_iter().map(|text| format!("OnCalendar={text} {zone}")).collect()
@@ -84,7 +92,7 @@ fn on(job: &JobSpec) -> Result<Vec<String>, String> {
             let mut lines = Vec::new();
             for part in parts {
                 let When::Calendar(text) = part else { return Err(format!("`{}` can't be said there", job.when)) };
-                lines.push(format!("OnCalendar={text} {zone}"));
+                lines.push(format!("OnCalendar={} {zone}", words(text)));
             }
             lines
         }
@@ -95,6 +103,11 @@ fn on(job: &JobSpec) -> Result<Vec<String>, String> {
         When::Startup => vec!["OnBootSec=0".to_owned()],
         other => return Err(format!("`{other}` can't be said there")),
     })
+}
+
+/// An expression on one line: between its words any blank may stand, a line's end, too.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The same times as calendar expressions: two, where either of two days is enough. What comes out is read again, and

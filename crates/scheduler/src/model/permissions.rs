@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{JobSpec, TargetKind};
+use super::{JobSpec, SinkSpec, Sinks, TargetKind, sink};
 
 /// What jobs that came out of a store may use, by namespace; and where timetables may come from.
 ///
@@ -36,6 +36,10 @@ pub struct Permissions {
     /// begin with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timetables: Vec<String>,
+    /// Where notifications of stored jobs go, by the names under which namespaces may list them: a store keeps no sinks,
+    /// so that it is this machine that says what is reached, and with which secret.
+    #[serde(default, skip_serializing_if = "Sinks::is_empty")]
+    pub sinks: Sinks,
 }
 
 /// What the stored jobs of a namespace may use. What is not listed they may not.
@@ -64,6 +68,18 @@ impl Manifest for Permissions {
 }
 
 impl Permissions {
+    /// The sinks of this machine that stored jobs of a namespace may name.
+    pub(crate) fn sinks_for(&self, namespace: &str) -> impl Iterator<Item = (&String, &SinkSpec)> {
+        let listed = self.namespaces.get(namespace).map(|permission| &permission.sinks);
+        self.sinks.iter().filter(move |(name, _)| listed.is_some_and(|listed| listed.contains(*name)))
+    }
+
+    /// What should be said otherwise, with the line that it is in (0 where that is not known): secrets in plain text.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(u64, String)> {
+        sink::warnings(&self.sinks)
+    }
+
     /// Fails where a job of this namespace, which came out of a store, may not run here.
     ///
     /// # Errors

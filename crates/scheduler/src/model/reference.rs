@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use clusterkeep_core::secret::Secret;
@@ -47,10 +48,11 @@ impl SecretRef {
             }),
             Self::File(path) => {
                 let failed = |source| Error::io("read", path, source);
-                if std::fs::metadata(path).map_err(failed)?.len() > MAX_BYTES {
+                let (mut text, file) = (String::new(), std::fs::File::open(path).map_err(failed)?);
+                file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+                if text.len() as u64 > MAX_BYTES {
                     return Err(Error::input(format!("`{}` is too large for a secret", path.display())));
                 }
-                let text = std::fs::read_to_string(path).map_err(failed)?;
                 Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
             }
         }

@@ -22,19 +22,44 @@ pub(crate) fn is_reference(text: &str) -> bool {
 
 /// Whether text is an address with a password in it: `scheme://user:password@host`.
 pub(crate) fn has_password(text: &str) -> bool {
-    text.split("://").skip(1).any(|rest| {
-        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or(rest);
-        let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, word)| word);
-        password.is_some_and(|word| !word.is_empty() && !is_reference(word))
-    })
+    text.split("://").skip(1).any(|rest| password(rest).is_some())
+}
+
+/// The password in what follows the `://` of an address.
+fn password(rest: &str) -> Option<&str> {
+    let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or(rest);
+    let (_, word) = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'))?;
+    Some(word).filter(|word| !word.is_empty() && !is_reference(word))
+}
+
+/// The text with `***` in the place of passwords in addresses. The rest stays: who looks at a change must see what is run.
+pub(crate) fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for rest in parts {
+        shown.push_str("://");
+        match (password(rest), rest.split_once(':')) {
+            // The user's name ends at the first colon, and the password follows it.
+            (Some(word), Some((user, more))) => {
+                shown.push_str(&format!("{user}:***{}", more.get(word.len()..).unwrap_or_default()));
+            }
+            _ => shown.push_str(rest),
+        }
+    }
+    shown
 }
 
 /// Why `text`, which stands under `key`, should be a reference; `None` where nothing says so.
 pub(crate) fn reveals(key: &str, text: &str) -> Option<&'static str> {
-    if is_name(key) && !is_reference(text.trim_end()) && !text.is_empty() {
+    if is_secret(key, text) {
         return Some("a secret stands in plain text");
     }
     has_password(text).then_some("an address has its password in plain text")
+}
+
+/// Whether `text` is a secret by the name of its key.
+fn is_secret(key: &str, text: &str) -> bool {
+    is_name(key) && !is_reference(text.trim_end()) && !text.is_empty()
 }
 
 /// The last key of a path such as `run.headers.Authorization` or `run.sql[0]`.
@@ -46,7 +71,8 @@ pub(crate) fn last_key(path: &str) -> &str {
 /// Hides what may be a secret in a value that stands under `key`.
 pub(crate) fn hide(key: &str, value: &mut Value) {
     match value {
-        Value::String(text) if reveals(key, text).is_some() => *text = "***".to_owned(),
+        Value::String(text) if is_secret(key, text) => *text = "***".to_owned(),
+        Value::String(text) if has_password(text) => *text = without_passwords(text),
         Value::Array(items) => items.iter_mut().for_each(|item| hide(key, item)),
         Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| hide(name, value)),
         _ => {}
@@ -76,6 +102,16 @@ mod tests {
             ("name", "the secret of it", false),
         ] {
             assert_eq!(reveals(key, text).is_some(), is, "{key}: {text}");
+        }
+        for (text, shown) in [
+            ("curl https://u:p@x/y; rm -rf /srv", "curl https://u:***@x/y; rm -rf /srv"),
+            ("a://p:p@p/p b://c:d@e f", "a://p:***@p/p b://c:***@e f"),
+            ("a://u:env:P@x c://d", "a://u:env:P@x c://d"),
+            ("none", "none"),
+        ] {
+            let mut value = serde_json::json!(text);
+            hide("command", &mut value);
+            assert_eq!(value, shown);
         }
         let mut value = serde_json::json!({"headers": {"Authorization": "Bearer x", "Accept": "*/*"}});
         hide("run", &mut value);

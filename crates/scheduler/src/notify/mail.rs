@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use clusterkeep_core::{Error, Result};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Mailboxes, MessageBuilder};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use url::{Host, Url};
 
+use super::smtp::{self, Begins};
 use super::{Message, Sink, Undelivered};
 use crate::model::{Mail, SecretRef};
 
@@ -66,19 +66,24 @@ impl MailSink {
         })
     }
 
-    fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>> {
+    async fn send(&self, mail: &lettre::Message) -> Result<(), Undelivered> {
         let Server { host, port, user, speaks } = &self.server;
         let tls = match speaks {
-            Speaks::Tls => Tls::Wrapper(self.tls()?),
-            Speaks::StartTls => Tls::Required(self.tls()?),
-            Speaks::Plain => Tls::None,
+            Speaks::Tls => Begins::AtOnce(self.tls().map_err(Undelivered::Again)?),
+            Speaks::StartTls => Begins::BeforeAnythingElse(self.tls().map_err(Undelivered::Again)?),
+            Speaks::Plain => Begins::Never,
         };
         // How long it may take is said by who calls.
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host.as_str()).port(*port).tls(tls);
+        let mut connection = smtp::connect(host, *port, tls).await?;
         if let (Some(user), Some(password)) = (user, &self.password) {
-            builder = builder.credentials(Credentials::new(user.clone(), password.read()?.expose().to_owned()));
+            let password = password.read().map_err(Undelivered::Again)?.expose().to_owned();
+            let credentials = Credentials::new(user.clone(), password);
+            connection.auth(DEFAULT_MECHANISMS, &credentials).await.map_err(smtp::failed)?;
         }
-        Ok(builder.build())
+        connection.send(mail.envelope(), &mail.formatted()).await.map_err(smtp::failed)?;
+        // It has been taken: what the server says to the end changes nothing.
+        drop(connection.quit().await);
+        Ok(())
     }
 
     fn tls(&self) -> Result<TlsParameters> {
@@ -111,13 +116,7 @@ impl MailSink {
 impl Sink for MailSink {
     async fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
         let mail = self.mail(message).map_err(Undelivered::Never)?;
-        let transport = self.transport().map_err(Undelivered::Again)?;
-        match transport.send(mail).await {
-            Ok(_) => Ok(()),
-            // Told by the server's code: what begins with 5 will be the same next time.
-            Err(error) if error.is_permanent() => Err(Undelivered::Never(Error::caused("send a mail", error))),
-            Err(error) => Err(Undelivered::Again(Error::caused("send a mail", error))),
-        }
+        self.send(&mail).await
     }
 }
 

@@ -18,6 +18,7 @@ mod mail;
 mod outbox;
 mod router;
 mod rules;
+mod smtp;
 mod stored;
 mod template;
 mod webhook;

@@ -9,6 +9,7 @@ use clusterkeep_core::clock::Clock;
 use clusterkeep_core::{Error, Result};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{RunKey, RunKind, RunRecord};
 use crate::model::Target;
@@ -38,6 +39,8 @@ struct Inner {
     args: serde_json::Map<String, serde_json::Value>,
     /// The arguments are somebody's, and not the job's.
     by_hand: bool,
+    /// Who has begun it; nobody where it is tried out.
+    worker: Option<Uuid>,
     reporting: Reporting,
     said: Mutex<Said>,
     /// Whose turn it is to write, so that no earlier report takes a later one's place.
@@ -71,14 +74,9 @@ pub(crate) struct Reporting {
 }
 
 impl Run {
-    pub(crate) fn new(
-        key: RunKey,
-        attempt: u32,
-        note: Option<DstNote>,
-        target: Target,
-        args: Option<serde_json::Map<String, serde_json::Value>>,
-        reporting: Reporting,
-    ) -> Self {
+    /// The attempt that a record is about, at this target.
+    pub(crate) fn new(record: &RunRecord, target: Target, reporting: Reporting) -> Self {
+        let RunRecord { key, attempt, worker, note, args, .. } = record.clone();
         let by_hand = args.is_some();
         let args = args.or_else(|| target.as_action().map(|action| action.args.clone())).unwrap_or_default();
         Self(Arc::new(Inner {
@@ -88,6 +86,7 @@ impl Run {
             target,
             args,
             by_hand,
+            worker,
             reporting,
             said: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -128,6 +127,13 @@ impl Run {
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.0.attempt
+    }
+
+    /// What its processes carry, and those of no other attempt do.
+    #[allow(dead_code, reason = "whether there are processes is a matter of features")]
+    pub(crate) fn mark(&self) -> String {
+        let Inner { key, attempt, worker, .. } = &*self.0;
+        worker.map_or_else(|| Uuid::new_v4().simple().to_string(), |worker| super::mark(worker, key, *attempt))
     }
 
     /// What a change of the clock did to the fire.

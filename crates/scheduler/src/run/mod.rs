@@ -2,6 +2,7 @@
 
 mod handle;
 mod key;
+mod mark;
 mod record;
 mod state;
 
@@ -10,5 +11,6 @@ pub use handle::Run;
 #[allow(unused_imports, reason = "which of them is needed is a matter of features")]
 pub(crate) use handle::{MOST_OUTPUT, MOST_RESULT};
 pub use key::{RunKey, RunKind};
-pub use record::{Missed, RunRecord};
+pub(crate) use mark::mark;
+pub use record::{Attempt, Missed, RunRecord};
 pub use state::RunState;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{RunKey, RunState};
@@ -67,6 +67,28 @@ pub struct RunRecord {
     /// What its process wrote: the beginning and the end of it, where it was much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// What the attempts before the latest came to, the first one first: the last 8 of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Attempt>,
+}
+
+/// What an attempt came to that another one has followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempt {
+    /// The how-manieth it was.
+    pub attempt: u32,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<DateTime<Utc>>,
+    /// What went wrong; of more than 1 KiB the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The exit code of its process; minus the number of a signal that has ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// What its process wrote; of more than 8 KiB the beginning and the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 /// The fires that a row stands for, beginning with its own.
@@ -103,6 +125,7 @@ impl RunRecord {
             exit: None,
             result: None,
             output: None,
+            earlier: Vec::new(),
         }
     }
 
@@ -118,6 +141,23 @@ impl RunRecord {
         self.missed.map_or(self.key.nominal, |missed| missed.last)
     }
 
+    /// What is kept of its attempts once another one begins: of all of them, since the row has room for the latest alone.
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        const MOST: usize = 8;
+        let mut all = self.earlier.clone();
+        if self.attempt > 0 && all.last().is_none_or(|last| last.attempt < self.attempt) {
+            all.push(Attempt {
+                attempt: self.attempt,
+                started: self.started,
+                error: self.error.as_deref().map(|error| shortened(error, 1 << 10, 0)),
+                exit: self.exit,
+                output: self.output.as_deref().map(|output| shortened(output, 2 << 10, 6 << 10)),
+            });
+        }
+        all.drain(..all.len().saturating_sub(MOST));
+        all
+    }
+
     /// Makes a row that would have run what it becomes behind a closed gate.
     pub(crate) fn close(&mut self, otherwise: Otherwise) {
         let at = self.started.take();
@@ -129,5 +169,47 @@ impl RunRecord {
             self.reason = Some("an earlier run was still going".to_owned());
             self.finished = at;
         }
+    }
+}
+
+/// The beginning and the end of a text that is longer, with how much lies between them.
+fn shortened(text: &str, head: usize, tail: usize) -> String {
+    if text.len() <= head + tail {
+        return text.to_owned();
+    }
+    let (head, tail) = (text.floor_char_boundary(head), text.ceil_char_boundary(text.len() - tail));
+    format!("{}\n[... {} bytes left out ...]\n{}", &text[..head], tail - head, &text[tail..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunKind;
+
+    #[test]
+    fn of_many_attempts_the_last_are_kept_and_of_much_output_both_ends() {
+        let key = RunKey {
+            namespace: "n".into(),
+            job: "j".into(),
+            nominal: DateTime::UNIX_EPOCH,
+            kind: RunKind::Scheduled,
+            generation: 1,
+        };
+        let mut run = RunRecord::new(key, RunState::Pending);
+        assert_eq!(run.attempts(), [], "it was never begun");
+        for attempt in 1..=12 {
+            run.attempt = attempt;
+            run.output = Some(format!("first {attempt}\n{}é\nlast {attempt}\n", "é".repeat(40_000)));
+            run.error = Some("e".repeat(5_000));
+            run.earlier = run.attempts();
+        }
+        assert_eq!(run.earlier.iter().map(|one| one.attempt).collect::<Vec<_>>(), [5, 6, 7, 8, 9, 10, 11, 12]);
+        let last = run.earlier.last().unwrap();
+        let output = last.output.as_deref().unwrap();
+        assert!(
+            output.starts_with("first 12\n") && output.ends_with("last 12\n") && output.contains(" bytes left out")
+        );
+        assert!(output.len() < 9_000 && last.error.as_deref().unwrap().len() < 1_100);
+        assert_eq!(run.attempts(), run.earlier, "an attempt is kept once");
     }
 }

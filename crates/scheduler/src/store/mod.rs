@@ -43,7 +43,7 @@ pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 use crate::model::JobSpec;
-use crate::run::{RunKey, RunKind, RunRecord, RunState};
+use crate::run::{Attempt, RunKey, RunKind, RunRecord, RunState};
 
 /// A job as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -196,7 +196,7 @@ pub struct Advance {
 }
 
 /// A pending run that a scheduler wants to begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     /// Which.
     pub key: RunKey,
@@ -208,6 +208,8 @@ pub struct Claim {
     pub at_once: u32,
     /// When it begins.
     pub at: DateTime<Utc>,
+    /// What its attempts before came to; where there is none, what the row has stays.
+    pub earlier: Vec<Attempt>,
 }
 
 /// The end of an attempt.
@@ -417,7 +419,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// that its job allows before it; `false` where it is none of these.
     async fn renew(&self, key: &RunKey) -> Result<bool>;
 
-    /// Runs, the latest nominal instant first.
+    /// Runs, the latest nominal instant first. Here and below, a row that can't be read is left out and logged.
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>>;
 
     /// Pending runs of a namespace whose time has come, those of the greatest priority first, then the oldest.

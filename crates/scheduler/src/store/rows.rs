@@ -5,13 +5,17 @@ use clusterkeep_core::sql::{Records, Row};
 use clusterkeep_core::{Error, Result};
 use uuid::Uuid;
 
+use crate::model::JobSpec;
 use crate::run::{Missed, RunKey, RunKind, RunRecord, RunState};
 use crate::store::gate::{JobKey, Mark};
 use crate::store::{Generation, Pause, ScheduleRecord, Source, Worker};
 
+/// From the year 1 to 9999. What lies outside nobody has written here, and arithmetic with it would come to an end.
+const INSTANTS: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
+
 pub(super) fn instant(row: &Row, column: &str) -> Result<DateTime<Utc>> {
-    let micros = row.get::<i64>(column)?;
-    DateTime::from_timestamp_micros(micros).ok_or_else(|| unreadable(column, "it is out of range"))
+    let micros = Some(row.get::<i64>(column)?).filter(|micros| INSTANTS.contains(micros));
+    micros.and_then(DateTime::from_timestamp_micros).ok_or_else(|| unreadable(column, "it is out of range"))
 }
 
 pub(super) fn instant_or_null(row: &Row, column: &str) -> Result<Option<DateTime<Utc>>> {
@@ -79,6 +83,11 @@ pub(super) fn run(row: &Row) -> Result<RunRecord> {
             .transpose()?,
         result: row.get::<Option<String>>("result")?.map(|text| json("result", &text)).transpose()?,
         output: row.get("output")?,
+        earlier: row
+            .get::<Option<String>>("earlier")?
+            .map(|text| json("earlier", &text))
+            .transpose()?
+            .unwrap_or_default(),
     })
 }
 
@@ -88,9 +97,13 @@ pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
         (Some(since), by) => Some(Pause { since, by: by.unwrap_or_default(), note: row.get("paused_note")? }),
         (None, _) => None,
     };
+    let spec: JobSpec = json("spec", &row.get::<String>("spec")?)?;
+    if spec.name.as_str() != row.get::<String>("job")? {
+        return Err(unreadable("spec", "it is that of another job"));
+    }
     Ok(ScheduleRecord {
         namespace: row.get("namespace")?,
-        spec: json("spec", &row.get::<String>("spec")?)?,
+        spec,
         generation: number(row, "generation")?,
         valid_from: instant(row, "valid_from")?,
         next_fire: instant_or_null(row, "next_fire")?,
@@ -102,20 +115,24 @@ pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
     })
 }
 
-/// The rows of schedules; one that can't be read, because somebody has edited it or a later version has written it, is
-/// left out and said so, so that the others go on.
-pub(super) fn readable(found: &Records) -> Vec<ScheduleRecord> {
-    let read = |row: &Row| {
+/// Rows; one that can't be read, because somebody has edited it or a later version has written it, is left out and said so,
+/// so that the others go on.
+pub(super) fn readable<T>(found: &Records, read: impl Fn(&Row) -> Result<T>) -> impl Iterator<Item = T> {
+    found.iter().filter_map(move |row| {
         let place = |column| row.get::<String>(column).unwrap_or_default();
-        schedule(row)
+        read(row)
             .inspect_err(|error| {
                 let (namespace, job) = (place("namespace"), place("job"));
                 let error = error as &dyn std::error::Error;
-                tracing::error!(?namespace, ?job, error, "a job in the store can't be read, and is left out");
+                tracing::error!(?namespace, ?job, error, "a row of the store can't be read, and is left out");
             })
             .ok()
-    };
-    found.iter().filter_map(read).collect()
+    })
+}
+
+/// What is to end: the run, its attempt, and why.
+pub(super) fn to_cancel(row: &Row) -> Result<(RunKey, u32, String)> {
+    Ok((key(row)?, number(row, "attempt")?, row.get("cancel")?))
 }
 
 /// Who made a row of a schedule or of a version.

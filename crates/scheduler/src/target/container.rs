@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use clusterkeep_core::{Error, Result};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
-use uuid::Uuid;
 
 use super::process::{self, Echo, Start};
 use super::programs::Programs;
@@ -97,7 +96,7 @@ impl Runner for ContainerRunner {
             return Err(Error::input(format!("job `{}` runs no container", run.job())));
         };
         let program = self.program(container.engine).await?;
-        let name = format!("clusterkeep-{}", Uuid::new_v4().simple());
+        let name = name(&run.mark());
         let mut process = Process { grace: container.grace, ..Process::default() };
         let words = words(&program, &name, container, &run, &mut process)?;
         let mut removal = Removal { program, name, over: false };
@@ -109,6 +108,19 @@ impl Runner for ContainerRunner {
         removal.over = true;
         done
     }
+
+    async fn end_left(&self, target: &Target, mark: &str) {
+        let Target::Container(container) = target else { return };
+        let Ok(program) = self.program(container.engine).await else { return };
+        // Where there is none of this name it fails, and nothing is left.
+        Removal { program, name: name(mark), over: true }.remove().await;
+    }
+}
+
+/// The name of a container, which follows from the mark of its attempt: whoever comes after a scheduler that was killed
+/// knows it.
+fn name(mark: &str) -> String {
+    format!("clusterkeep-{mark}")
 }
 
 /// The command line. What is secret is in no word of it: those variables go by the environment of the program.

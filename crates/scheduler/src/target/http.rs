@@ -1,6 +1,7 @@
 //! Requests: what is sent, and what the answer means.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use clusterkeep_core::{Error, Result};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode, Url};
 
 use super::reference::fetch;
 use super::{Http, Runner, Target};
@@ -47,6 +48,8 @@ impl HttpRunner {
         }
         let client = Client::builder()
             .redirect(policy(redirects, elsewhere))
+            // It would tell the next place the whole address of the one before, with what is secret in its query.
+            .referer(false)
             .user_agent(concat!("clusterkeep/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::caused("make a client for HTTP", error))?;
@@ -106,13 +109,39 @@ fn policy(redirects: u8, elsewhere: bool) -> Policy {
     }
     Policy::custom(move |attempt| {
         let before = attempt.previous();
-        let origin = |url: &reqwest::Url| {
-            (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default())
-        };
-        let same = before.last().is_none_or(|last| origin(last) == origin(attempt.url()));
+        let may = before.last().is_none_or(|last| leads(last, attempt.url(), elsewhere));
         // The redirect itself is the answer then.
-        if before.len() > usize::from(redirects) || !(same || elsewhere) { attempt.stop() } else { attempt.follow() }
+        if before.len() > usize::from(redirects) || !may { attempt.stop() } else { attempt.follow() }
     })
+}
+
+/// Whether a redirect is followed: to the same place, and where the request has nothing of its own also `elsewhere`, but not
+/// out of TLS, and not from a place in the world to one behind the walls of this machine's network: its answer would be kept
+/// with the run. Names are not looked up.
+fn leads(from: &Url, to: &Url, elsewhere: bool) -> bool {
+    let origin = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+    let out_of_tls = from.scheme() == "https" && to.scheme() != "https";
+    origin(from) == origin(to) || (elsewhere && !out_of_tls && (!is_within(to) || is_within(from)))
+}
+
+/// Whether an address says by itself that it is of this machine or of its network.
+fn is_within(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    let within = |ip: Ipv4Addr| {
+        ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || ip.octets()[0] == 0
+    };
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => within(ip),
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
+                || ip.to_ipv4_mapped().is_some_and(within)
+        }
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
 }
 
 /// The headers that the job names, with what they refer to.
@@ -192,5 +221,31 @@ impl Body {
         let text = self.text();
         let line: String = text.lines().next()?.chars().filter(|c| !c.is_control()).take(200).collect();
         Some(line).filter(|line| !line.trim().is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_lead_out_of_no_tls_and_behind_no_wall() {
+        for (from, to, elsewhere, may) in [
+            ("https://a.example.org/x", "https://a.example.org/y", false, true),
+            ("https://a.example.org/x", "https://b.example.org/", false, false),
+            ("https://a.example.org/x", "https://a.example.org:8443/", false, false),
+            ("https://a.example.org/x", "https://b.example.org/", true, true),
+            ("https://a.example.org/x", "http://a.example.org/", true, false),
+            ("http://a.example.org/x", "https://a.example.org/", true, true),
+            ("http://a.example.org/x", "http://169.254.169.254/latest/meta-data", true, false),
+            ("http://a.example.org/x", "http://2130706433/", true, false),
+            ("http://a.example.org/x", "http://localhost./", true, false),
+            ("http://a.example.org/x", "http://[::ffff:10.0.0.1]/", true, false),
+            ("http://a.example.org/x", "http://[fd00:ec2::254]/", true, false),
+            ("http://a.example.org/x", "http://10.1.2.3/", true, false),
+            ("http://10.1.2.4/x", "http://10.1.2.3/", true, true),
+        ] {
+            assert_eq!(leads(&from.parse().unwrap(), &to.parse().unwrap(), elsewhere), may, "{from} -> {to}");
+        }
     }
 }

@@ -40,6 +40,8 @@ pub use self::http::HttpRunner;
 #[cfg(all(unix, feature = "command"))]
 pub use self::node::NodeRunner;
 #[cfg(all(unix, feature = "command"))]
+pub(crate) use self::process::end_left;
+#[cfg(all(unix, feature = "command"))]
 pub use self::process::{Echo, Stream};
 #[cfg(all(unix, feature = "command"))]
 pub use self::python::PythonRunner;
@@ -60,6 +62,25 @@ pub trait Runner: Send + Sync + fmt::Debug {
     ///
     /// Why the attempt has failed.
     async fn run(&self, run: Run) -> Result<()>;
+
+    /// Ends what is left of an attempt at this target whose scheduler is gone, but for its processes on this machine, which
+    /// are ended already. The `mark` is that of the attempt. It must not take long: other runs wait.
+    async fn end_left(&self, _target: &Target, _mark: &str) {}
+}
+
+/// What was left of an attempt.
+#[cfg(not(all(unix, feature = "command")))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Left {
+    pub(crate) found: usize,
+    pub(crate) remaining: usize,
+}
+
+/// Nothing is left where there are no processes.
+#[cfg(not(all(unix, feature = "command")))]
+#[allow(clippy::unused_async, reason = "as where there are some")]
+pub(crate) async fn end_left(marks: Vec<String>) -> Vec<Left> {
+    vec![Left::default(); marks.len()]
 }
 
 /// The kinds of targets that jobs may have, beside named actions.

@@ -17,7 +17,7 @@ pub(super) fn fetch(text: &str) -> Result<Secret> {
         })?,
         _ => {
             let path = text.strip_prefix("file:").unwrap_or(text);
-            std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?
+            read(path).map_err(|error| Error::io("read", path, error))?
         }
     };
     let found = found.strip_suffix('\n').unwrap_or(&found);
@@ -26,6 +26,19 @@ pub(super) fn fetch(text: &str) -> Result<Secret> {
         return Err(Error::failed(format!("`{text}`, which the job refers to, is empty")));
     }
     Ok(Secret::new(found))
+}
+
+/// The largest file that a value is read from: what has no end is not read for ever.
+const MAX_BYTES: u64 = 1 << 20;
+
+fn read(path: &str) -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_BYTES {
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -38,6 +51,7 @@ mod tests {
         let path = folder.path().join("token");
         std::fs::write(&path, "s3cret\r\n").unwrap();
         assert_eq!(fetch(&format!("file:{}", path.display())).unwrap().expose(), "s3cret");
+        assert!(fetch("file:/dev/zero").unwrap_err().to_string().contains("/dev/zero"));
         assert_eq!(fetch("file:///x").unwrap().expose(), "file:///x", "a URL is itself");
         assert_eq!(fetch("plain").unwrap().expose(), "plain");
         assert!(fetch("env:CLUSTERKEEP_NO_SUCH_VARIABLE").unwrap_err().to_string().contains("is not set"));

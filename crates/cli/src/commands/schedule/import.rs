@@ -173,15 +173,30 @@ fn file(timetable: &Timetable) -> Result<String> {
     Ok(text)
 }
 
-/// Never over what is there.
+/// Never over what is there, and whole or not at all: the first half of a timetable is a timetable of fewer jobs.
 fn write(path: &Path, text: &str) -> Result<()> {
-    let file = std::fs::File::options().write(true).create_new(true).open(path);
-    let file = file.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::input(format!("`{}` is there already", path.display()))
-            .with_hint("name another file, or move that one away"),
-        _ => Error::io("create", path, error),
+    let there = || {
+        Error::input(format!("`{}` is there already", path.display()))
+            .with_hint("name another file, or move that one away")
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(there());
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let file = std::fs::File::options().write(true).create_new(true).open(&part);
+    let mut file = file.map_err(|error| Error::io("create", &part, error))?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let written = written.map_err(|error| Error::io("write", path, error)).and_then(|()| {
+        // A name more, where there is none: unlike a change of name it takes nobody's place.
+        std::fs::hard_link(&part, path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => there(),
+            _ => Error::io("create", path, error),
+        })
     });
-    file?.write_all(text.as_bytes()).map_err(|error| Error::io("write", path, error))
+    drop(std::fs::remove_file(&part));
+    written
 }
 
 fn compared(fires: &Equivalence) -> String {

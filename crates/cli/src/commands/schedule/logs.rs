@@ -59,6 +59,17 @@ impl Shown {
         if run.attempt == 0 {
             return Ok(());
         }
+        for earlier in &run.earlier {
+            let key = (run.key.clone(), earlier.attempt);
+            if self.0.contains_key(&key) {
+                continue;
+            }
+            let output = clean(earlier.output.as_deref().unwrap_or_default());
+            printer.note(&format!("{} {}, attempt {}", run.key.job, utc(run.key.nominal), earlier.attempt));
+            printer.data(&output)?;
+            printer.note(earlier.error.as_deref().unwrap_or("followed by another attempt"));
+            self.0.insert(key, (output, true));
+        }
         let begins = !self.0.contains_key(&(run.key.clone(), run.attempt));
         let (before, over) = self.0.entry((run.key.clone(), run.attempt)).or_default();
         if begins {

@@ -10,6 +10,7 @@ use clusterkeep_scheduler::{
 };
 use serde::Serialize;
 
+use super::authors::{HistoryRun, with_authors};
 use super::logs::clean;
 use super::next::line;
 use super::store::{existing, job, named};
@@ -141,27 +142,37 @@ pub(super) async fn history(args: HistoryArgs, context: &Context) -> Result<Exit
         query = query.between(DateTime::UNIX_EPOCH, before.at(chrono_tz::UTC));
     }
     let runs = match &store {
-        Some(store) => store.runs(&query.limit(args.limit)).await?,
+        Some(store) => with_authors(&**store, store.runs(&query.limit(args.limit)).await?).await?,
         None => Vec::new(),
     };
     let listing = Listing::of(&runs, "there is no such run")
-        .column("for", |run: &RunRecord| utc(run.key.nominal).into())
-        .column("job", |run| run.key.job.as_str().into())
-        .column("state", |run| run.state.to_string().into())
-        .column("attempt", |run| run.attempt.into())
-        .column("started", |run| run.started.map(utc).into())
-        .column("took", took)
-        .column("exit", |run| run.exit.map(i64::from).into())
-        .column("what", |run| said(run).into());
+        .column("for", |HistoryRun { run, .. }: &HistoryRun| utc(run.key.nominal).into())
+        .column("job", |told| told.run.key.job.as_str().into())
+        .column("state", |told| told.run.state.to_string().into())
+        .column("attempt", |told| told.run.attempt.into())
+        .column("started", |told| told.run.started.map(utc).into())
+        .column("took", |told| took(&told.run))
+        .column("exit", |told| told.run.exit.map(i64::from).into())
+        .column("what", |told| said(&told.run).into())
+        .column("changed by", |told| told.source.as_ref().map(|source| source.by.as_str()).into());
     context.printer.data(&listing.render(context.printer.format(), &runs)?)?;
     if args.output && context.printer.format() == Format::Table {
-        for run in runs.iter().filter(|run| run.output.is_some()) {
-            let output = clean(run.output.as_deref().unwrap_or_default());
-            context.printer.data(&format!("\n{} {}\n{output}", run.key.job, utc(run.key.nominal)))?;
+        for HistoryRun { run, .. } in &runs {
+            let run_of = format!("{} {}", run.key.job, utc(run.key.nominal));
+            for attempt in &run.earlier {
+                let error = attempt.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+                let output = clean(attempt.output.as_deref().unwrap_or_default());
+                let head = clean(&format!("{run_of}, attempt {}{error}", attempt.attempt));
+                context.printer.data(&format!("\n{head}\n{output}"))?;
+            }
+            if let Some(output) = &run.output {
+                let attempt = if run.earlier.is_empty() { String::new() } else { format!(", attempt {}", run.attempt) };
+                context.printer.data(&format!("\n{run_of}{attempt}\n{}", clean(output)))?;
+            }
         }
     }
     if let Some(last) = runs.last().filter(|_| runs.len() == args.limit as usize) {
-        context.printer.note(&format!("there may be more: --before {}", instant(last.key.nominal)));
+        context.printer.note(&format!("there may be more: --before {}", instant(last.run.key.nominal)));
     }
     Ok(ExitCode::Done)
 }

@@ -1,5 +1,6 @@
 //! `schedule`: looks at schedules and their runs, and does by hand what somebody asks for.
 
+mod authors;
 mod doctor;
 mod export;
 mod expression;
@@ -22,6 +23,7 @@ use clusterkeep_scheduler::RunRecord;
 use crate::args::ScheduleCommand;
 use crate::context::Context;
 
+pub(crate) use authors::HistoryRun;
 pub(super) use lint::lint;
 pub(super) use next::{explain, next};
 pub(super) use simulate::simulate;

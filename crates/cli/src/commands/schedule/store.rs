@@ -27,10 +27,31 @@ pub(in crate::commands) async fn store(
     if let Some(served) = served {
         elsewhere(&url, served)?;
     }
-    if let (None, Some(folder)) = (&args.state, url.path().and_then(Path::parent)) {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    if let Some(path) = url.path() {
+        if let (None, Some(folder)) = (&args.state, path.parent()) {
+            private_folder(folder).map_err(|error| Error::io("create", folder, error))?;
+        }
+        private_file(path);
     }
     open(&url).await
+}
+
+/// Makes a folder that nobody else can look into.
+fn private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
+/// Makes the file of a store, where it is missing, so that nobody else can read it: what jobs have written may hold secrets.
+/// Where it can't be made, who opens it says why.
+fn private_file(path: &Path) {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
 }
 
 /// Refuses the database of the cluster that jobs work on: a job may stop it, or restore it to what it was.

@@ -35,6 +35,10 @@ pub(super) struct Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// As it is.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+        expect(dead_code, reason = "no engine that is compiled in has its tables kept in files")
+    )]
     Plain,
     /// By a cast to this type.
     #[cfg_attr(
@@ -74,19 +78,18 @@ fn refused(table: &TableName, column: &str, type_name: &str) -> Error {
 
 /// The columns of a table, in its order. On SQLite each is of [`Kind::Any`]: see [`settle`].
 pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Result<Vec<Field>> {
-    let fields: Vec<Field> = match session.engine() {
+    let fields = match session.engine() {
         #[cfg(feature = "sqlite")]
-        Engine::Sqlite => sqlite::describe(session, table).await?,
+        Engine::Sqlite => sqlite::describe(session, table).await,
         #[cfg(feature = "postgres")]
-        Engine::Postgres => postgres::describe(session, table).await?,
+        Engine::Postgres => postgres::describe(session, table).await,
         #[cfg(feature = "mysql")]
-        Engine::Mysql => mysql::describe(session, table).await?,
-        Engine::Cratedb => {
-            return Err(Error::input(format!("`{table}` is kept by CrateDB, whose archives are snapshots")));
-        }
+        Engine::Mysql => mysql::describe(session, table).await,
+        Engine::Cratedb => Err(Error::input(format!("`{table}` is kept by CrateDB, whose archives are snapshots"))),
         #[allow(unreachable_patterns, reason = "where every engine is compiled in, none is left")]
-        engine => return Err(Error::input(format!("support for {engine} is not compiled in"))),
+        engine => Err(Error::input(format!("support for {engine} is not compiled in"))),
     };
+    let fields: Vec<Field> = fields?;
     if fields.is_empty() {
         return Err(Error::input(format!("table not found, or without columns: `{table}`")));
     }
@@ -94,6 +97,10 @@ pub(super) async fn describe(session: &mut dyn Session, table: &TableName) -> Re
 }
 
 /// Whether a table is there.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    expect(unused_variables, reason = "no engine that is compiled in has its tables kept in files")
+)]
 pub(super) async fn exists(session: &mut dyn Session, table: &TableName) -> Result<bool> {
     match session.engine() {
         #[cfg(feature = "sqlite")]

@@ -88,10 +88,6 @@ fn known_table(row: &clusterkeep_core::sql::Row) -> Result<KnownTable> {
 }
 
 /// Describes `table`; `None` where there is no such table.
-#[cfg_attr(
-    not(feature = "postgres"),
-    expect(unused_variables, reason = "only PostgreSQL looks for the column of time")
-)]
 pub(crate) async fn describe(
     session: &mut dyn Session,
     table: &TableName,

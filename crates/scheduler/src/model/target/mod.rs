@@ -20,6 +20,8 @@ use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::secret::without_passwords;
+
 pub use self::action::Action;
 pub use self::command::{Command, Program};
 pub use self::container::{Container, ContainerEngine, Entry};
@@ -171,7 +173,7 @@ impl fmt::Display for Target {
             Self::Node(node) => node.node.clone(),
             Self::Container(container) => container.container.clone(),
         };
-        write!(f, "{}: {}", self.kind(), in_short(&text))
+        write!(f, "{}: {}", self.kind(), in_short(&without_passwords(&text)))
     }
 }
 

@@ -80,7 +80,8 @@ impl CrateStore {
             let (mut asked, mut values) = (Vec::new(), Vec::new());
             for (place, key) in left {
                 let Some(row) = found.get(&key.id) else { continue };
-                let Some(mut row_values) = set(place, &rows::run(row)?) else { continue };
+                let Ok(run) = rows::run(row) else { continue };
+                let Some(mut row_values) = set(place, &run) else { continue };
                 let (number, term): (i64, i64) = (row.get("seq_no")?, row.get("primary_term")?);
                 row_values.extend([Value::from(&key.id), key.month.into(), number.into(), term.into()]);
                 values.push(row_values);

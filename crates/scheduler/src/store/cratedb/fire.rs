@@ -47,7 +47,8 @@ impl CrateStore {
         const READ: &str = "SELECT id, namespace, job, generation, high_water, paused_since FROM scheduler_schedules";
         let keys: Vec<RowKey> = jobs.iter().map(RowKey::of_schedule).collect();
         let found = self.by_id(Table::Schedules, READ, &keys).await?;
-        found.values().map(rows::mark).collect()
+        // A job whose row can't be read has no fires, and does not keep others from theirs.
+        Ok(found.values().filter_map(|row| rows::mark(row).ok()).collect())
     }
 
     /// The open runs of these jobs, as they are a moment before it counts.
@@ -94,12 +95,16 @@ impl CrateStore {
 
     pub(super) async fn begin(&self, claims: &[Claim]) -> Result<Vec<bool>> {
         const CLAIM: &str = "UPDATE scheduler_monthly_runs SET state = 'running', attempt = ?, worker = ?, started = ?, \
-             not_before = NULL, progress = NULL, message = NULL, exit_code = NULL, result = NULL, output = NULL \
-             WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+             not_before = NULL, progress = NULL, message = NULL, exit_code = NULL, result = NULL, output = NULL, \
+             earlier = ? WHERE id = ? AND month = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let jobs =
             gate::distinct(claims.iter().filter(|claim| claim.at_once != u32::MAX).map(|claim| job_of(&claim.key)));
         let mut open = if jobs.is_empty() { HashMap::new() } else { self.count_open(&jobs).await? };
         let mut asked = vec![false; claims.len()];
+        let earlier: Vec<Option<String>> = claims
+            .iter()
+            .map(|claim| (!claim.earlier.is_empty()).then(|| json(&claim.earlier)).transpose())
+            .collect::<Result<_>>()?;
         let set = |place: usize, run: &RunRecord| {
             let claim = &claims[place];
             let due = run.not_before.is_none_or(|at| at <= claim.at);
@@ -115,7 +120,10 @@ impl CrateStore {
                 }
                 *going += 1;
             }
-            Some(vec![(claim.attempt + 1).into(), claim.worker.to_string().into(), micros(claim.at).into()])
+            let known = || (!run.earlier.is_empty()).then(|| json(&run.earlier).ok()).flatten();
+            let earlier = earlier[place].clone().or_else(known);
+            let attempt = claim.attempt.saturating_add(1);
+            Some(vec![attempt.into(), claim.worker.to_string().into(), micros(claim.at).into(), earlier.into()])
         };
         let keys: Vec<_> = claims.iter().map(|claim| &claim.key).collect();
         self.change(&keys, CLAIM, set).await

@@ -111,7 +111,7 @@ impl CrateStore {
             }
             None => sql("SELECT * FROM scheduler_schedules ORDER BY namespace, job"),
         };
-        Ok(rows::readable(&self.search(Table::Schedules, query).await?))
+        Ok(rows::readable(&self.search(Table::Schedules, query).await?, rows::schedule).collect())
     }
 
     pub(super) async fn changed_since(
@@ -124,7 +124,7 @@ impl CrateStore {
         let token = self.db.query(sql("SELECT CAST(current_timestamp AS BIGINT)")).await?.scalar()?;
         let Some(since) = since else { return Ok((Vec::new(), token)) };
         let changed = self.search(Table::Schedules, sql(CHANGED).bind(since - MARGIN).bind(namespace)).await?;
-        Ok((rows::readable(&changed), token))
+        Ok((rows::readable(&changed, rows::schedule).collect(), token))
     }
 
     pub(super) async fn versions(&self, job: &JobKey) -> Result<Vec<Generation>> {

@@ -124,11 +124,17 @@ const STEPS: &[&[&str]] = &[
     &["ALTER TABLE scheduler_generations \
     ADD COLUMN changed_by TEXT INDEX OFF STORAGE WITH (columnstore = false), \
     ADD COLUMN origin TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
+    // What the attempts of a run came to before the latest: JSON.
+    &["ALTER TABLE scheduler_monthly_runs ADD COLUMN earlier TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
 ];
 
 /// The last column that a step has added, its table, and the number of the step: a column can't be added twice.
-const ADDED: [(&str, &str, i64); 3] =
-    [("scheduler_runs", "output", 2), ("scheduler_schedules", "origin", 4), ("scheduler_generations", "origin", 5)];
+const ADDED: [(&str, &str, i64); 4] = [
+    ("scheduler_runs", "output", 2),
+    ("scheduler_schedules", "origin", 4),
+    ("scheduler_generations", "origin", 5),
+    ("scheduler_monthly_runs", "earlier", 6),
+];
 
 /// Makes what is missing.
 pub(super) async fn migrate(db: &Db) -> Result<()> {

@@ -23,7 +23,7 @@ const REMEMBERED: i64 = 24 * 60 * 60 * 1_000;
 /// All of runs but what their processes wrote, which may be much.
 const WITHOUT_OUTPUT: &str = "SELECT namespace, job, nominal, kind, generation, state, attempt, worker, not_before, renewed, \
      priority, cancel, args, missed_count, missed_last, reason, note, started, finished, error, message, \
-     progress, exit_code, result, CAST(NULL AS TEXT) AS output FROM scheduler_monthly_runs WHERE true";
+     progress, exit_code, result, CAST(NULL AS TEXT) AS output, CAST(NULL AS TEXT) AS earlier FROM scheduler_monthly_runs WHERE true";
 
 impl CrateStore {
     /// Those whose lease goes on.
@@ -125,14 +125,14 @@ impl Store for CrateStore {
         if let Some(limit) = query.limit {
             select.push(" LIMIT ").number(i64::from(limit));
         }
-        self.search(Table::Runs, select.build()).await?.iter().map(rows::run).collect()
+        Ok(rows::readable(&self.search(Table::Runs, select.build()).await?, rows::run).collect())
     }
 
     async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
         const WAITING: &str = "SELECT * FROM scheduler_monthly_runs WHERE namespace = ? AND state = 'pending' \
              AND (not_before IS NULL OR not_before <= ?) ORDER BY priority DESC, nominal LIMIT ?";
         let waiting = sql(WAITING).bind(namespace).bind(micros(at)).bind(i64::from(limit));
-        self.search(Table::Runs, waiting).await?.iter().map(rows::run).collect()
+        Ok(rows::readable(&self.search(Table::Runs, waiting).await?, rows::run).collect())
     }
 
     async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>> {
@@ -145,9 +145,8 @@ impl Store for CrateStore {
         }
         // One that came in between holds what it runs.
         let alive: HashSet<String> = self.alive().await?.iter().filter_map(|it| it.as_str().map(Into::into)).collect();
-        let runs: Vec<RunRecord> = of_others.iter().map(rows::run).collect::<Result<_>>()?;
         let held = |run: &RunRecord| run.worker.is_some_and(|worker| alive.contains(&worker.to_string()));
-        Ok(runs.into_iter().filter(|run| !held(run)).collect())
+        Ok(rows::readable(&of_others, rows::run).filter(|run| !held(run)).collect())
     }
 
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
@@ -176,8 +175,7 @@ impl Store for CrateStore {
         self.db.execute(sql(BEAT).bind(&name).bind(namespace).bind(place).bind(lease)).await?;
         self.db.execute(sql(FORGET).bind(REMEMBERED)).await?;
         let cancel = self.search(Table::Runs, sql(CANCEL).bind(&name)).await?;
-        let cancel = cancel.iter().map(|row| Ok((rows::key(row)?, rows::number(row, "attempt")?, row.get("cancel")?)));
-        Ok(Beat { lapsed, cancel: cancel.collect::<Result<_>>()? })
+        Ok(Beat { lapsed, cancel: rows::readable(&cancel, rows::to_cancel).collect() })
     }
 
     async fn leave(&self, worker: Uuid) -> Result<()> {
@@ -188,6 +186,6 @@ impl Store for CrateStore {
         const WORKERS: &str = "SELECT worker, namespace, place, \
              CASE WHEN until > CAST(current_timestamp AS BIGINT) THEN 1 ELSE 0 END AS alive \
              FROM scheduler_workers ORDER BY worker";
-        self.search(Table::Workers, sql(WORKERS)).await?.iter().map(rows::worker).collect()
+        Ok(rows::readable(&self.search(Table::Workers, sql(WORKERS)).await?, rows::worker).collect())
     }
 }

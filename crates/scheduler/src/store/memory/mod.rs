@@ -149,6 +149,9 @@ impl Store for MemoryStore {
                 run.started = Some(claim.at);
                 (run.not_before, run.progress, run.message) = (None, None, None);
                 (run.exit, run.result, run.output) = (None, None, None);
+                if !claim.earlier.is_empty() {
+                    run.earlier.clone_from(&claim.earlier);
+                }
                 true
             });
             claimed.unwrap_or(false)
@@ -224,7 +227,7 @@ impl Store for MemoryStore {
         runs.truncate(query.limit.map_or(usize::MAX, |limit| limit as usize));
         let mut runs: Vec<RunRecord> = runs.into_iter().cloned().collect();
         if query.without_output {
-            runs.iter_mut().for_each(|run| run.output = None);
+            runs.iter_mut().for_each(|run| (run.output, run.earlier) = (None, Vec::new()));
         }
         Ok(runs)
     }

@@ -95,4 +95,6 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE scheduler_schedules ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
         "ALTER TABLE scheduler_generations ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
     ],
+    // What the attempts of a run came to before the latest: JSON.
+    &["ALTER TABLE scheduler_runs ADD COLUMN earlier TEXT"],
 ];

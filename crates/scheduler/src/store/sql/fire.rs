@@ -47,7 +47,7 @@ impl<D: Dialect> SqlStore<D> {
     /// Keeps others from making and beginning runs of these jobs until the transaction ends; returns their marks.
     async fn lock(&self, session: &mut dyn Session, jobs: &[JobKey]) -> Result<HashMap<JobKey, Mark>> {
         let locked = session.query(&sql(D::TEXTS.lock).bind(self.lists().jobs(jobs))).await?;
-        locked.iter().map(rows::mark).collect()
+        Ok(rows::readable(&locked, rows::mark).collect())
     }
 
     async fn count_open(&self, session: &mut dyn Session, jobs: &[JobKey]) -> Result<HashMap<JobKey, Open>> {
@@ -66,7 +66,7 @@ impl<D: Dialect> SqlStore<D> {
         let gated = claims.iter().filter(|claim| claim.at_once != u32::MAX);
         let jobs = gate::distinct(gated.map(|claim| job_of(&claim.key)));
         let keys: Vec<&RunKey> = claims.iter().map(|claim| &claim.key).collect();
-        self.change_runs(&jobs, D::TEXTS.claim, &self.lists().claims(claims), &keys).await
+        self.change_runs(&jobs, D::TEXTS.claim, &self.lists().claims(claims)?, &keys).await
     }
 
     pub(super) async fn finish_once(&self, ends: &[RunEnd]) -> Result<Vec<bool>> {

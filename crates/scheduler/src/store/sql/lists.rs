@@ -131,18 +131,21 @@ impl Lists {
         })
     }
 
-    pub(super) fn claims(self, claims: &[Claim]) -> Value {
-        list(claims.iter().enumerate(), |(place, claim)| {
-            let mut places = self.key(&claim.key, 10);
+    pub(super) fn claims(self, claims: &[Claim]) -> Result<Value> {
+        let row = |(place, claim): (usize, &Claim)| {
+            let mut places = self.key(&claim.key, 11);
             places.extend([
                 claim.attempt.into(),
                 claim.worker.to_string().into(),
                 claim.at_once.into(),
                 micros(claim.at).into(),
                 place.into(),
+                // JSON writes NUL in six other characters.
+                (!claim.earlier.is_empty()).then(|| to_json(&claim.earlier)).transpose()?.into(),
             ]);
-            places
-        })
+            Ok(Json::Array(places))
+        };
+        Ok(Value::Json(claims.iter().enumerate().map(row).collect::<Result<Json>>()?))
     }
 
     pub(super) fn ends<'a>(self, ends: impl IntoIterator<Item = &'a RunEnd>) -> Result<Value> {

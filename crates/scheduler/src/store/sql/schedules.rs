@@ -92,7 +92,7 @@ impl<D: Dialect> SqlStore<D> {
         let token: i64 = session.query(&sql(D::TEXTS.token)).await?.scalar()?;
         let Some(since) = since.filter(|since| *since < token) else { return Ok((Vec::new(), token)) };
         let changed = session.query(&sql(D::TEXTS.changed).bind(since).bind(namespace)).await?;
-        Ok((rows::readable(&changed), token))
+        Ok((rows::readable(&changed, rows::schedule).collect(), token))
     }
 
     pub(super) async fn versions(&self, namespace: &str, job: &str) -> Result<Vec<Generation>> {

@@ -33,8 +33,7 @@ impl<D: Dialect> SqlStore<D> {
         session.execute(&beat.bind_all(self.dialect.now()?).bind(lease)).await?;
         let cancel = session.query(&sql(D::TEXTS.to_cancel).bind(&name)).await?;
         session.commit().await?;
-        let cancel = cancel.iter().map(|row| Ok((rows::key(row)?, rows::number(row, "attempt")?, row.get("cancel")?)));
-        Ok(Beat { lapsed: !lapsed.is_empty(), cancel: cancel.collect::<Result<_>>()? })
+        Ok(Beat { lapsed: !lapsed.is_empty(), cancel: rows::readable(&cancel, rows::to_cancel).collect() })
     }
 }
 
@@ -55,7 +54,7 @@ impl<D: Dialect> Store for SqlStore<D> {
             Some(namespace) => sql(D::TEXTS.of_namespace).bind(namespace),
             None => sql(D::TEXTS.all),
         };
-        Ok(rows::readable(&self.db.query(query).await?))
+        Ok(rows::readable(&self.db.query(query).await?, rows::schedule).collect())
     }
 
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {
@@ -112,17 +111,17 @@ impl<D: Dialect> Store for SqlStore<D> {
         if let Some(limit) = query.limit {
             select.push(" LIMIT ").number(i64::from(limit));
         }
-        self.db.query(select.build()).await?.iter().map(rows::run).collect()
+        Ok(rows::readable(&self.db.query(select.build()).await?, rows::run).collect())
     }
 
     async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
         let waiting = sql(D::TEXTS.waiting).bind(namespace).bind(micros(at)).bind(i64::from(limit));
-        self.db.query(waiting).await?.iter().map(rows::run).collect()
+        Ok(rows::readable(&self.db.query(waiting).await?, rows::run).collect())
     }
 
     async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>> {
         let orphans = sql(D::TEXTS.orphans).bind(namespace).bind_all(self.dialect.now()?);
-        self.db.query(orphans).await?.iter().map(rows::run).collect()
+        Ok(rows::readable(&self.db.query(orphans).await?, rows::run).collect())
     }
 
     async fn prune(&self, namespace: &str, before: DateTime<Utc>) -> Result<u64> {
@@ -145,6 +144,6 @@ impl<D: Dialect> Store for SqlStore<D> {
 
     async fn workers(&self) -> Result<Vec<Worker>> {
         let workers = self.db.query(sql(D::TEXTS.workers).bind_all(self.dialect.now()?)).await?;
-        workers.iter().map(rows::worker).collect()
+        Ok(rows::readable(&workers, rows::worker).collect())
     }
 }

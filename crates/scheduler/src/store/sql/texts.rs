@@ -134,13 +134,13 @@ macro_rules! texts {
             claim: concat!(
                 "UPDATE ", $p, "runs AS r SET state = 'running', attempt = r.attempt + 1, worker = e.worker, \
                  started = e.at, not_before = NULL, progress = NULL, message = NULL, exit_code = NULL, \
-                 result = NULL, output = NULL FROM (SELECT a.*, row_number() \
+                 result = NULL, output = NULL, earlier = coalesce(e.earlier, r.earlier) FROM (SELECT a.*, row_number() \
                  OVER (PARTITION BY a.n, a.j ORDER BY a.place) + (SELECT count(*) FROM ", $p, "runs AS g \
                  WHERE g.namespace = a.n AND g.job = a.j AND g.state = 'running') AS going FROM (\
                  SELECT value ->> 0 AS n, value ->> 1 AS j, CAST(value ->> 2 AS BIGINT) AS f, \
                  value ->> 3 AS k, CAST(value ->> 4 AS BIGINT) AS g, CAST(value ->> 5 AS BIGINT) AS attempt, \
                  value ->> 6 AS worker, CAST(value ->> 7 AS BIGINT) AS at_once, CAST(value ->> 8 AS BIGINT) AS at, \
-                 CAST(value ->> 9 AS BIGINT) AS place FROM ", $rows, ") AS a JOIN ", $p, "runs AS w \
+                 CAST(value ->> 9 AS BIGINT) AS place, value ->> 10 AS earlier FROM ", $rows, ") AS a JOIN ", $p, "runs AS w \
                  ON w.namespace = a.n AND w.job = a.j AND w.nominal = a.f AND w.kind = a.k \
                  AND w.generation = a.g WHERE w.state = 'pending' AND w.attempt = a.attempt \
                  AND (w.not_before IS NULL OR w.not_before <= a.at)) AS e \
@@ -181,7 +181,7 @@ macro_rules! texts {
             runs_without_output: concat!(
                 "SELECT namespace, job, nominal, kind, generation, state, attempt, worker, not_before, renewed, \
                  priority, cancel, args, missed_count, missed_last, reason, note, started, finished, error, message, \
-                 progress, exit_code, result, CAST(NULL AS TEXT) AS output FROM ", $p, "runs WHERE true"
+                 progress, exit_code, result, CAST(NULL AS TEXT) AS output, CAST(NULL AS TEXT) AS earlier FROM ", $p, "runs WHERE true"
             ),
             waiting: concat!(
                 "SELECT * FROM ", $p, "runs WHERE namespace = ? AND state = 'pending' \

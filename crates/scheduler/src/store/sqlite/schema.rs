@@ -118,4 +118,6 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE clusterkeep_scheduler_generations ADD COLUMN changed_by TEXT",
         "ALTER TABLE clusterkeep_scheduler_generations ADD COLUMN origin TEXT",
     ],
+    // What the attempts of a run came to before the latest: JSON.
+    &["ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN earlier TEXT"],
 ];

@@ -8,11 +8,13 @@
 //! # What it can't do
 //!
 //! A process that has left the group, lost its parents *and* cleared its environment is not found. And where the scheduler
-//! itself is killed by SIGKILL, what it ran goes on: the kernel's parent-death signal comes when the *thread* that has
-//! started a process ends, and threads of the runtime come and go.
+//! itself is killed by SIGKILL, what it ran goes on until the next scheduler of this machine comes to the run, which ends it
+//! before anything else becomes of the run ([`end_left`]). The kernel's parent-death signal is no help: it comes when the
+//! *thread* that has started a process ends, and threads of the runtime come and go.
 
 mod account;
 mod capture;
+mod left;
 mod limits;
 mod spawn;
 mod supervise;
@@ -21,6 +23,7 @@ mod tree;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use self::left::end_left;
 pub(super) use self::spawn::Start;
 pub(super) use self::supervise::run;
 use crate::run::Run;

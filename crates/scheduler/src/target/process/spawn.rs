@@ -46,7 +46,7 @@ pub(super) fn start(start: &Start, run: &Run) -> Result<Started> {
     let words = if limited { limits::gated(words.clone()) } else { words.clone() };
     let [program, args @ ..] = words.as_slice() else { return Err(Error::input("there is no program to start")) };
     let account = process.user.as_deref().map(account::other).transpose()?.flatten();
-    let mark = tree::new_mark();
+    let mark = tree::carried(run.mark());
     let mut command = Command::new(program);
     command.args(args).process_group(0);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

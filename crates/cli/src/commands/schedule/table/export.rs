@@ -29,7 +29,7 @@ pub(in super::super) async fn of_store(
         None => Vec::new(),
     };
     if records.iter().any(|record| record.retired.is_none() && record.spec.notify.is_some()) {
-        context.printer.note("note: who is told of jobs is left out, since a store does not keep where");
+        context.printer.note("note: a store keeps no sinks: `run -f` with this needs those that are named as `sinks`");
     }
     let all = timetables(records);
     if all.is_empty() {
@@ -54,10 +54,7 @@ fn timetables(records: Vec<ScheduleRecord>) -> Vec<Timetable> {
         if timetable.meta.origin.is_none() {
             timetable.meta.origin = record.source.and_then(|source| source.origin);
         }
-        // Without its sinks, which no store keeps, a file that names them would be refused.
-        let mut job = record.spec;
-        job.notify = None;
-        timetable.jobs.push(job);
+        timetable.jobs.push(record.spec);
     }
     all.into_values().collect()
 }

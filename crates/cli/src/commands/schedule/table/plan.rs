@@ -1,5 +1,6 @@
 //! `schedule plan`, `diff` and `apply`: what timetables would make of a store, and making it so.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,16 +34,20 @@ impl<'a> Wanted<'a> {
         for text in &texts {
             super::validate::warn(text, &context.printer);
         }
-        let timetables = files::merged(&found)?;
-        let tells = |timetable: &Timetable| {
-            let mut of_jobs = timetable.jobs.iter().filter_map(|job| job.notify.as_ref());
-            !timetable.sinks.is_empty() || !timetable.notify.is_empty() || of_jobs.any(|notify| !notify.is_empty())
-        };
-        if timetables.iter().any(tells) {
-            context.printer.note(
-                "note: a store keeps no sinks, so that jobs which `run --namespace` runs out of it tell nobody; `run -f` \
-                 with this file does",
-            );
+        let (timetables, _) = files::merged_for_store(&found)?;
+        let told: BTreeSet<&str> = timetables
+            .iter()
+            .flat_map(|timetable| &timetable.jobs)
+            .flat_map(|job| job.notify.iter().flatten())
+            .flat_map(|rule| rule.to.iter().map(String::as_str))
+            .collect();
+        if !told.is_empty() {
+            let told: Vec<_> = told.into_iter().map(|name| format!("`{name}`")).collect();
+            context.printer.note(&format!(
+                "note: a store keeps no sinks: `run --namespace` needs {} in its machine's file of permissions, and \
+                 refuses the jobs that name one which is not listed there",
+                told.join(", ")
+            ));
         }
         Ok(Self { timetables, args, store, delete })
     }

@@ -1,4 +1,7 @@
 //! Many rows at once: each column goes as one array, and `UNNEST` makes rows of them again.
+//!
+//! It stands in the list of what is selected, once for each column: there the server hands row after row on, and all take
+//! their steps together (from version 10). In `FROM` it would keep all rows first, on disk where they are many.
 
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
@@ -91,12 +94,12 @@ fn bind(slots: &mut [Slot], rows: &[Vec<Value>]) -> Result<PgArguments, Failure>
 
 fn unnest(insert: &SingleRowInsert<'_>, slots: &[Slot]) -> String {
     let head = insert.head;
-    let arrays: Vec<String> = (1..)
+    let columns: Vec<String> = (1..)
         .zip(slots)
         .map(|(number, slot)| match slot.element {
-            Some(_) => format!("${number}"),
-            None => format!("${number}::text[]::{}[]", slot.name),
+            Some(_) => format!("UNNEST(${number})"),
+            None => format!("UNNEST(${number}::text[]::{}[])", slot.name),
         })
         .collect();
-    format!("{head} SELECT * FROM UNNEST({}) {}", arrays.join(", "), insert.tail)
+    format!("{head} SELECT {} {}", columns.join(", "), insert.tail)
 }
