@@ -324,6 +324,7 @@ impl SchedulerBuilder {
             lease: self.lease,
             waits: true,
             stop: CancellationToken::new(),
+            until: None,
         }
     }
 }

@@ -124,11 +124,17 @@ const STEPS: &[&[&str]] = &[
     &["ALTER TABLE scheduler_generations \
     ADD COLUMN changed_by TEXT INDEX OFF STORAGE WITH (columnstore = false), \
     ADD COLUMN origin TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
+    // Up to when fires were decided upon by zone data of another version.
+    &["ALTER TABLE scheduler_schedules ADD COLUMN zone_data_since BIGINT"],
 ];
 
 /// The last column that a step has added, its table, and the number of the step: a column can't be added twice.
-const ADDED: [(&str, &str, i64); 3] =
-    [("scheduler_runs", "output", 2), ("scheduler_schedules", "origin", 4), ("scheduler_generations", "origin", 5)];
+const ADDED: [(&str, &str, i64); 4] = [
+    ("scheduler_runs", "output", 2),
+    ("scheduler_schedules", "origin", 4),
+    ("scheduler_generations", "origin", 5),
+    ("scheduler_schedules", "zone_data_since", 6),
+];
 
 /// Makes what is missing.
 pub(super) async fn migrate(db: &Db) -> Result<()> {

@@ -95,4 +95,6 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE scheduler_schedules ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
         "ALTER TABLE scheduler_generations ADD COLUMN changed_by TEXT, ADD COLUMN origin TEXT",
     ],
+    // Up to when fires were decided upon by zone data of another version.
+    &["ALTER TABLE scheduler_schedules ADD COLUMN zone_data_since BIGINT"],
 ];
