@@ -155,6 +155,7 @@ fn schedule(job: usize) -> Result<ScheduleRecord> {
         next_fire: None,
         high_water: None,
         zone_data: "-".into(),
+        zone_data_since: None,
         retired: None,
         paused: None,
         source: None,

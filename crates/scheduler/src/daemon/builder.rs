@@ -336,6 +336,7 @@ impl SchedulerBuilder {
             lease: self.lease,
             waits: true,
             stop: CancellationToken::new(),
+            until: None,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::store::{Advance, Gate, NewRun};
 use crate::trigger::Trigger;
 
 /// By how much a clock may go wrong, or be put right bit by bit, without anybody being told.
-const NOTICED: TimeDelta = TimeDelta::minutes(1);
+pub(crate) const NOTICED: TimeDelta = TimeDelta::minutes(1);
 
 /// A step forward that is greater corrects a clock that was wrong.
 const CORRECTION: TimeDelta = TimeDelta::hours(3);
@@ -108,7 +108,7 @@ impl Engine {
         for Reverse((at, index, lap)) in std::mem::take(&mut self.heap) {
             let entry = self.roster.get(index).filter(|entry| entry.lap == lap && entry.kind() == RunKind::Scheduled);
             let over = entry.filter(|entry| entry.record.decided() <= step.from).and_then(|entry| {
-                let span = due::count(&entry.schedule, step.from, step.to)?;
+                let span = due::count(&entry.schedule, step.from, step.to, due::none).pop()?;
                 Some((entry, Passed { state: RunState::Skipped, ..span }))
             });
             let Some((entry, span)) = over else {
@@ -121,16 +121,19 @@ impl Engine {
             entry.record.next_fire = next;
             self.heap.extend(next.map(|at| Reverse((at, index, lap))));
             let advance = advance(entry, span.missed.last, next);
-            passed.push((NewRun { run, gate: Gate::OPEN }, advance));
+            passed.push((NewRun { run, gate: Gate::OPEN }, index, advance));
         }
-        let core = self.core.clone();
+        let mut anew = Vec::new();
         for batch in passed.chunks(BATCH) {
-            let (runs, advances): (Vec<_>, Vec<_>) = batch.iter().cloned().unzip();
-            for run in core.make(runs, &advances).await?.into_iter().flatten() {
-                core.listener.hear(&Event::Passed(&run));
+            let (mut runs, mut owners, mut advances) = (Vec::new(), Vec::new(), Vec::new());
+            for (new, index, advance) in batch.iter().cloned() {
+                runs.push(new);
+                owners.push(index);
+                advances.push(advance);
             }
+            anew.extend(self.make_all(runs, owners, &advances).await?);
         }
-        Ok(())
+        self.decide_anew(anew, step.to).await
     }
 }
 

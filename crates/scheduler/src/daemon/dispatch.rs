@@ -18,8 +18,14 @@ pub(crate) struct Step {
     pub(crate) advance: Advance,
 }
 
-/// Decides what becomes of the fires of `entry` from `at` on, which are due at `now`.
-pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateTime<Utc>) -> Step {
+/// Decides what becomes of the fires of `entry` from `at` on that are due at `now` and not decided upon already.
+pub(crate) fn step(
+    entry: &Entry,
+    doer: &mut Doer,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    decided: impl Fn(DateTime<Utc>) -> bool,
+) -> Step {
     let advance = |entry: &Entry, high_water, next_fire| Advance {
         namespace: entry.record.namespace.clone(),
         job: entry.record.spec.name.as_str().to_owned(),
@@ -34,13 +40,13 @@ pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateT
         return Step { runs, advance: advance(entry, at, None) };
     }
     let misfire = entry.record.spec.misfire;
-    let decision = due::decide(&entry.schedule, misfire, at, now);
+    let decision = due::decide(&entry.schedule, misfire, at, now, decided);
     let mut runs = Vec::with_capacity(decision.run.len() + 1);
     let mut coalesced = 0;
-    if let Some(passed) = decision.passed {
+    for passed in decision.passed {
         let reason = match passed.state {
             RunState::Coalesced => {
-                coalesced = passed.missed.count;
+                coalesced += passed.missed.count;
                 "a later fire runs for them: no scheduler was there in time"
             }
             _ => "no scheduler was there in time, and the job's misfire policy lets none of them run",

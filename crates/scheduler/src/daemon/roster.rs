@@ -1,6 +1,6 @@
 //! The jobs of one scheduler, brought together with what its store knows of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
@@ -9,11 +9,11 @@ use super::core::Core;
 use super::due::Passed;
 use super::event::{Event, Listener};
 use super::handler::{Handler, Handlers};
-use super::owed::owed;
+use super::owed::{Owed, owed};
 use crate::civil::Zone;
 use crate::model::{JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
-use crate::store::{Gate, NewRun, ScheduleRecord, Source};
+use crate::store::{ScheduleRecord, Source, Store};
 use crate::trigger::Trigger;
 
 /// A job as the scheduler works with it.
@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub(crate) superseded: bool,
     /// It came out of the store, and the program does not have it.
     pub(crate) stored: bool,
+    /// The store has not decided upon all that was taken to be decided here.
+    pub(crate) behind: bool,
 }
 
 /// A handler, without the closure in debug output.
@@ -55,6 +57,8 @@ pub(crate) struct Roster {
     by_name: HashMap<String, usize>,
     /// The places of the jobs that follow a job.
     followers: HashMap<String, Vec<usize>>,
+    /// The places of the jobs that fire so long after their last run.
+    pub(crate) delayed: BTreeSet<usize>,
     /// What runs the jobs that are taken out of the store, where they are.
     pub(crate) handlers: Option<Handlers>,
 }
@@ -70,9 +74,14 @@ impl Roster {
         for record in store.schedules(Some(namespace)).await? {
             known.insert(record.spec.name.as_str().to_owned(), record);
         }
-        let mut roster =
-            Self { entries: Vec::new(), by_name: HashMap::new(), followers: HashMap::new(), handlers: None };
-        let mut missed = Vec::new();
+        let mut roster = Self {
+            entries: Vec::new(),
+            by_name: HashMap::new(),
+            followers: HashMap::new(),
+            delayed: BTreeSet::new(),
+            handlers: None,
+        };
+        let mut missed = Owed::default();
         for spec in specs {
             let handler = HandlerOf(handlers.of(&spec)?);
             let schedule = spec.schedule()?;
@@ -80,23 +89,23 @@ impl Roster {
             let record = reconcile(old.as_ref(), namespace, spec, &schedule, &core.source, now);
             if let Some(old) = &old {
                 if old.generation != record.generation {
-                    missed.extend(owed_by(old, "the job was changed before they ran", now)?);
+                    missed.add(owed_by(store, old, "the job was changed before they ran", now).await?);
                 } else if old.next_fire != record.next_fire && old.zone_data != record.zone_data {
                     let job = record.spec.name.as_str();
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
                 }
             }
-            roster.push(Entry { record, schedule, handler, lap: 0, superseded: false, stored: false });
+            roster.push(Entry { record, schedule, handler, lap: 0, superseded: false, stored: false, behind: false });
         }
         let mut records: Vec<ScheduleRecord> = roster.entries.iter().map(|entry| entry.record.clone()).collect();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
-            missed.extend(owed_by(&old, "the job was removed before they ran", now)?);
+            missed.add(owed_by(store, &old, "the job was removed before they ran", now).await?);
             records.push(retire(old, &core.source, now));
         }
-        let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
-        store.fire(&rows, &[]).await?;
+        // Stepped over at once, so that no scheduler with the former version decides upon them, too.
+        let made = store.fire(&missed.rows(), &missed.steps).await?;
         store.put(&records).await?;
-        for run in &missed {
+        for (run, _) in missed.runs.iter().zip(made).filter(|(_, made)| made.is_made()) {
             listener.hear(&Event::Passed(run));
         }
         Ok(roster)
@@ -124,6 +133,11 @@ impl Roster {
     }
 
     fn follow(&mut self, place: usize, entry: &Entry) {
+        if matches!(entry.schedule.trigger(), Trigger::Delay(_)) {
+            self.delayed.insert(place);
+        } else {
+            self.delayed.remove(&place);
+        }
         for parent in entry.record.spec.following().into_iter().flat_map(|following| following.jobs().iter()) {
             self.followers.entry(parent.clone()).or_default().push(place);
         }
@@ -166,7 +180,11 @@ impl Entry {
         let as_before = superseded == self.superseded
             && record.paused.is_some() == self.record.paused.is_some()
             && record.high_water <= self.record.high_water
-            && record.valid_from == self.record.valid_from;
+            && record.valid_from == self.record.valid_from
+            && !self.behind;
+        if std::mem::take(&mut self.behind) {
+            self.record.high_water = record.high_water;
+        }
         self.superseded = superseded;
         if superseded {
             self.lap += 1;
@@ -244,6 +262,8 @@ pub(crate) fn reconcile(
         next_fire,
         high_water,
         zone_data,
+        // The store knows.
+        zone_data_since: old.and_then(|old| old.zone_data_since),
         retired,
         paused,
         source,
@@ -251,9 +271,9 @@ pub(crate) fn reconcile(
 }
 
 /// What a former version of a job has not decided upon until `now`, when it was changed or removed.
-pub(crate) fn owed_by(old: &ScheduleRecord, why: &str, now: DateTime<Utc>) -> Result<Vec<RunRecord>> {
+pub(crate) async fn owed_by(store: &dyn Store, old: &ScheduleRecord, why: &str, now: DateTime<Utc>) -> Result<Owed> {
     if old.retired.is_some() {
-        return Ok(Vec::new());
+        return Ok(Owed::default());
     }
-    Ok(owed(old, &old.spec.schedule()?, why, now))
+    owed(store, old, &old.spec.schedule()?, why, now).await
 }

@@ -72,7 +72,7 @@ fn entry(mut record: ScheduleRecord, handlers: &Handlers) -> Result<Entry, Box<(
         // What is stored may rest on other zone data.
         record.next_fire = schedule.next_after(record.decided());
     }
-    Ok(Entry { record, schedule, handler: HandlerOf(handler), lap: 0, superseded: false, stored: true })
+    Ok(Entry { record, schedule, handler: HandlerOf(handler), lap: 0, superseded: false, stored: true, behind: false })
 }
 
 /// Fails where what a store says of a run, its job or its arguments, may not run here.

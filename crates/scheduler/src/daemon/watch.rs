@@ -2,11 +2,14 @@
 //!
 //! It decides about no fire.
 
+use std::collections::BTreeSet;
+
 use clusterkeep_core::Result;
 use tokio::time::Instant;
 
 use super::engine::{Engine, POLL};
 use super::event::Event;
+use crate::run::RunRecord;
 
 /// How many waiting runs are looked at in one go.
 const MOST_WAITING: u32 = 1_000;
@@ -17,13 +20,17 @@ impl Engine {
         let core = self.core.clone();
         let (beat, _) = core.persist(|| core.beat()).await?;
         self.beat_at = Instant::now() + core.lease / 3;
-        if beat.lapsed {
-            core.listener.hear(&Event::LeaseLost);
-        }
         for (key, attempt, why) in beat.cancel {
             self.cancel_here(&key, attempt, &why);
         }
-        self.rescue().await?;
+        if beat.lapsed {
+            core.listener.hear(&Event::LeaseLost);
+        } else {
+            // Where this one was held up the others may have been, too, as by a store that was away: they get the time to
+            // renew their leases.
+            self.rescue().await?;
+        }
+        self.look_after_delayed().await?;
         self.catch_up().await
     }
 
@@ -70,27 +77,55 @@ impl Engine {
         if room == 0 {
             return Ok(());
         }
-        // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
-        let (waiting, _) = core.persist(|| core.store.waiting(&core.namespace, core.now(), MOST_WAITING)).await?;
         self.waiting = false;
-        for run in waiting {
-            if self.active.len() >= self.at_once {
-                self.waiting = true;
-                break;
+        // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
+        let mut stuck = BTreeSet::new();
+        loop {
+            let but: Vec<String> = stuck.iter().cloned().collect();
+            let known = stuck.len();
+            let ask = || core.store.waiting(&core.namespace, &but, core.now(), MOST_WAITING);
+            let waiting = core.persist(ask).await?.0;
+            let all = waiting.len() < MOST_WAITING as usize;
+            for run in waiting {
+                if self.active.len() >= self.at_once {
+                    self.waiting = true;
+                    return Ok(());
+                }
+                if stuck.contains(&run.key.job) {
+                    continue;
+                }
+                let job = run.key.job.clone();
+                if !self.begin_if_it_may(run).await? {
+                    stuck.insert(job);
+                }
             }
-            let Some(index) = self.roster.find(&run.key.job) else { continue };
-            let Some(entry) = self.roster.get(index) else { continue };
-            let at_once = entry.record.spec.overlap.at_once();
-            if self.going(index) >= at_once as usize {
-                self.waiting = true;
-                continue;
-            }
-            match core.begin(run, at_once).await? {
-                Some(run) => self.start(index, run),
-                None => self.waiting = true,
+            if all || stuck.len() == known {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    /// Begins a pending run; `false` where no run of its job can begin now.
+    async fn begin_if_it_may(&mut self, run: RunRecord) -> Result<bool> {
+        let Some(index) = self.roster.find(&run.key.job) else { return Ok(false) };
+        let Some(entry) = self.roster.get(index) else { return Ok(false) };
+        // A later version is not this one's to run.
+        if entry.superseded && run.key.generation != entry.record.generation {
+            return Ok(false);
+        }
+        let at_once = entry.record.spec.overlap.at_once();
+        if self.going(index) >= at_once as usize {
+            self.waiting = true;
+            return Ok(false);
+        }
+        let core = self.core.clone();
+        let Some(run) = core.begin(run, at_once).await? else {
+            // Others run the job, or have been faster.
+            self.waiting = true;
+            return Ok(false);
+        };
+        self.start(index, run);
+        Ok(true)
     }
 
     /// How many runs of a job go here.

@@ -91,20 +91,21 @@ impl Tables {
         let same = known.is_some_and(|known| known.generation == schedule.generation);
         let Some(record) = gate::replaced(known, schedule) else { return false };
         let generation = Generation {
-            generation: schedule.generation,
-            spec: schedule.spec.clone(),
-            valid_from: schedule.valid_from,
-            valid_until: schedule.retired,
+            generation: record.generation,
+            spec: record.spec.clone(),
+            valid_from: record.valid_from,
+            valid_until: record.retired,
             source: schedule.source.clone(),
         };
+        let (valid_from, retired) = (record.valid_from, record.retired);
         let row = Row { record: record.clone(), generations: Vec::new(), changed };
         let row = self.schedules.entry(key).or_insert(row);
         (row.record, row.changed) = (record, changed);
         match row.generations.last_mut() {
-            Some(last) if same => last.valid_until = schedule.retired,
+            Some(last) if same => last.valid_until = retired,
             last => {
                 if let Some(last) = last {
-                    last.valid_until = last.valid_until.or(Some(schedule.valid_from));
+                    last.valid_until = last.valid_until.or(Some(valid_from));
                 }
                 row.generations.push(generation);
             }
@@ -121,7 +122,7 @@ impl Tables {
         };
         let open = |job: JobKey| {
             let count = |state| of_job(&self.runs, &job).filter(|run| run.state == state).count() as u64;
-            let open = Open { running: count(RunState::Running), pending: count(RunState::Pending) > 0 };
+            let open = Open { running: count(RunState::Running), pending: count(RunState::Pending) };
             (job, open)
         };
         let keys = runs.iter().map(|new| &new.run.key);
@@ -178,7 +179,7 @@ impl Store for MemoryStore {
         let made = gate::decide(runs, &mut tables.known(runs));
         let fired = gate::fired(&made);
         tables.runs.extend(made.into_iter().flatten().map(|run| (run.key.clone(), run)));
-        for advance in gate::last_advances(advances) {
+        for advance in gate::last_advances(runs, &fired, advances) {
             let row = tables.schedule(&advance.namespace, &advance.job);
             let as_known = |row: &&mut Row| {
                 (row.record.generation, row.record.paused.is_some()) == (advance.generation, advance.paused)
@@ -235,11 +236,11 @@ impl Store for MemoryStore {
         let mut tables = self.tables();
         let mut finish = |end: &RunEnd| {
             let Some(run) = tables.attempt(&end.key, end.attempt) else { return false };
-            run.state = end.state;
-            run.error.clone_from(&end.error);
-            run.finished = Some(end.at).filter(|_| end.state.is_final());
-            run.not_before = end.not_before;
-            run.cancel = None;
+            let cancelled = run.cancel.take().filter(|_| !end.state.is_final());
+            run.state = if cancelled.is_some() { RunState::Cancelled } else { end.state };
+            run.not_before = end.not_before.filter(|_| cancelled.is_none());
+            run.error = cancelled.or_else(|| end.error.clone());
+            run.finished = Some(end.at).filter(|_| run.state.is_final());
             run.exit = end.exit.or(run.exit);
             run.result = end.result.clone().or_else(|| run.result.take());
             run.output = end.output.clone().or_else(|| run.output.take());
@@ -286,10 +287,11 @@ impl Store for MemoryStore {
         Ok(runs)
     }
 
-    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+    async fn waiting(&self, namespace: &str, but: &[String], at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
         let tables = self.tables();
         let due = |run: &&RunRecord| {
             run.key.namespace == namespace
+                && !but.contains(&run.key.job)
                 && run.state == RunState::Pending
                 && run.not_before.is_none_or(|earliest| earliest <= at)
         };
@@ -354,6 +356,7 @@ impl RunQuery {
     fn takes(&self, run: &RunRecord) -> bool {
         self.namespace.as_ref().is_none_or(|namespace| *namespace == run.key.namespace)
             && self.job.as_ref().is_none_or(|job| *job == run.key.job)
+            && self.kind.is_none_or(|kind| kind == run.key.kind)
             && (self.states.is_empty() || self.states.contains(&run.state))
             && self.from.is_none_or(|from| run.last_fire() >= from)
             && self.until.is_none_or(|until| run.key.nominal < until)

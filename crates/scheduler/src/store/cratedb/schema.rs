@@ -126,14 +126,17 @@ const STEPS: &[&[&str]] = &[
     ADD COLUMN origin TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
     // What the attempts of a run came to before the latest: JSON.
     &["ALTER TABLE scheduler_monthly_runs ADD COLUMN earlier TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
+    // Up to when fires were decided upon by zone data of another version.
+    &["ALTER TABLE scheduler_schedules ADD COLUMN zone_data_since BIGINT"],
 ];
 
 /// The last column that a step has added, its table, and the number of the step: a column can't be added twice.
-const ADDED: [(&str, &str, i64); 4] = [
+const ADDED: [(&str, &str, i64); 5] = [
     ("scheduler_runs", "output", 2),
     ("scheduler_schedules", "origin", 4),
     ("scheduler_generations", "origin", 5),
     ("scheduler_monthly_runs", "earlier", 6),
+    ("scheduler_schedules", "zone_data_since", 7),
 ];
 
 /// Makes what is missing.

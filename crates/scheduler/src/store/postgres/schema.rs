@@ -97,4 +97,6 @@ const STEPS: &[&[&str]] = &[
     ],
     // What the attempts of a run came to before the latest: JSON.
     &["ALTER TABLE scheduler_runs ADD COLUMN earlier TEXT"],
+    // Up to when fires were decided upon by zone data of another version.
+    &["ALTER TABLE scheduler_schedules ADD COLUMN zone_data_since BIGINT"],
 ];
