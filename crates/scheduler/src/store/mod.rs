@@ -35,7 +35,7 @@ use uuid::Uuid;
 #[cfg(feature = "cratedb")]
 pub use cratedb::CrateStore;
 pub use memory::MemoryStore;
-pub use open::open;
+pub use open::{Existing, open, open_existing};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]

@@ -5,9 +5,11 @@ use clusterkeep_core::sql::{Db, Session, sql};
 use clusterkeep_core::{Error, Result};
 
 use super::moved::move_runs;
-use crate::store::migrate::Migrations;
+use crate::store::migrate::{Migrations, Tables};
 
 const MIGRATIONS: Migrations = Migrations {
+    found: "SELECT count(*) FROM information_schema.tables \
+        WHERE table_schema = CURRENT_SCHEMA AND table_name = 'scheduler_version'",
     create: "CREATE TABLE IF NOT EXISTS scheduler_version (version BIGINT PRIMARY KEY) CLUSTERED INTO 1 SHARDS",
     version: "SELECT coalesce(max(version), 0) FROM scheduler_version",
     record: "INSERT INTO scheduler_version (version) VALUES (?) ON CONFLICT DO NOTHING",
@@ -138,6 +140,11 @@ const ADDED: [(&str, &str, i64); 5] = [
     ("scheduler_monthly_runs", "earlier", 6),
     ("scheduler_schedules", "zone_data_since", 7),
 ];
+
+/// Looks what is there, and writes nothing.
+pub(super) async fn look(db: &Db) -> Result<Tables> {
+    MIGRATIONS.look(db).await
+}
 
 /// Makes what is missing.
 pub(super) async fn migrate(db: &Db) -> Result<()> {

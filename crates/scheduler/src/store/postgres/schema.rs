@@ -8,6 +8,8 @@ use crate::store::migrate::Migrations;
 pub(super) const LOCK: Statement = sql("SELECT pg_advisory_xact_lock(7164779315840281)");
 
 pub(super) const MIGRATIONS: Migrations = Migrations {
+    found: "SELECT count(*) FROM pg_catalog.pg_tables \
+        WHERE schemaname = current_schema() AND tablename = 'scheduler_version'",
     create: "CREATE TABLE IF NOT EXISTS scheduler_version (version BIGINT PRIMARY KEY)",
     version: "SELECT coalesce(max(version), 0) FROM scheduler_version",
     record: "INSERT INTO scheduler_version (version) VALUES (?)",

@@ -3,6 +3,7 @@
 use crate::store::migrate::Migrations;
 
 pub(super) const MIGRATIONS: Migrations = Migrations {
+    found: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'clusterkeep_scheduler_version'",
     create: "CREATE TABLE IF NOT EXISTS clusterkeep_scheduler_version (version INTEGER PRIMARY KEY) STRICT",
     version: "SELECT coalesce(max(version), 0) FROM clusterkeep_scheduler_version",
     record: "INSERT INTO clusterkeep_scheduler_version (version) VALUES (?)",
