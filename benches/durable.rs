@@ -151,13 +151,9 @@ async fn second(store: &dyn Store, at: DateTime<Utc>, pattern: Pattern) -> Resul
     assert!(made.iter().all(|made| made.is_made()), "each row is made");
     for some in runs.chunks(ENDS) {
         if pattern == Pattern::ByClaim {
-            let claim = |new: &NewRun| Claim {
-                key: new.run.key.clone(),
-                attempt: 0,
-                worker: WORKER,
-                at_once: 1,
-                at,
-                earlier: Vec::new(),
+            let claim = |new: &NewRun| {
+                let (key, earlier) = (new.run.key.clone(), Vec::new());
+                Claim { key, attempt: 0, worker: WORKER, at_once: 1, at, earlier }
             };
             let begun = store.claim(&some.iter().map(claim).collect::<Vec<_>>()).await?;
             assert!(begun.iter().all(|begun| *begun), "each is begun");
@@ -182,6 +178,7 @@ fn schedule(job: usize) -> Result<ScheduleRecord> {
         next_fire: None,
         high_water: None,
         zone_data: "-".into(),
+        zone_data_since: None,
         retired: None,
         paused: None,
         source: None,

@@ -4,30 +4,31 @@
 //! by chance.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clusterkeep_core::error::Place;
 use clusterkeep_core::manifest::{self, Located};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_retention::model::Manifest;
+use clusterkeep_scheduler::import::{Source, TaskFile, task_file};
 use clusterkeep_scheduler::{Broken, Timetable, check_chains, ephemeral_namespace};
 
 use crate::output::Printer;
+use crate::source::{self, Text};
 
-/// All documents of one kind, in the order of the files.
-fn read<T: manifest::Manifest>(files: &[PathBuf]) -> Result<Vec<Located<T>>> {
+/// All documents of one kind, in the order of the texts.
+fn read<T: manifest::Manifest>(texts: &[Text]) -> Result<Vec<Located<T>>> {
     let mut found = Vec::new();
-    for file in files {
-        found.extend(manifest::read_file::<T>(file)?);
+    for Text { name, text } in texts.iter().filter(|text| !is_task(&text.name)) {
+        found.extend(manifest::read_str::<T>(text, name)?);
     }
     Ok(found)
 }
 
-/// The same, where there must be one.
-fn some<T: manifest::Manifest>(files: &[PathBuf]) -> Result<Vec<Located<T>>> {
-    let found = read(files)?;
+/// Refuses texts with no document of the kind that is looked for.
+fn some<T: manifest::Manifest>(found: Vec<Located<T>>, texts: &[Text]) -> Result<Vec<Located<T>>> {
     if found.is_empty() {
-        let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+        let names: Vec<_> = texts.iter().map(|text| text.name.as_str()).collect();
         return Err(Error::input(format!("{}: there is no document of kind {}", names.join(", "), T::KIND))
             .with_hint(format!("begin one with `kind: {}`, or name another file with -f", T::KIND)));
     }
@@ -35,8 +36,8 @@ fn some<T: manifest::Manifest>(files: &[PathBuf]) -> Result<Vec<Located<T>>> {
 }
 
 /// Every manifest of the files, each checked against its own rules.
-pub(crate) fn manifests(files: &[PathBuf]) -> Result<Vec<Located<Manifest>>> {
-    let found = read::<Manifest>(files)?;
+pub(crate) fn manifests(texts: &[Text]) -> Result<Vec<Located<Manifest>>> {
+    let found = read::<Manifest>(texts)?;
     let mut names: BTreeMap<&str, &Place> = BTreeMap::new();
     for manifest in &found {
         manifest.value.check().map_err(|error| error.at(manifest.place.clone()))?;
@@ -51,8 +52,8 @@ pub(crate) fn manifests(files: &[PathBuf]) -> Result<Vec<Located<Manifest>>> {
 
 /// The manifest of this name; without a name the only one.
 pub(crate) fn manifest(files: &[PathBuf], name: Option<&str>) -> Result<Located<Manifest>> {
-    some::<Manifest>(files)?;
-    let found = manifests(files)?;
+    let texts = source::local(files)?;
+    let found = some(manifests(&texts)?, &texts)?;
     let names = found.iter().map(|manifest| format!("`{}`", manifest.value.name)).collect::<Vec<_>>().join(", ");
     let mut wanted = found.into_iter().filter(|manifest| name.is_none_or(|name| manifest.value.name == name));
     match (wanted.next(), wanted.next(), name) {
@@ -64,19 +65,53 @@ pub(crate) fn manifest(files: &[PathBuf], name: Option<&str>) -> Result<Located<
     }
 }
 
-/// The documents of timetables, of which there may be none.
-pub(crate) fn any_documents(files: &[PathBuf]) -> Result<Vec<Located<Timetable>>> {
-    read(files)
+/// The documents of timetables, of which there may be none. A task file is one with one job.
+pub(crate) fn any_documents(texts: &[Text]) -> Result<Vec<Located<Timetable>>> {
+    let mut found = Vec::new();
+    for Text { name, text } in texts {
+        if !is_task(name) {
+            found.extend(manifest::read_str::<Timetable>(text, name)?);
+            continue;
+        }
+        let place = Place { file: name.clone(), position: None };
+        let TaskFile { job, namespace, .. } = task(text, name)?.ok_or_else(|| {
+            Error::input("it does not say when it runs").at(place.clone()).with_hint(
+                "a Python file says it in a block `# /// task` with `when = \"@daily\"`, a Rust file in \
+                 `[package.metadata.task]` of its frontmatter; or run it once: `run -f FILE --when once`",
+            )
+        })?;
+        let value = Timetable { namespace, ..Timetable::of("", vec![job]) };
+        found.push(Located { value, place });
+    }
+    Ok(found)
+}
+
+/// Whether a file is a Python or Rust file, and no YAML or JSON.
+pub(crate) fn is_task(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "py" || extension == "rs")
+}
+
+/// What a task file says of its job; nothing where it says none, or is something else. Its job names it by its whole
+/// path.
+pub(crate) fn task(text: &str, name: &str) -> Result<Option<TaskFile>> {
+    if !is_task(name) {
+        return Ok(None);
+    }
+    if name.contains("://") {
+        return Err(Error::input(format!("`{name}` is a task file, which is run where it lies"))
+            .with_hint("fetch it, look at it, and name the file"));
+    }
+    task_file(&Source { name: name.to_owned(), text: text.to_owned() }, &resource(name))
 }
 
 /// The same, where there must be one.
-pub(crate) fn documents(files: &[PathBuf]) -> Result<Vec<Located<Timetable>>> {
-    some(files)
+pub(crate) fn documents(texts: &[Text]) -> Result<Vec<Located<Timetable>>> {
+    some(any_documents(texts)?, texts)
 }
 
 /// The jobs of all timetables: one timetable for each namespace, in whose documents nothing is there twice.
 pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
-    merged(&documents(files)?)
+    merged(&documents(&source::local(files)?)?)
 }
 
 /// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
@@ -164,16 +199,6 @@ fn together(all: &[Located<Timetable>]) -> Result<BTreeMap<String, Timetable>> {
         })?;
     }
     Ok(merged)
-}
-
-/// What timetables should say otherwise, each with its place.
-pub(crate) fn remarks(found: &[Located<Timetable>]) -> impl Iterator<Item = String> {
-    found.iter().flat_map(|Located { value, place }| {
-        value.warnings().into_iter().map(move |(line, remark)| match line {
-            0 => format!("{place}: {remark}"),
-            line => format!("{}:{line}: {remark}", place.file),
-        })
-    })
 }
 
 /// Says which of these timetables have a namespace that nobody has named.

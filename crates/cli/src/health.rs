@@ -118,7 +118,7 @@ async fn ready(watched: &Watched) -> Result<(), &'static str> {
 async fn depth(watched: &Watched) {
     let namespaces = watched.namespaces.borrow().clone();
     for namespace in namespaces {
-        let waiting = watched.store.waiting(&namespace, SystemClock.now(), MOST_WAITING);
+        let waiting = watched.store.waiting(&namespace, &[], SystemClock.now(), MOST_WAITING);
         if let Ok(Ok(waiting)) = tokio::time::timeout(PATIENCE, waiting).await {
             crate::metrics::queue(&namespace, waiting.len());
         }

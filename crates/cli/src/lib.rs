@@ -19,6 +19,7 @@ pub mod output;
 mod permissions;
 pub mod report;
 pub mod schema;
+mod source;
 mod targets;
 
 use std::ffi::OsString;

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use clusterkeep_core::clock::{Clock as _, SystemClock};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_scheduler::{Event, Message, RunKind};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -88,9 +89,10 @@ pub fn count(event: &Event<'_>) {
     match event {
         Event::Started(run) => {
             counter!(FIRES, "namespace" => run.key.namespace.clone(), "kind" => run.key.kind.as_str()).increment(1);
-            let first = run.key.kind == RunKind::Scheduled && run.attempt == 1;
-            if let Some(started) = run.started.filter(|_| first) {
-                histogram!(LATENESS).record((started - run.key.nominal).as_seconds_f64().max(0.0));
+            if run.key.kind == RunKind::Scheduled && run.attempt == 1 {
+                // Its row was made before, which takes as long as the store does.
+                let late = SystemClock.now() - run.key.nominal;
+                histogram!(LATENESS).record(late.as_seconds_f64().max(0.0));
             }
         }
         Event::Finished(run) => {

@@ -7,7 +7,7 @@ use clusterkeep_core::address::{AddressSources, ClusterAddress, Resolved};
 use clusterkeep_core::managed::Opener;
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_scheduler::target::{
-    Clusters, CommandRunner, ContainerRunner, Echo, NodeRunner, PythonRunner, SqlRunner,
+    Clusters, CommandRunner, ContainerRunner, Echo, NodeRunner, PythonRunner, RustRunner, SqlRunner,
 };
 use clusterkeep_scheduler::{JobSpec, Target, TargetKind, Targets};
 
@@ -19,6 +19,7 @@ pub(crate) fn all(cluster: &ClusterArgs, echo: &Echo) -> Targets {
         .with(TargetKind::Command, CommandRunner::new().echo(echo.clone()))
         .with(TargetKind::Python, PythonRunner::new().echo(echo.clone()))
         .with(TargetKind::Node, NodeRunner::new().echo(echo.clone()))
+        .with(TargetKind::Rust, RustRunner::new().echo(echo.clone()))
         .with(TargetKind::Container, ContainerRunner::new().echo(echo.clone()))
         .with(TargetKind::Sql, SqlRunner::on(Served(cluster.clone())))
 }

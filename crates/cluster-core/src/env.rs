@@ -89,6 +89,9 @@ pub const LOG: Variable = variable("CLUSTERKEEP_LOG", "what is logged, such as `
 /// Where state files go.
 pub const XDG_STATE_HOME: Variable =
     variable("XDG_STATE_HOME", "where state files are kept; ~/.local/state by default");
+/// Where what can be made again is.
+pub const XDG_CACHE_HOME: Variable =
+    variable("XDG_CACHE_HOME", "where jobs that are Rust files are built; ~/.cache by default");
 /// The user's own folder.
 pub const HOME: Variable = variable("HOME", "the user's folder");
 
@@ -118,6 +121,7 @@ pub const ALL: &[Variable] = &[
     CRATEDB_HOME,
     PATH,
     XDG_STATE_HOME,
+    XDG_CACHE_HOME,
     XDG_CONFIG_HOME,
     HOME,
 ];

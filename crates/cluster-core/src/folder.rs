@@ -41,6 +41,25 @@ pub fn config() -> Result<Option<PathBuf>> {
     Ok(env::HOME.read()?.map(|home| PathBuf::from(home).join(".config/clusterkeep")))
 }
 
+/// The folder of what can be made again: `$XDG_CACHE_HOME/clusterkeep`, else `~/.cache/clusterkeep`. It is not made here.
+///
+/// # Errors
+///
+/// Neither variable is set.
+pub fn cache() -> Result<PathBuf> {
+    if let Some(folder) = env::XDG_CACHE_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
+        return Ok(folder.join("clusterkeep"));
+    }
+    let home = env::HOME.read()?.ok_or_else(|| {
+        Error::input("there is no folder for what is built").with_hint(format!(
+            "set {} or {}",
+            env::XDG_CACHE_HOME.name,
+            env::HOME.name
+        ))
+    })?;
+    Ok(PathBuf::from(home).join(".cache/clusterkeep"))
+}
+
 /// The folder of the database servers of this machine that have a name, beside the state folder `state`.
 ///
 /// Servers never run as root, and nobody else gets into root's own folder: where this process is root and `state` is

@@ -57,8 +57,11 @@ mod hash;
 mod history;
 #[cfg(feature = "import")]
 pub mod import;
+#[cfg(any(feature = "import", all(unix, feature = "command")))]
+mod inline;
 mod ledger;
 mod model;
+mod named;
 #[cfg(feature = "notify")]
 mod notify;
 mod run;
@@ -86,8 +89,8 @@ pub use store::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;
 pub use store::{
-    Advance, Beat, Cancelled, Claim, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, Report, RunEnd,
-    RunQuery, ScheduleRecord, Source, Store, Worker, open,
+    Advance, Beat, Cancelled, Claim, Existing, Fired, Gate, Generation, MemoryStore, NewRun, Otherwise, Pause, Report,
+    RunEnd, RunQuery, ScheduleRecord, Source, Store, Worker, open, open_existing,
 };
 pub use target::{Runner, Targets};
 #[cfg(feature = "rrule")]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::clock::Clock;
 use clusterkeep_scheduler::{
-    Event, Job, MemoryStore, Misfire, Overlap, Run, RunKind, RunQuery, RunRecord, RunState, ScheduleRecord, Scheduler,
-    SchedulerBuilder, Store, ledger,
+    Advance, Event, Fired, Gate, Job, MemoryStore, Misfire, Missed, NewRun, Overlap, Pause, Run, RunKey, RunKind,
+    RunQuery, RunRecord, RunState, ScheduleRecord, Scheduler, SchedulerBuilder, Store, ledger,
 };
 use tokio::sync::watch;
 
@@ -91,6 +91,13 @@ impl World {
                     steps.lock().unwrap().push((*from, *to));
                 }
             })
+    }
+
+    /// Another scheduler on its store, with hands of its own that show the same.
+    async fn another(&self) -> (Hands, Scheduler) {
+        let hands = Hands::at(self.hands.now());
+        let scheduler = self.builder().clock(hands.clone()).job(often()).start().await.unwrap();
+        (hands, scheduler)
     }
 
     async fn start(&self) -> Scheduler {
@@ -289,4 +296,105 @@ async fn zone_data_of_another_version_moves_a_fire_which_is_told() {
     let known = world.store.schedules(None).await.unwrap().remove(0);
     assert_ne!(known.zone_data, "1999z");
     assert_eq!(world.sum(here).await, "2 nominal fires = 2 fired + 0 coalesced + 0 skipped + 0 missed");
+}
+
+#[tokio::test]
+async fn what_another_one_has_left_undone_is_not_lost_by_who_was_held_up() {
+    let world = World::at(at("01T00:05"));
+    let held_up = world.start().await;
+    let (hands, other) = world.another().await;
+    for (to, fires) in [("01T00:10", 1), ("01T00:20", 2)] {
+        hands.pass(at(to));
+        world.fires(fires).await;
+    }
+    other.drain().await.unwrap();
+    // It takes 00:10 to be the first that nobody has decided upon.
+    world.hands.pass(at("01T01:00"));
+    let runs = world.fires(6).await;
+    assert_eq!((runs[1].state, runs[1].key.nominal, runs[1].fires()), (RunState::Coalesced, at("01T00:30"), 3));
+    held_up.drain().await.unwrap();
+    assert_eq!(world.calls(), ["00:10", "00:20", "01:00"]);
+    world.sum(at("01T01:00")).await;
+}
+
+#[tokio::test]
+async fn what_a_scheduler_made_before_it_died_is_stepped_around() {
+    let world = World::at(at("01T00:05"));
+    world.start().await.drain().await.unwrap();
+    // On a store without transactions a scheduler may die before it has stepped over what it has made.
+    for made in ["01T00:10", "01T00:30"] {
+        let (namespace, job) = ("default".to_owned(), "often".to_owned());
+        let key = RunKey { namespace, job, nominal: at(made), kind: RunKind::Scheduled, generation: 1 };
+        let run = RunRecord { finished: Some(at(made)), ..RunRecord::new(key, RunState::Failed) };
+        world.store.fire(&[NewRun { run, gate: Gate::OPEN }], &[]).await.unwrap();
+    }
+    world.hands.pass(at("01T01:00"));
+    let scheduler = world.start().await;
+    world.fires(6).await;
+    scheduler.drain().await.unwrap();
+    assert_eq!(world.calls(), ["01:00"]);
+    let sum = world.sum(at("01T01:00")).await;
+    assert_eq!(sum, "6 nominal fires = 3 fired + 3 coalesced + 0 skipped + 0 missed");
+}
+
+#[tokio::test]
+async fn a_fire_that_came_as_a_pause_began_runs_where_the_pause_ends_before_it() {
+    let world = World::at(at("01T00:05"));
+    let scheduler = world.start().await;
+    let pause = Pause { since: at("01T00:06"), by: "ops".to_owned(), note: None };
+    assert!(world.store.pause("default", "often", Some(&pause)).await.unwrap());
+    world.hands.pass(at("01T00:10"));
+    world.rest().await;
+    world.fires(0).await;
+    // As `resume` does whose clock shows 00:09: no fire fell into the pause.
+    assert!(world.store.pause("default", "often", None).await.unwrap());
+    for to in ["01T00:10", "01T00:11", "01T00:20"] {
+        world.hands.pass(at(to));
+        world.rest().await;
+    }
+    world.fires(2).await;
+    scheduler.drain().await.unwrap();
+    world.sum(at("01T00:20")).await;
+}
+
+#[tokio::test]
+async fn fires_that_were_recorded_stay_where_they_were_when_zone_data_changes() {
+    let world = World::at(at("01T00:05"));
+    let daily = || Job::named("often").run("work").cron("30 3 * * *").zone("America/New_York").misfire(Misfire::Skip);
+    let start = async || world.builder().job(daily()).start().await.unwrap();
+    start().await.drain().await.unwrap();
+    // A program has made these an hour later, whose zone data had the zone there; and none on the third of January.
+    let row = |day: &str, several: Option<Missed>| {
+        let (namespace, job) = ("default".to_owned(), "often".to_owned());
+        let nominal = at(&format!("{day}T09:30"));
+        let key = RunKey { namespace, job, nominal, kind: RunKind::Scheduled, generation: 1 };
+        let state = if several.is_some() { RunState::Missed } else { RunState::Succeeded };
+        let run = RunRecord { missed: several, finished: Some(nominal), ..RunRecord::new(key, state) };
+        NewRun { run, gate: Gate::OPEN }
+    };
+    let several = Missed { count: 3, last: at("07T09:30") };
+    let rows = [row("01", None), row("02", None), row("04", None), row("05", Some(several))];
+    let step = Advance {
+        namespace: "default".to_owned(),
+        job: "often".to_owned(),
+        generation: 1,
+        paused: false,
+        high_water: at("07T09:30"),
+        next_fire: Some(at("08T09:30")),
+    };
+    assert!(world.store.fire(&rows, &[step]).await.unwrap().into_iter().all(Fired::is_made));
+    let known = world.store.schedules(None).await.unwrap().remove(0);
+    world.store.put(&[ScheduleRecord { zone_data: "1999z".to_owned(), zone_data_since: None, ..known }]).await.unwrap();
+    world.hands.pass(at("08T08:00"));
+    let scheduler = start().await;
+    for (to, fires) in [("08T08:30", 7), ("09T08:30", 8)] {
+        world.hands.pass(at(to));
+        world.fires(fires).await;
+    }
+    scheduler.drain().await.unwrap();
+    let now = at("09T09:00");
+    let ledger = ledger(&*world.store, ("default", "often"), (world.from, now), now).await.unwrap();
+    assert_eq!((ledger.total.lost, &ledger.total.first_lost[..]), (1, &[at("03T08:30")][..]), "{}", ledger.total);
+    assert_eq!((ledger.total.fired, ledger.total.missed, ledger.total.unexpected), (5, 3, 0), "{}", ledger.total);
+    assert_eq!((ledger.total.expected, ledger.sums_up), (9, false));
 }

@@ -154,6 +154,11 @@ async fn backfill_runs_what_did_not_run_once() {
         assert_eq!(found.queue(&*store).await.unwrap(), 0);
         let again = control::backfill(&*store, "default", "nightly", (from, to), 100, now).await.unwrap();
         assert_eq!((again.fires.len(), again.have_run), (0, 14));
+        // Nor does a scheduler that comes back run them again.
+        until(&store, "2026-11-15T00:00:00Z").await;
+        let sum = november(&*store, "2026-11-15T00:00:00Z").await;
+        let text = sum.total.to_string();
+        assert_eq!(text, "14 nominal fires = 10 fired + 0 coalesced + 4 skipped (backfilled by hand) + 0 missed");
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_scheduler::{
-    Advance, Beat, Cancelled, Claim, Event, Fired, Generation, Job, MemoryStore, NewRun, Pause, Report, Run, RunEnd,
-    RunKey, RunQuery, RunRecord, RunState, ScheduleRecord, Scheduler, SchedulerBuilder, Store, Worker,
+    Advance, Beat, Cancelled, Claim, Event, Fired, Generation, Job, MemoryStore, NewRun, Overlap, Pause, Report, Run,
+    RunEnd, RunKey, RunQuery, RunRecord, RunState, ScheduleRecord, Scheduler, SchedulerBuilder, Store, Worker,
 };
 use uuid::Uuid;
 
@@ -33,17 +33,43 @@ struct Faulty {
     first: usize,
     count: usize,
     fault: Fault,
+    /// Fails at all of them, as long as it is set.
+    away: Arc<AtomicBool>,
+    /// Somebody else begins what waits whenever runs are looked at.
+    overtakes: bool,
 }
 
 impl Faulty {
     fn over(inner: &Arc<dyn Store>, first: usize, count: usize, fault: Fault) -> Arc<dyn Store> {
-        Arc::new(Self { inner: inner.clone(), calls: AtomicUsize::new(0), first, count, fault })
+        Arc::new(Self {
+            inner: inner.clone(),
+            calls: AtomicUsize::new(0),
+            first,
+            count,
+            fault,
+            away: Arc::default(),
+            overtakes: false,
+        })
+    }
+
+    /// One that is away while this is set.
+    fn while_set(inner: &Arc<dyn Store>, away: &Arc<AtomicBool>) -> Arc<dyn Store> {
+        let (inner, away) = (inner.clone(), away.clone());
+        Arc::new(Self {
+            inner,
+            calls: AtomicUsize::new(0),
+            first: 0,
+            count: 0,
+            fault: Fault::Before,
+            away,
+            overtakes: false,
+        })
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         let fails = (self.first..self.first.saturating_add(self.count)).contains(&number);
-        if fails && self.fault == Fault::Before {
+        if fails && self.fault == Fault::Before || self.away.load(Ordering::SeqCst) {
             return Err(Error::failed("reach the store"));
         }
         let done = call.await;
@@ -87,10 +113,19 @@ impl Store for Faulty {
         self.call(self.inner.renew(key)).await
     }
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        if self.overtakes {
+            let waiting = self.inner.runs(&RunQuery::all().in_states([RunState::Pending])).await?;
+            let (worker, at_once) = (Uuid::from_u128(9), u32::MAX);
+            let claim = |run: RunRecord| {
+                let (attempt, at, earlier) = (run.attempt, run.key.nominal, run.earlier);
+                Claim { attempt, at, key: run.key, worker, at_once, earlier }
+            };
+            self.inner.claim(&waiting.into_iter().map(claim).collect::<Vec<_>>()).await?;
+        }
         self.call(self.inner.runs(query)).await
     }
-    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
-        self.call(self.inner.waiting(namespace, at, limit)).await
+    async fn waiting(&self, namespace: &str, but: &[String], at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+        self.call(self.inner.waiting(namespace, but, at, limit)).await
     }
     async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>> {
         self.call(self.inner.orphans(namespace)).await
@@ -193,4 +228,95 @@ async fn away_for_two_calls(first: usize, fault: Fault) {
     for run in ticks.iter().chain(&tocks) {
         assert!(run.state.is_final(), "{fault:?} {first}: {run:#?}");
     }
+}
+
+/// A scheduler whose runs go on for so long.
+fn slow(store: Arc<dyn Store>, name: &str, takes: Duration) -> SchedulerBuilder {
+    Scheduler::builder()
+        .store(store)
+        .handler("work", move |_: Run| async move {
+            tokio::time::sleep(takes).await;
+            Ok(())
+        })
+        .job(waits(name))
+}
+
+/// A job that nothing but a hand runs.
+fn waits(name: &str) -> Job {
+    Job::named(name).run("work").cron("@at 2100-01-01T00:00:00Z")
+}
+
+async fn running(inner: &Arc<dyn Store>, runs: usize) {
+    let going = RunQuery::all().in_states([RunState::Running]);
+    while inner.runs(&going).await.unwrap().len() < runs {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_comes_back_finds_nobody_taken_for_dead() {
+    let (inner, away): (Arc<dyn Store>, Arc<AtomicBool>) = (MemoryStore::new().into(), Arc::default());
+    let mut schedulers = Vec::new();
+    for (name, other) in [("one", "two"), ("two", "one")] {
+        let builder = slow(Faulty::while_set(&inner, &away), name, Duration::from_secs(6)).job(waits(other));
+        let builder = builder.lease(Duration::from_millis(3_900)).grace(Duration::from_secs(9));
+        schedulers.push(builder.start().await.unwrap());
+    }
+    for (scheduler, job) in schedulers.iter().zip(["one", "two"]) {
+        scheduler.trigger(job).await.unwrap();
+    }
+    running(&inner, 2).await;
+    away.store(true, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    away.store(false, Ordering::SeqCst);
+    for scheduler in schedulers {
+        scheduler.drain().await.unwrap();
+    }
+    for run in inner.runs(&RunQuery::all()).await.unwrap() {
+        assert_eq!((run.state, run.attempt), (RunState::Succeeded, 1), "{run:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_within_the_grace_is_recorded_when_the_store_is_back() {
+    let (inner, away): (Arc<dyn Store>, Arc<AtomicBool>) = (MemoryStore::new().into(), Arc::default());
+    let store = Faulty::while_set(&inner, &away);
+    let scheduler =
+        slow(store, "one", Duration::from_millis(300)).grace(Duration::from_secs(20)).start().await.unwrap();
+    scheduler.trigger("one").await.unwrap();
+    running(&inner, 1).await;
+    away.store(true, Ordering::SeqCst);
+    let back = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        away.store(false, Ordering::SeqCst);
+    });
+    let report = scheduler.drain().await.unwrap();
+    assert_eq!((report.finished, report.cut_off), (1, 0));
+    back.await.unwrap();
+    assert_eq!(inner.runs(&RunQuery::all()).await.unwrap()[0].state, RunState::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fire_that_takes_the_place_of_others_does_not_cancel_itself() {
+    let inner: Arc<dyn Store> = MemoryStore::new().into();
+    let (away, calls) = (Arc::default(), AtomicUsize::new(0));
+    let store = Faulty { inner: inner.clone(), calls, first: 0, count: 0, fault: Fault::Before, away, overtakes: true };
+    let store: Arc<dyn Store> = Arc::new(store);
+    let scheduler = Scheduler::builder()
+        .store(store)
+        .grace(Duration::ZERO)
+        .handler("work", |_: Run| std::future::pending())
+        .job(Job::named("tick").run("work").cron("@every 300ms").overlap(Overlap::Replace))
+        .start()
+        .await
+        .unwrap();
+    let began = RunQuery::all();
+    let ours = |runs: &[RunRecord]| runs.iter().filter(|run| run.worker == Some(Uuid::from_u128(9))).count();
+    while ours(&inner.runs(&began).await.unwrap()) < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let runs = inner.runs(&began).await.unwrap();
+    let latest = runs.iter().find(|run| run.worker == Some(Uuid::from_u128(9))).unwrap();
+    assert_eq!((latest.state, &latest.cancel), (RunState::Running, &None), "{runs:#?}");
+    scheduler.drain().await.unwrap();
 }

@@ -10,9 +10,10 @@ use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_scheduler::export::{self, export};
 use clusterkeep_scheduler::import::{
-    Format, Imported, NoteLevel, Source, StoredJob, Surroundings, Why, import, import_apscheduler,
+    Format, Imported, MailServer, NoteLevel, Source, StoredJob, Surroundings, Why, import, import_apscheduler,
+    task_file,
 };
-use clusterkeep_scheduler::{Fold, Gap, JobSpec, Misfire, Overlap, Schedule, Target};
+use clusterkeep_scheduler::{Fold, Gap, JobSpec, Misfire, Occasion, Overlap, Schedule, Target};
 use clusterkeep_testkit::skip;
 
 fn instant(text: &str) -> DateTime<Utc> {
@@ -20,7 +21,7 @@ fn instant(text: &str) -> DateTime<Utc> {
 }
 
 fn around(zone: &str) -> Surroundings {
-    Surroundings { zone: Some(zone.parse().unwrap()), from: instant("2026-01-01T00:00:00Z") }
+    Surroundings::from(instant("2026-01-01T00:00:00Z")).zone(zone.parse().unwrap())
 }
 
 fn read(format: Format, name: &str, text: &str, zone: &str) -> Imported {
@@ -282,6 +283,81 @@ fn timetables_of_supertask() {
         serde_json::json!({"python": "tasks/clean_up.py:run", "kwargs": {"days": 3, "dry": true},
         "env": {"A": "b", "SECRET_TOKEN": "env:SECRET_TOKEN"}})
     );
+}
+
+#[test]
+fn task_files_say_when_they_run() {
+    let task =
+        |name: &str, text: &str| task_file(&Source { name: name.into(), text: text.into() }, &format!("/srv/{name}"));
+    let python = "# /// task\n# when = \"@every 90s\"\n# namespace = \"house\"\n# timeout = \"5 min\"\n# retry = { attempts = 3 }\n\
+                  # [options]\n# days = [1, 2]\n# [env]\n# API_TOKEN = \"hunter2\"\n# ///\ndef run(days): pass\n";
+    let found = task("clean.py", python).unwrap().unwrap();
+    assert_eq!((found.namespace.as_deref(), found.job.name.as_str()), (Some("house"), "clean"));
+    assert_eq!(found.job.when.to_string(), "@every 90 seconds");
+    assert!(found.job.timeout.is_some() && found.job.retry.is_some());
+    assert_eq!(
+        run(&found.job),
+        serde_json::json!({"python": "/srv/clean.py:run", "kwargs": {"days": [1, 2]}, "env": {"API_TOKEN": "hunter2"}})
+    );
+    assert!(
+        found.notes[0].text.contains("plain text") && !found.notes[0].text.contains("hunter2"),
+        "{:?}",
+        found.notes
+    );
+    let rust = "#!/usr/bin/env cargo\n---cargo\n[package.metadata.task]\nwhen = \"30 3 * * *\"\nzone = \"Europe/Berlin\"\n\
+                args = [\"--days\", \"3\"]\n[dependencies]\n---\nfn main() {}\n";
+    let found = task("load.rs", rust).unwrap().unwrap();
+    assert_eq!(run(&found.job), serde_json::json!({"rust": "/srv/load.rs", "args": ["--days", "3"]}));
+    assert_eq!((found.job.zone.to_string(), found.namespace), ("Europe/Berlin".to_owned(), None));
+    let imported = read(Format::Supertask, "load.rs", rust, "UTC");
+    assert_eq!(run(&imported.jobs[0])["rust"], "load.rs", "{:?}", notes(&imported));
+    for (name, text) in
+        [("a.py", "x = 1\n"), ("a.rs", "fn main() {}\n"), ("a.rs", "---\n[dependencies]\n---\nfn main() {}\n")]
+    {
+        assert_eq!(task(name, text).unwrap(), None, "{text}");
+    }
+    for (name, text, part) in [
+        ("a.py", "\n# /// task\n# when = @daily\n# ///\n", "a.py:3:10: its inline metadata is no TOML"),
+        ("a.py", "# /// task\n# when = \"61 * * * *\"\n# ///\n", "a.py:2:1: "),
+        ("a.py", "# /// task\n# whem = \"@daily\"\n# ///\n", "a.py:2:1: its metadata does not say when"),
+        ("a.py", "# /// task\n# when = \"@daily\"\n# zonne = \"UTC\"\n# ///\n", "unknown field `zonne`"),
+        ("a.py", "# /// task\n# when = \"@daily\"\n# run = \"x\"\n# ///\n", "the file itself"),
+        ("a.py", "# /// task\n# when = \"@daily\"\n", "has no end"),
+        ("a.rs", "---\n[package.metadata.task]\ncron = \"@daily\"\n---\n", "supertask's"),
+        ("a.rs", "---\n[package.metadata.task]\nwhen = \"@daily\"\noptions = {}\n---\n", "function of Python"),
+        ("a.rs", "---\n[package\n---\n", "a.rs:2:9: its inline metadata is no TOML"),
+    ] {
+        let error = task(name, text).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_cron_mails_is_mailed_where_there_is_a_server() {
+    let text =
+        "MAILTO=ops@example.org, second@example.org\n0 1 * * * a\nMAILTO=root\n0 2 * * * b\nMAILTO=\n0 3 * * * c\n";
+    let source = Source { name: "tab".into(), text: text.into() };
+    let server = MailServer {
+        server: "smtps://ck@mail.example.org".into(),
+        from: "ck@example.org".into(),
+        password: Some("env:MAIL".parse().unwrap()),
+    };
+    let around = around("UTC").mail(server);
+    let imported = import(Format::Crontab, &[source], &around).unwrap();
+    let sinks = serde_json::to_value(&imported.sinks).unwrap();
+    assert_eq!(sinks["mail"]["mail"], serde_json::json!(["ops@example.org", "second@example.org"]));
+    assert_eq!(sinks["mail"]["password"], "env:MAIL");
+    let told: Vec<_> = imported.jobs.iter().map(|job| job.notify.as_deref().map(|rules| rules[0].on.clone())).collect();
+    assert_eq!(told, [Some(vec![Occasion::Output]), None, None]);
+    assert!(says(&imported, NoteLevel::Lost, "not mailed to `root`"), "{:?}", notes(&imported));
+}
+
+#[test]
+fn what_cron_leaves_running_stays() {
+    let text = "@reboot /usr/bin/daemon --x &\n@daily a && b\n@daily a 2>&1\n@daily (a) & \n";
+    let imported = read(Format::Crontab, "tab", text, "UTC");
+    let left: Vec<_> = imported.jobs.iter().map(|job| run(job).get("leftover").cloned()).collect();
+    assert_eq!(left, [Some("stay".into()), None, None, Some("stay".into())]);
 }
 
 fn rows() -> Vec<StoredJob> {

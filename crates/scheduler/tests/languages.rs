@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use clusterkeep_scheduler::target::{ContainerRunner, NodeRunner, PythonRunner};
+use clusterkeep_scheduler::target::{ContainerRunner, NodeRunner, PythonRunner, RustRunner};
 use clusterkeep_scheduler::{Job, RunRecord, RunState, Runner as _, Scheduler, Target, TargetKind, Targets, Triggered};
 use serde_json::json;
 
@@ -237,4 +237,47 @@ async fn containers_are_run_by_who_answers_and_are_gone_in_the_end() {
 
     let target = json!({ "container": "x", "env": { "DOCKER_HOST": "env:HOME" } });
     assert!(run(target, None).await.error.unwrap().contains("DOCKER_HOST"));
+}
+
+/// What cargo itself takes on nightly alone ("cargo script").
+const SCRIPT: &str = r#"#!/usr/bin/env -S cargo +nightly -Zscript
+---cargo
+[dependencies]
+beside = { path = "beside" }
+---
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    println!("{{\"args\": {args:?}, \"job\": {:?}, \"beside\": {}}}", std::env::var("CLUSTERKEEP_JOB").unwrap(), beside::ANSWER);
+}
+"#;
+
+#[tokio::test]
+async fn a_rust_file_is_built_from_what_it_says_and_run() {
+    if !has("cargo") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir_all(folder.path().join("beside/src")).unwrap();
+    write("beside/Cargo.toml", "[package]\nname = \"beside\"\n");
+    write("beside/src/lib.rs", "pub const ANSWER: u32 = 42;\n");
+    write("task.rs", SCRIPT);
+    let target = json!({ "rust": "task.rs", "args": ["a b", "$x"], "cwd": folder.path() });
+    let runner = || RustRunner::new().cache(folder.path().join("cache"));
+    let run = async |runner: RustRunner| once(Targets::none().with(TargetKind::Rust, runner), &target, None).await;
+    let first = run(runner()).await;
+    assert_eq!(first.result, Some(json!({ "args": ["a b", "$x"], "job": "it", "beside": 42 })), "{:?}", first.error);
+    let began = Instant::now();
+    assert_eq!(run(runner()).await.state, RunState::Succeeded);
+    eprintln!("once it is built it takes {:?}", began.elapsed());
+    // An error of the compiler stands in the line of the file.
+    write("task.rs", &SCRIPT.replace("beside::ANSWER", "beside::QUESTION"));
+    let broken = run(runner()).await;
+    assert_eq!(broken.state, RunState::Failed);
+    assert!(broken.output.unwrap().contains("main.rs:8:"), "{:?}", broken.error);
+    write("task.rs", "---cargo\n[dependencies\n---\nfn main() {}\n");
+    let wrong = run(runner()).await.error.unwrap();
+    assert!(wrong.contains("task.rs:2:") && wrong.contains("no TOML"), "{wrong}");
+    let nowhere = run(runner().search("/nowhere")).await.error.unwrap();
+    assert!(nowhere.contains("there is no `cargo` in PATH"), "{nowhere}");
 }

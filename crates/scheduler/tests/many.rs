@@ -370,3 +370,109 @@ async fn reports_do_not_hold_a_handler_up_and_the_last_one_stays() {
     assert!(took.lock().unwrap().is_some_and(|took| took < Duration::from_secs(5)), "{took:?}");
     scheduler.drain().await.unwrap();
 }
+
+/// The runs of a job with a fixed delay, each with when it began and ended.
+async fn delayed(store: &Arc<dyn Store>, at_least: usize) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    let ended = |runs: &[RunRecord]| {
+        let ended = runs.iter().filter(|run| run.state.is_final() && run.started.is_some());
+        ended.filter_map(|run| run.started.zip(run.finished)).collect::<Vec<_>>()
+    };
+    let mut runs = ended(&until(store, |runs| ended(runs).len() >= at_least).await);
+    runs.sort_unstable();
+    runs
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fixed_delay_counts_from_the_end_whoever_ran_it() {
+    let store = shared();
+    let start = || {
+        scheduler(&store)
+            .grace(Duration::from_secs(5))
+            .handler("work", |_: Run| async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Ok(())
+            })
+            .job(Job::named("delayed").run("work").cron("@after 200ms"))
+            .start()
+    };
+    let first = start().await.unwrap();
+    delayed(&store, 1).await;
+    // Others come while it waits and while it runs, and the first one goes: nobody's memory counts.
+    let second = start().await.unwrap();
+    until(&store, |runs| count(runs, RunState::Running) == 1).await;
+    let third = start().await.unwrap();
+    delayed(&store, 4).await;
+    first.drain().await.unwrap();
+    second.drain().await.unwrap();
+    let before = delayed(&store, 4).await.len();
+    let runs = delayed(&store, before + 3).await;
+    third.drain().await.unwrap();
+    for pair in runs.windows(2) {
+        let waited = pair[1].0 - pair[0].1;
+        assert!(waited >= TimeDelta::milliseconds(200), "{waited} and not 200 ms: {runs:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fixed_delay_outlives_the_scheduler_that_ran_it() {
+    let store = shared();
+    let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let job = || Job::named("delayed").run("work").cron("@after 100ms");
+    let first = scheduler(&store).handler("work", |_: Run| std::future::pending::<Result<(), Error>>()).job(job());
+    let first = doomed.spawn(async move { first.start().await.unwrap() }).await.unwrap();
+    until(&store, |runs| count(runs, RunState::Running) == 1).await;
+    let second = scheduler(&store).handler("work", |_: Run| async { Ok(()) }).job(job()).start().await.unwrap();
+    std::mem::forget(first);
+    doomed.shutdown_background();
+    let runs = until(&store, |runs| count(runs, RunState::Succeeded) >= 2).await;
+    assert_eq!((runs[0].state, count(&runs, RunState::Failed)), (RunState::Failed, 1), "what it ran has failed");
+    second.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_with_a_fixed_delay_that_is_paused_while_it_runs_does_not_go_on() {
+    let store = shared();
+    let work = |_: Run| async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        Ok(())
+    };
+    let job = Job::named("delayed").run("work").cron("@after 100ms");
+    let scheduler = scheduler(&store).handler("work", work).job(job).start().await.unwrap();
+    let going = until(&store, |runs| count(runs, RunState::Running) == 1).await;
+    let namespace = going[0].key.namespace.clone();
+    let pause = Pause { since: Utc::now(), by: "somebody".to_owned(), note: None };
+    store.pause(&namespace, "delayed", Some(&pause)).await.unwrap();
+    until(&store, |runs| count(runs, RunState::Succeeded) == 1).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(until(&store, |_| true).await.len(), 1, "it fires while it is paused");
+    store.pause(&namespace, "delayed", None).await.unwrap();
+    until(&store, |runs| runs.len() == 2).await;
+    scheduler.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_queue_of_one_job_hides_no_other_job() {
+    let store = shared();
+    let now = Utc::now().trunc_subsecs(6);
+    let never = now + TimeDelta::days(1);
+    let job = |name: &str| Job::named(name).run(name).at(never);
+    let scheduler = scheduler(&store)
+        .handler("slow", |_: Run| std::future::pending())
+        .handler("quick", |_: Run| async { Ok(()) })
+        .job(job("slow"))
+        .job(job("quick"))
+        .start()
+        .await
+        .unwrap();
+    let namespace = store.schedules(None).await.unwrap()[0].namespace.clone();
+    let row = |job: &str, nominal| {
+        let key =
+            RunKey { namespace: namespace.clone(), job: job.into(), nominal, kind: RunKind::Backfill, generation: 1 };
+        NewRun { run: RunRecord::new(key, RunState::Pending), gate: Gate::OPEN }
+    };
+    let queue: Vec<NewRun> = (0..1_200).map(|n| row("slow", now - TimeDelta::seconds(n))).collect();
+    store.fire(&queue, &[]).await.unwrap();
+    store.fire(&[row("quick", now)], &[]).await.unwrap();
+    until(&store, |runs| count(runs, RunState::Succeeded) == 1).await;
+    scheduler.drain().await.unwrap();
+}

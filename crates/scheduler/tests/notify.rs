@@ -16,7 +16,7 @@ use clusterkeep_scheduler::{
     Event, Job, MemoryStore, Message, Notify, Occasion, Retry, Run, RunKind, RunQuery, RunState, Scheduler,
     SchedulerBuilder, Sink, SinkSpec, Store, Undelivered,
 };
-use notify_servers::{Http, Smtp};
+use notify_servers::{Http, Smtp, host};
 
 type Told = Arc<Mutex<Vec<Message>>>;
 
@@ -370,6 +370,31 @@ async fn a_server_of_mail_that_never_ends_a_line_fills_no_memory() {
     assert!(said < 64 << 20, "{said} bytes were taken");
     let why = why.lock().unwrap().join(" ");
     assert!(why.contains("says more than belongs to sending a mail"), "{why}");
+}
+
+#[tokio::test]
+async fn mail_turns_to_tls_before_anything_is_said_or_is_not_sent() {
+    let Some(smtp) = Smtp::starting_tls().await else { return };
+    let spec = |port: u16, certificate: &std::path::Path| {
+        serde_json::json!({
+            "mail": "ops@example.org", "from": "clusterkeep@example.org", "server": format!("smtp://user@{}:{port}", host()),
+            "password": "pass", "root_certificates": certificate,
+        })
+        .to_string()
+    };
+    let store = shared();
+    let job = || by_hand().notify(Notify::on([Occasion::Output, Occasion::Failure]).to("mail"));
+    let told = ending(&store, &["fail"]).sink("mail", sink(&spec(smtp.port, &smtp.certificate)));
+    run_each(told.job(job()), 1).await;
+    let mails = smtp.mails();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!((mails[0].user.as_str(), mails[0].password.as_str(), mails[0].tls), ("user", "pass", true));
+    assert_eq!(mails[0].before, ["EHLO", "STARTTLS"]);
+    // One that can't turn to it gets neither a mail nor a password.
+    let Some(plain) = Smtp::start(false).await else { return };
+    let told = ending(&store, &["fail"]).sink("mail", sink(&spec(plain.port, &smtp.certificate)));
+    run_each(told.job(job()), 1).await;
+    assert!(plain.mails().is_empty());
 }
 
 #[tokio::test]

@@ -62,6 +62,9 @@ conformance! {
     deleting_history_reopens_no_key,
     a_changed_job_keeps_its_mark,
     fires_of_another_generation_are_refused,
+    a_version_begins_where_the_one_before_it_has_decided,
+    nobody_steps_over_a_stretch_that_another_has_stepped_into,
+    zone_data_of_another_version_is_remembered,
     versions_follow_one_another,
     who_changed_a_job_last_is_known,
     a_paused_job_does_not_fire,
@@ -111,6 +114,7 @@ fn schedule(job: &str, generation: u32) -> ScheduleRecord {
         next_fire: Some(at(60)),
         high_water: None,
         zone_data: "2025b".into(),
+        zone_data_since: None,
         retired: None,
         paused: None,
         source: None,
@@ -254,7 +258,7 @@ async fn a_changed_job_keeps_its_mark(store: Arc<dyn Store>) {
 async fn fires_of_another_generation_are_refused(store: Arc<dyn Store>) {
     store.put(&[schedule("a", 2)]).await.unwrap();
     let old = [RunState::Running, RunState::Pending].map(|state| run("a", 60, state));
-    assert_eq!(fire(&*store, &old).await, [Fired::Not, Fired::Not]);
+    assert_eq!(fire(&*store, &old).await, [Fired::Refused; 2]);
     let mut new = run("a", 60, RunState::Running);
     new.key.generation = 2;
     assert!(fire(&*store, &[new]).await[0].is_made());
@@ -262,6 +266,49 @@ async fn fires_of_another_generation_are_refused(store: Arc<dyn Store>) {
     assert!(fire(&*store, &[run("a", 30, RunState::Missed)]).await[0].is_made());
     // Where there is no schedule there is nothing to be behind.
     assert!(fire(&*store, &[run("b", 30, RunState::Running)]).await[0].is_made());
+}
+
+async fn a_version_begins_where_the_one_before_it_has_decided(store: Arc<dyn Store>) {
+    store.put(&[schedule("a", 1)]).await.unwrap();
+    // Another scheduler goes on with the first version while the second one is read, and while that is removed.
+    store.fire(&[open(&run("a", 300, RunState::Running))], &[advance("a", 300)]).await.unwrap();
+    store.put(&[ScheduleRecord { valid_from: at(200), ..schedule("a", 2) }]).await.unwrap();
+    assert_eq!(store.schedules(None).await.unwrap()[0].valid_from, at(300));
+    store.fire(&[], &[Advance { generation: 2, ..advance("a", 360) }]).await.unwrap();
+    store.put(&[ScheduleRecord { retired: Some(at(350)), ..schedule("a", 2) }]).await.unwrap();
+    let versions = store.generations("n", "a").await.unwrap();
+    let bounds: Vec<_> = versions.iter().map(|it| (it.valid_from, it.valid_until)).collect();
+    assert_eq!(bounds, [(at(1), Some(at(300))), (at(300), Some(at(360)))]);
+}
+
+async fn nobody_steps_over_a_stretch_that_another_has_stepped_into(store: Arc<dyn Store>) {
+    store.put(&[schedule("a", 1)]).await.unwrap();
+    let marks = async || store.schedules(None).await.unwrap()[0].high_water;
+    let stretch =
+        |from| RunRecord { missed: Some(Missed { count: 4, last: at(300) }), ..run("a", from, RunState::Missed) };
+    // One has made the first of them, and died before it stepped over it.
+    fire(&*store, &[run("a", 120, RunState::Running)]).await;
+    let fired = store.fire(&[open(&stretch(120))], &[advance("a", 300)]).await.unwrap();
+    assert_eq!((fired, marks().await), (vec![Fired::Not], None), "those behind it are nobody's");
+    // Another one has stepped over some of them.
+    store.fire(&[], &[advance("a", 180)]).await.unwrap();
+    let fired = store.fire(&[open(&stretch(60))], &[advance("a", 300)]).await.unwrap();
+    assert_eq!((fired, marks().await), (vec![Fired::Not], Some(at(180))));
+    let fired = store.fire(&[open(&stretch(240))], &[advance("a", 300)]).await.unwrap();
+    assert_eq!((fired, marks().await), (vec![made(RunState::Missed)], Some(at(300))));
+}
+
+async fn zone_data_of_another_version_is_remembered(store: Arc<dyn Store>) {
+    let since = async || store.schedules(None).await.unwrap()[0].zone_data_since;
+    let newer = || ScheduleRecord { zone_data: "2026a".into(), ..schedule("a", 1) };
+    store.put(&[schedule("a", 1)]).await.unwrap();
+    store.fire(&[], &[advance("a", 300)]).await.unwrap();
+    store.put(&[schedule("a", 1)]).await.unwrap();
+    assert_eq!(since().await, None);
+    store.put(&[newer()]).await.unwrap();
+    store.fire(&[], &[advance("a", 360)]).await.unwrap();
+    store.put(&[newer()]).await.unwrap();
+    assert_eq!(since().await, Some(at(300)));
 }
 
 async fn versions_follow_one_another(store: Arc<dyn Store>) {
@@ -305,7 +352,7 @@ async fn a_paused_job_does_not_fire(store: Arc<dyn Store>) {
     assert!(store.pause("n", "a", Some(&pause)).await.unwrap());
     assert_eq!(store.schedules(None).await.unwrap()[0].paused, Some(pause.clone()));
     let fires = [RunState::Running, RunState::Pending].map(|state| run("a", 60, state));
-    assert_eq!(fire(&*store, &fires).await, [Fired::Not, Fired::Not]);
+    assert_eq!(fire(&*store, &fires).await, [Fired::Refused; 2]);
     assert!(fire(&*store, &[run("a", 60, RunState::Skipped)]).await[0].is_made(), "that it is skipped may be told");
     let mut manual = run("a", 60, RunState::Running);
     manual.key.kind = RunKind::Manual;
@@ -364,6 +411,10 @@ async fn a_gate_lets_so_many_pass(store: Arc<dyn Store>) {
         [made(RunState::Running)],
         "it is open again"
     );
+    // One that waits for another attempt takes one place, and not all of them.
+    fire(&*store, &[run("a", 6, RunState::Pending)]).await;
+    let runs = [7, 8].map(|second| gated(&of_a(second), 3, Otherwise::Skip));
+    assert_eq!(store.fire(&runs, &[]).await.unwrap(), [made(RunState::Running), made(RunState::Skipped)]);
 }
 
 async fn nobody_overtakes_who_waits(store: Arc<dyn Store>) {
@@ -374,7 +425,7 @@ async fn nobody_overtakes_who_waits(store: Arc<dyn Store>) {
     store.finish(&[end(&runs[0], 1, RunState::Succeeded)]).await.unwrap();
     let third = gated(&run("a", 3, RunState::Running), 1, Otherwise::Wait);
     assert_eq!(store.fire(&[third], &[]).await.unwrap(), [made(RunState::Pending)], "the second one is before it");
-    let waiting = store.waiting("n", at(9), 10).await.unwrap();
+    let waiting = store.waiting("n", &[], at(9), 10).await.unwrap();
     assert_eq!(waiting.iter().map(|run| run.key.nominal).collect::<Vec<_>>(), [at(2), at(3)]);
 }
 
@@ -464,9 +515,9 @@ async fn a_retry_waits_for_its_time(store: Arc<dyn Store>) {
     store.finish(&[later]).await.unwrap();
     let waits = only(&*store).await;
     assert_eq!((waits.not_before, waits.error.as_deref()), (Some(at(600)), Some("x")));
-    assert_eq!(store.waiting("n", at(599), 10).await.unwrap(), []);
+    assert_eq!(store.waiting("n", &[], at(599), 10).await.unwrap(), []);
     assert_eq!(store.claim(&[claim(&run, 1, 599)]).await.unwrap(), [false]);
-    assert_eq!(store.waiting("n", at(600), 10).await.unwrap().len(), 1);
+    assert_eq!(store.waiting("n", &[], at(600), 10).await.unwrap().len(), 1);
     assert_eq!(store.claim(&[claim(&run, 1, 600)]).await.unwrap(), [true]);
     assert_eq!(only(&*store).await.not_before, None);
 }
@@ -546,7 +597,7 @@ async fn of_eight_that_pass_a_gate_none_is_double(store: Arc<dyn Store>) {
     .await;
     let count = |state| made.iter().filter(|fired| **fired == [Fired::Made(state)]).count();
     assert_eq!((count(RunState::Running), count(RunState::Pending)), (3, 5), "{made:?}");
-    let waiting = store.waiting("n", at(99), 10).await.unwrap();
+    let waiting = store.waiting("n", &[], at(99), 10).await.unwrap();
     let begun = eight(|number| {
         let store = store.clone();
         let run = waiting[usize::try_from(number).unwrap() % waiting.len()].clone();
@@ -613,6 +664,15 @@ async fn runs_are_cancelled(store: Arc<dyn Store>) {
     store.finish(&[end(&goes, 1, RunState::Cancelled)]).await.unwrap();
     assert_eq!(store.runs(&RunQuery::all()).await.unwrap()[0].cancel, None);
     assert_eq!(store.beat("n", worker(1), "here", LEASE).await.unwrap().cancel, []);
+    // An attempt that fails before its holder is told is not followed by another one.
+    let fails = run("a", 180, RunState::Running);
+    fire(&*store, std::slice::from_ref(&fails)).await;
+    store.cancel(&fails.key, "by ops", at(200)).await.unwrap();
+    let again = RunEnd { not_before: Some(at(900)), ..end(&fails, 1, RunState::Pending) };
+    assert_eq!(store.finish(&[again]).await.unwrap(), [true]);
+    let ended = store.runs(&RunQuery::all()).await.unwrap().remove(0);
+    assert_eq!((ended.state, ended.error.as_deref()), (RunState::Cancelled, Some("by ops")));
+    assert_eq!((ended.finished, ended.not_before, ended.cancel), (Some(at(500)), None, None));
 }
 
 async fn runs_are_renewed(store: Arc<dyn Store>) {
@@ -663,11 +723,13 @@ async fn the_urgent_go_first(store: Arc<dyn Store>) {
     let later = RunRecord { not_before: Some(at(900)), ..of("b", 5, 9) };
     fire(&*store, &[of("a", 30, 0), of("a", 20, 5), of("b", 40, 5), of("b", 10, -3), other, later]).await;
     let seconds = async |limit| -> Vec<i64> {
-        let runs = store.waiting("n", at(100), limit).await.unwrap();
+        let runs = store.waiting("n", &[], at(100), limit).await.unwrap();
         runs.iter().map(|run| (run.key.nominal - at(0)).num_seconds()).collect()
     };
     assert_eq!(seconds(10).await, [20, 40, 30, 10]);
     assert_eq!(seconds(2).await, [20, 40]);
+    let beside = store.waiting("n", &["a".into(), "c".into()], at(100), 1).await.unwrap();
+    assert_eq!(beside.iter().map(|run| run.key.nominal).collect::<Vec<_>>(), [at(40)]);
 }
 
 async fn all_fields_come_back(store: Arc<dyn Store>) {
@@ -773,7 +835,7 @@ async fn nothing_is_a_valid_request(store: Arc<dyn Store>) {
     assert!(store.finish(&[]).await.unwrap().is_empty());
     assert!(store.runs(&RunQuery::all()).await.unwrap().is_empty());
     assert!(store.schedules(None).await.unwrap().is_empty());
-    assert!(store.waiting("n", at(0), 10).await.unwrap().is_empty());
+    assert!(store.waiting("n", &[], at(0), 10).await.unwrap().is_empty());
     assert!(store.orphans("n").await.unwrap().is_empty());
     assert!(store.workers().await.unwrap().is_empty());
 }

@@ -78,6 +78,39 @@ fn rules_of_i_calendar() {
             "1997-10-02 09:00:00"
         ]
     );
+    // By python-dateutil 2.9: minutes and seconds of some days and hours, which the crate jumps over.
+    for (text, from, expected) in [
+        (
+            "FREQ=MINUTELY;BYMONTH=1;BYHOUR=3;BYMINUTE=0",
+            "2026-01-30T00:00:00",
+            ["2026-01-30 03:00:00", "2026-01-31 03:00:00", "2027-01-01 03:00:00", "2027-01-02 03:00:00"],
+        ),
+        (
+            "FREQ=MINUTELY;INTERVAL=11;BYMONTH=2,12;BYMINUTE=14,24",
+            "2024-03-03T19:35:00",
+            ["2024-12-01 01:24:00", "2024-12-01 03:14:00", "2024-12-01 12:24:00", "2024-12-01 14:14:00"],
+        ),
+        (
+            "FREQ=SECONDLY;INTERVAL=7;BYDAY=TU;BYHOUR=5;BYMINUTE=30",
+            "2026-01-01T00:00:00",
+            ["2026-01-06 05:30:01", "2026-01-06 05:30:08", "2026-01-06 05:30:15", "2026-01-06 05:30:22"],
+        ),
+        (
+            "FREQ=MINUTELY;INTERVAL=2;BYSECOND=0,30;BYDAY=MO",
+            "2026-01-01T00:01:15",
+            ["2026-01-05 00:01:00", "2026-01-05 00:01:30", "2026-01-05 00:03:00", "2026-01-05 00:03:30"],
+        ),
+    ] {
+        assert_eq!(fires(&rule(text, from), "1990-01-01T00:00:00Z", 4), expected, "{text}");
+    }
+    assert_eq!(
+        fires(&rule("COUNT=2;FREQ=MINUTELY;INTERVAL=90;BYHOUR=3", "2026-01-01T00:00:10"), "1990-01-01T00:00:00Z", 9),
+        ["2026-01-01 03:00:10", "2026-01-02 03:00:10"]
+    );
+    // An odd minute every two minutes from an even one, and what has no meaning.
+    for text in ["FREQ=MINUTELY;INTERVAL=2;BYMINUTE=1", "FREQ=MINUTELY;BYSECOND=1,2;BYSETPOS=1"] {
+        assert!(Recurrence::parse(text, "2026-01-01T00:00:00".parse().unwrap()).is_err(), "{text}");
+    }
     for text in ["FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=NEVER", "", "FREQ=DAILY;UNTIL=20300101T000000Z"] {
         assert!(Recurrence::parse(text, "2026-01-01T00:00:00".parse().unwrap()).is_err(), "{text}");
     }
@@ -195,6 +228,13 @@ fn start_end_and_count() {
     );
     let counted = build(job("30 3 * * *").starts(start).count(2)).unwrap();
     assert_eq!(fires(&counted, "2020-01-01T00:00:00Z", 9), ["2026-06-01 03:30:00", "2026-06-02 03:30:00"]);
+    // Jitter moves none to the end.
+    let end = start + TimeDelta::minutes(1);
+    for name in 0..20 {
+        let moved =
+            Schedule::new(cron("30 7 * * *")).starts(start).ends(end).jitter(TimeDelta::hours(6), &name.to_string());
+        assert!(moved.next_after(start - TimeDelta::days(1)).unwrap() < end);
+    }
     // The last one that jitter has moved is not lost.
     let moved = build(job("30 3 * * *").starts(start).count(2).jitter("6h".parse().unwrap())).unwrap();
     assert_eq!(moved.upcoming(at("2020-01-01T00:00:00Z")).count(), 2);

@@ -22,8 +22,8 @@ pub struct OneOffArgs {
     /// With --watch: count from beginning to beginning
     #[arg(long, requires = "watch", help_heading = "One job")]
     pub precise: bool,
-    /// Run this, instead of a timetable: cmd:LINE, python:FILE, python:MODULE:FUNCTION, node:FILE, sql:STATEMENT, http:URL
-    /// or container:IMAGE, with its arguments; without such a prefix it is a command
+    /// Run this, instead of a timetable: cmd:LINE, python:FILE, python:MODULE:FUNCTION, node:FILE, rust:FILE,
+    /// sql:STATEMENT, http:URL or container:IMAGE, with its arguments; without such a prefix it is a command
     #[arg(last = true, value_name = "TARGET", conflicts_with = "files", help_heading = "One job")]
     pub words: Vec<String>,
 }

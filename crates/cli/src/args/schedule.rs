@@ -184,16 +184,20 @@ Examples:
       --allow permissions.yaml
   clusterkeep run --command 'echo hello' --when once")]
 pub struct RunArgs {
-    /// The file with the timetable, and with what its jobs name; several are taken together
+    /// The file with the timetable, and with what its jobs name, or its URL (https://, http://, s3://, az://, gs://);
+    /// several are taken together. A Python or Rust file with inline metadata is a timetable of one job
     ///
     /// [default: clusterkeep.yaml, where nothing else is said to be run]
-    #[arg(long = "file", short, value_name = "FILE")]
+    #[arg(long = "file", short, value_name = "FILE|URL")]
     pub files: Vec<PathBuf>,
+    /// What must come from a URL: sha256: and 64 hexadecimal digits, once for each URL; or `#sha256=HEX` behind the URL
+    #[arg(long, value_name = "sha256:HEX")]
+    pub checksum: Vec<String>,
     /// Run the jobs that the store has of this namespace, too; may be given several times
     #[arg(long, short, value_name = "NAME", conflicts_with_all = ["command", "words"])]
     pub namespace: Vec<String>,
-    /// The file that says what jobs out of the store may use, kind: Permissions; by default permissions.yaml in the
-    /// user's configuration directory
+    /// The file that says what jobs out of the store may use, and which URLs need no checksum, kind: Permissions; by
+    /// default permissions.yaml in the user's configuration directory
     #[arg(long, value_name = "FILE")]
     pub allow: Option<PathBuf>,
     /// What is run without a timetable.

@@ -13,7 +13,7 @@ pub struct TimetableArgs {
     /// The file with the timetable, or its URL (https://, http://, s3://, az://, gs://); several are taken together
     #[arg(long = "file", short, value_name = "FILE|URL", required = true)]
     pub files: Vec<PathBuf>,
-    /// What must come from the URL: sha256: and 64 hexadecimal digits, once for each URL
+    /// What must come from the URL: sha256: and 64 hexadecimal digits, once for each URL; or `#sha256=HEX` behind the URL
     #[arg(long, value_name = "sha256:HEX")]
     pub checksum: Vec<String>,
     /// The file that says which URLs need no checksum, kind: Permissions; by default permissions.yaml in the user's
@@ -36,7 +36,7 @@ pub struct ValidateArgs {
     /// Files with timetables, or their URLs
     #[arg(value_name = "FILE|URL", required = true)]
     pub files: Vec<PathBuf>,
-    /// What must come from a URL: sha256: and 64 hexadecimal digits, once for each URL
+    /// What must come from a URL: sha256: and 64 hexadecimal digits, once for each URL; or `#sha256=HEX` behind the URL
     #[arg(long, value_name = "sha256:HEX")]
     pub checksum: Vec<String>,
     /// The file that says which URLs need no checksum, kind: Permissions; by default permissions.yaml in the user's

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 use clap::Args;
+use clusterkeep_core::address::SecretRef;
 use clusterkeep_core::sql::TableName;
 use clusterkeep_scheduler::{export, import};
 
@@ -62,6 +63,16 @@ pub struct ImportScheduleArgs {
     /// Show the comparison of each job, and the fires that differ
     #[arg(long)]
     pub report: bool,
+    /// Of crontab: the server by which what runs print is mailed to whom MAILTO names: smtps://USER@HOST, or
+    /// smtp://USER@HOST
+    #[arg(long, value_name = "SERVER", requires = "mail_from", help_heading = "Mail")]
+    pub mail: Option<String>,
+    /// From whom it comes, where no MAILFROM says it
+    #[arg(long, value_name = "ADDRESS", requires = "mail", help_heading = "Mail")]
+    pub mail_from: Option<String>,
+    /// Where the password of the server's user is: env:NAME or file:PATH
+    #[arg(long, value_name = "REFERENCE", requires = "mail", help_heading = "Mail")]
+    pub mail_password: Option<SecretRef>,
     /// Of apscheduler: the table of the job store
     #[arg(long, value_name = "TABLE", default_value = "apscheduler_jobs")]
     pub table: TableName,

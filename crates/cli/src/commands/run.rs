@@ -20,17 +20,16 @@ use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
 use crate::output::{Colour, Printer};
-use crate::{files, health, metrics, permissions, targets};
+use crate::source::{Asked, Text};
+use crate::{files, health, metrics, permissions, source, targets};
 
 /// How often it is looked whether schedulers of former files have nothing to do any more.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let args = with_default_file(args)?;
-    let loaded = Loaded::read(&args)?;
-    for remark in files::remarks(&loaded.documents) {
-        context.printer.alert(&format!("warning: {remark}"));
-    }
+    let loaded = context.interruptible(Loaded::read(&args)).await?;
+    source::warn(&loaded.texts, &context.printer);
     for (line, remark) in loaded.permissions.warnings() {
         context.printer.alert(&format!("warning: line {line} of the file of permissions: {remark}"));
     }
@@ -130,6 +129,7 @@ fn with_default_file(mut args: RunArgs) -> Result<RunArgs> {
 
 /// What the files hold.
 struct Loaded {
+    texts: Vec<Text>,
     /// The timetables as they stand there.
     documents: Vec<Located<Timetable>>,
     /// The same, one for each namespace.
@@ -140,10 +140,12 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn read(args: &RunArgs) -> Result<Self> {
+    async fn read(args: &RunArgs) -> Result<Self> {
+        let asked = Asked { files: &args.files, checksums: &args.checksum, allow: args.allow.as_deref() };
+        let texts = source::texts(asked).await?;
         let documents = match args.namespace.is_empty() {
-            true => files::documents(&args.files)?,
-            false => files::any_documents(&args.files)?,
+            true => files::documents(&texts)?,
+            false => files::any_documents(&texts)?,
         };
         let mut timetables = files::merged(&documents)?;
         for namespace in &args.namespace {
@@ -151,9 +153,9 @@ impl Loaded {
                 timetables.push(Timetable::of(namespace, Vec::new()));
             }
         }
-        let manifests = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
+        let manifests = files::manifests(&texts)?.into_iter().map(|manifest| manifest.value).collect();
         let permissions = Arc::new(permissions::load(args.allow.as_deref())?);
-        Ok(Self { documents, timetables, manifests, permissions })
+        Ok(Self { texts, documents, timetables, manifests, permissions })
     }
 }
 
@@ -230,7 +232,7 @@ impl Starting<'_> {
 
     /// Starts what the files hold now; a namespace that is gone from them has no jobs any more.
     async fn again(&self, before: &[Going]) -> Result<Vec<Going>> {
-        let mut loaded = Loaded::read(self.args)?;
+        let mut loaded = Loaded::read(self.args).await?;
         let there: BTreeSet<String> =
             loaded.timetables.iter().map(|timetable| timetable.namespace().to_owned()).collect();
         let gone = before.iter().filter(|going| !there.contains(&going.namespace));

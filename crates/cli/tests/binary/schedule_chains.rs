@@ -85,7 +85,7 @@ fn a_secret_in_plain_text_is_warned_about_and_not_shown() {
     let port = taken.local_addr().unwrap().port().to_string();
     let said = place.run(&["run", "-f", "plain.yaml", "--cluster", DB, "--state", "memory:", "--listen", &port]);
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.stderr.contains("plain.yaml:5: `secret` of sink `pager` is in the file in plain text"), "{said}");
+    assert!(said.stderr.contains("plain.yaml:5:13: a secret stands in plain text, under `secret`"), "{said}");
     assert!(!said.stderr.contains("hunter2"));
 }
 

@@ -39,6 +39,13 @@ fn a_crontab_becomes_a_timetable_that_is_read_again() {
     assert_eq!(again.code, Some(2), "what is there is never written over: {again}");
     let next = ["schedule", "next", "dump", "-f", "timetable.yaml", "-n", "1", "--after", "2026-01-01"];
     assert!(place.run(&next).done().stdout.contains("02:30"));
+    let mail =
+        ["--mail", "smtps://ck@mail.example.org", "--mail-from", "ck@example.org", "--mail-password", "env:MAIL"];
+    let mailed = place.run(&[&import[..], &mail, &["--output", "mailed.yaml"]].concat());
+    assert!(mailed.code == Some(7) && !mailed.stderr.contains("not mailed"), "{mailed}");
+    let text = std::fs::read_to_string(place.path().join("mailed.yaml")).unwrap();
+    assert!(text.contains("    - mail\n") && text.contains("    - ops@example.org\n"), "{text}");
+    place.run(&["schedule", "validate", "mailed.yaml"]).done();
     snapshot!("export_crontab", place.run(&["schedule", "export", "crontab", "-f", "timetable.yaml"]));
     snapshot!(
         "export_systemd",

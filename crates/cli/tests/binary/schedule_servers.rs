@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
-use clusterkeep_core::sql::sql;
+use clusterkeep_core::sql::{Db, sql};
 use clusterkeep_testkit::servers;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -67,17 +67,71 @@ fn by_hand(state: &str) {
     assert_eq!(nobody.code, Some(1), "{nobody}");
 }
 
+/// What only looks makes no table, also where it has to say so; what is applied does.
+async fn a_plan_writes_nothing(state: &str, db: &Db, tables: &'static str) {
+    let count = async || db.query(sql(tables)).await.unwrap().scalar::<i64>().unwrap();
+    let place = place();
+    let schedule = |args: &[&str]| place.run(&[&["schedule"], args, &["--state", state]].concat());
+    let plan = schedule(&["plan", "-f", "jobs.yaml", "--format", "json"]).done();
+    assert_eq!(schedule(&["diff", "-f", "jobs.yaml"]).code, Some(3));
+    for look in ["list", "namespaces", "history", "doctor"] {
+        schedule(&[look]).done();
+    }
+    assert_eq!(schedule(&["pause", "nightly"]).code, Some(2));
+    assert_eq!(count().await, 0, "nothing was made");
+    let hash = plan.json()["hash"].as_str().unwrap()[..8].to_owned();
+    schedule(&["apply", "-f", "jobs.yaml", "--expect-plan", &hash]).done();
+    assert!(count().await > 0);
+    let again = schedule(&["plan", "-f", "jobs.yaml", "--exit-code"]);
+    assert_eq!(again.code, Some(0), "{again}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_by_hand_on_postgres() {
     let Some(database) = servers::postgres().await else { return };
-    let url = database.url().to_owned();
+    let (url, db) = (database.url().to_owned(), database.connect().await);
+    let tables = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'clusterkeep'";
+    a_plan_writes_nothing(&url, &db, tables).await;
+    db.execute(sql("DROP SCHEMA clusterkeep CASCADE")).await.unwrap();
     tokio::task::spawn_blocking(move || by_hand(&url)).await.unwrap();
+}
+
+/// Rows that `APScheduler` itself has written, in the types that it gives them on PostgreSQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_store_of_apscheduler_on_postgres() {
+    let Some(database) = servers::postgres().await else { return };
+    let db = database.connect().await;
+    db.execute(sql("CREATE TABLE apscheduler_jobs (id VARCHAR(191) PRIMARY KEY, next_run_time DOUBLE PRECISION, \
+         job_state BYTEA NOT NULL)"))
+        .await
+        .unwrap();
+    let rows = include_str!("../../../scheduler/tests/data/apscheduler_jobs.tsv");
+    let mut count = 0;
+    for line in rows.lines().filter(|line| !line.starts_with('#')) {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let insert = sql("INSERT INTO apscheduler_jobs SELECT ?, ?, decode(?, 'base64')");
+        let next: Option<f64> = parts[1].parse().ok();
+        db.execute(insert.bind(parts[0]).bind(next).bind(parts[2])).await.unwrap();
+        count += 1;
+    }
+    let place = Place::empty();
+    let ran =
+        place.run(&["schedule", "import", "apscheduler", database.url(), "--from", "2026-01-01", "--format", "json"]);
+    let json = ran.json();
+    let jobs = json["timetable"]["jobs"].as_array().unwrap().len();
+    let notes = json["notes"].as_array().unwrap();
+    let refused = notes.iter().filter(|note| note["level"] == "refused").count();
+    assert_eq!(jobs + refused, count, "{ran}");
+    assert!(jobs >= 5, "{ran}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_by_hand_on_cratedb() {
     let Some(database) = servers::cratedb().await else { return };
-    let url = database.url().to_owned();
+    let (url, db) = (database.url().to_owned(), database.connect().await);
+    let tables = "SELECT count(*) FROM information_schema.tables \
+        WHERE table_schema IN ('clusterkeep', CURRENT_SCHEMA) AND table_name = 'scheduler_schedules'";
+    a_plan_writes_nothing(&url, &db, tables).await;
     tokio::task::spawn_blocking(move || by_hand(&url)).await.unwrap();
 }
 

@@ -7,6 +7,8 @@ use std::process::{Child, ChildStderr, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use clusterkeep_testkit::objects;
+
 use crate::support::{Place, Ran, snapshot};
 
 const TIMETABLE: &str = "\
@@ -164,7 +166,7 @@ fn what_a_url_gives_is_read_with_its_checksum_alone() {
     let other = format!("sha256:{}", "0".repeat(64));
     let wrong = schedule(&place, &["plan", "-f", &url, "--checksum", &other]);
     assert_eq!(wrong.code, Some(4), "{wrong}");
-    let given = wrong.stderr.split("says: ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    let given = wrong.stderr.split("was said: ").nth(1).unwrap().lines().next().unwrap().to_owned();
     let sum = std::process::Command::new("sha256sum").arg(place.path().join("jobs.yaml")).output();
     if let Ok(sum) = sum {
         // An independent implementation agrees.
@@ -175,10 +177,115 @@ fn what_a_url_gives_is_read_with_its_checksum_alone() {
         right.stdout.contains("create 2 jobs of weather") && right.stdout.contains("--checksum sha256:"),
         "{right}"
     );
+    // `run` reads it in the same way, and a URL may have its checksum behind it.
+    let digits = given.strip_prefix("sha256:").unwrap();
+    let run = |args: &[&str]| place.run(&[&["run", "-f"], args, &STATE[..]].concat());
+    let plain = run(&[&url]);
+    assert_eq!(plain.code, Some(4), "{plain}");
+    assert!(plain.stderr.contains("write `#sha256=HEX` behind it"), "{plain}");
+    let wrong = run(&[&format!("{url}#sha256={}", "0".repeat(64))]);
+    assert!(wrong.code == Some(4) && wrong.stderr.contains("another checksum"), "{wrong}");
+    let odd = run(&[&format!("{url}#top")]);
+    assert!(odd.code == Some(2) && odd.stderr.contains("is no checksum"), "{odd}");
+    for more in [&[&*format!("{url}#sha256={digits}")][..], &[&url, "--checksum", &given]] {
+        let args = [&["run"], &STATE[..], &["-f"], more].concat();
+        let mut child = place.command(&args).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        until(&mut lines, "running 2 jobs of weather");
+        end(child);
+    }
+    let task = run(&[&format!("http://127.0.0.1:1/task.py#sha256={}", "0".repeat(64))]);
+    assert!(task.code == Some(2) && task.stderr.contains("which is run where it lies"), "{task}");
     let away =
         serve(format!("HTTP/1.1 302 Found\r\nlocation: {url}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
     let moved = schedule(&place, &["plan", "-f", &format!("http://127.0.0.1:{away}/"), "--checksum", &given]);
     assert!(moved.code == Some(1) && moved.stderr.contains("302"), "{moved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_object_store_gives_is_read_with_its_checksum() {
+    let Some(server) = objects::s3().await else { return };
+    // A bucket is a folder, and an object a file in it.
+    let folder = server.bucket("jobs").join("weather");
+    std::fs::create_dir(&folder).unwrap();
+    let place = place();
+    let plan = |checksum: &str| {
+        let location = format!("s3://jobs/weather/jobs.yaml?endpoint={}", server.endpoint());
+        let args = ["schedule", "plan", "-f", &location, "--checksum", checksum, STATE[0], STATE[1]];
+        place.run_with(&args, |command| {
+            command
+                .env("AWS_ACCESS_KEY_ID", server.access_key())
+                .env("AWS_SECRET_ACCESS_KEY", server.secret_key())
+                .env("AWS_REGION", "us-east-1")
+        })
+    };
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let missing = plan(&zeros);
+    assert!(missing.code == Some(2) && missing.stderr.contains("there is no object at"), "{missing}");
+    std::fs::write(folder.join("jobs.yaml"), TIMETABLE).unwrap();
+    let other = plan(&zeros);
+    assert_eq!(other.code, Some(4), "{other}");
+    let given = other.stderr.split("was said: ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    let right = plan(&given).done();
+    assert!(right.stdout.contains("create 2 jobs of weather"), "{right}");
+}
+
+const TASK: &str = "\
+# /// script
+# dependencies = []
+# ///
+# /// task
+# when = \"30 3 * * *\"
+# zone = \"America/New_York\"
+# namespace = \"weather\"
+# [env]
+# API_TOKEN = \"hunter2\"
+# ///
+def run():
+    pass
+";
+
+#[test]
+fn a_task_file_is_a_timetable_of_one_job() {
+    let place = place();
+    place.write("task.py", TASK);
+    let valid = place.run(&["schedule", "validate", "task.py"]).done();
+    assert!(valid.stdout.contains("warning: task.py: a secret stands in plain text, under `API_TOKEN`"), "{valid}");
+    assert!(
+        valid.stdout.ends_with("1 file: 0 errors, 1 warning\n") && !valid.everything().contains("hunter2"),
+        "{valid}"
+    );
+    let plan = schedule(&place, &["plan", "-f", "task.py"]).done();
+    assert!(plan.stdout.contains("create 1 job of weather"), "{plan}");
+    let both = schedule(&place, &["plan", "-f", "task.py", "-f", "jobs.yaml"]).done();
+    assert!(both.stdout.contains("create 3 jobs of weather"), "{both}");
+    place.write("task.py", &TASK.replace("30 3 * * *", "61 3 * * *"));
+    let wrong = place.run(&["schedule", "validate", "task.py"]);
+    assert!(wrong.code == Some(2) && wrong.stdout.starts_with("error: task.py:5:1: "), "{wrong}");
+    place.write("task.py", "x = 1\n");
+    let none = schedule(&place, &["plan", "-f", "task.py"]);
+    assert!(none.code == Some(2) && none.stderr.contains("does not say when it runs"), "{none}");
+}
+
+#[test]
+fn secrets_in_plain_text_are_warned_about_wherever_a_timetable_is_gone_on_with() {
+    let place = place();
+    place.write(
+        "jobs.yaml",
+        "kind: Timetable\nnamespace: weather\njobs:\n- { name: a, when: '@reboot', run: { command: 'true', \
+         env: { API_TOKEN: hunter2 } } }\n",
+    );
+    let warning = "warning: jobs.yaml:4:73: a secret stands in plain text, under `API_TOKEN`\nhint: write where it is";
+    for args in [&["schedule", "plan", "-f", "jobs.yaml"][..], &["schedule", "trigger", "a", "-f", "jobs.yaml"]] {
+        let ran = place.run(&[args, &STATE[..]].concat()).done();
+        assert!(ran.stderr.contains(warning) && !ran.everything().contains("hunter2"), "{ran}");
+    }
+    let mut child =
+        place.command(&[&["run", "-f", "jobs.yaml"], &STATE[..]].concat()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    until(&mut lines, "warning: jobs.yaml:4:73: a secret stands in plain text");
+    until(&mut lines, "succeeded");
+    end(child);
 }
 
 /// A scheduler of stored jobs that has begun, and what it says.

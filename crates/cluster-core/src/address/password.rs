@@ -1,10 +1,14 @@
-//! Where a password comes from: text in the address, or a reference to where it is kept.
+//! Where a secret is kept: what an address, a job or a sink says in its place.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+
+/// The largest file that a secret is read from: what has no end is not read for ever.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// A reference to a secret, which may be shown and stored: `env:NAME` or `file:PATH`.
 ///
@@ -12,7 +16,7 @@ use crate::secret::Secret;
 /// use clusterkeep_core::address::SecretRef;
 /// let reference: SecretRef = "env:PGPASSWORD".parse().unwrap();
 /// assert_eq!(reference.to_string(), "env:PGPASSWORD");
-/// let password = reference.load(&|name| (name == "PGPASSWORD").then(|| "s3cret".into())).unwrap();
+/// let password = reference.load("the example refers to", &|name| (name == "PGPASSWORD").then(|| "s3cret".into())).unwrap();
 /// assert_eq!(password.expose(), "s3cret");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,33 +28,52 @@ pub enum SecretRef {
 }
 
 impl SecretRef {
-    /// Fetches the secret; `env` answers what an environment variable holds.
+    /// Fetches the secret; `env` answers what an environment variable holds, and `why` goes on after "which" in messages:
+    /// `the job refers to`.
     ///
     /// # Errors
     ///
-    /// The variable is not set, the file can't be read, or what is there is empty.
-    pub fn load(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Secret> {
+    /// The variable is not set, the file can't be read or is too large, or what is there is empty; none says what is there.
+    pub fn load(&self, why: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Secret> {
         let text = match self {
             Self::Env(name) => env(name).ok_or_else(|| {
-                Error::input(format!(
-                    "environment variable {name}, which an address takes its password from, is not set"
-                ))
-                .with_hint(format!("export {name}, or name another place with `?password=env:NAME` or `file:PATH`"))
+                Error::input(format!("environment variable {name}, which {why}, is not set"))
+                    .with_hint(format!("set {name} for this program, or name another place: `env:NAME` or `file:PATH`"))
             })?,
-            Self::File(path) => std::fs::read_to_string(path).map_err(|source| Error::Input {
-                what: format!("read the password file `{}`", path.display()),
-                place: None,
-                hint: Some("name a file that holds the password alone and that this user may read".into()),
-                source: Some(source.into()),
-            })?,
+            Self::File(path) => of_file(path, why)?,
         };
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         if text.is_empty() {
-            return Err(Error::input(format!("the password in {self} is empty")));
+            return Err(Error::input(format!("`{self}`, which {why}, is empty")));
         }
         Ok(Secret::new(text))
     }
+
+    /// The same of this process's own environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_here(&self, why: &str) -> Result<Secret> {
+        self.load(why, &|name| std::env::var(name).ok())
+    }
+}
+
+fn of_file(path: &Path, why: &str) -> Result<String> {
+    let unreadable = |source: std::io::Error| Error::Input {
+        what: format!("read `{}`, which {why}", path.display()),
+        place: None,
+        hint: Some("name a file that holds the secret alone and that this user may read".into()),
+        source: Some(source.into()),
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(Error::input(format!("`{}`, which {why}, is too large for a secret", path.display())));
+    }
+    Ok(text)
 }
 
 impl std::str::FromStr for SecretRef {
@@ -85,9 +108,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pw");
         std::fs::write(&path, " a b \r\n").unwrap();
-        assert_eq!(SecretRef::File(path.clone()).load(&|_| None).unwrap().expose(), " a b ");
+        assert_eq!(SecretRef::File(path.clone()).load("it refers to", &|_| None).unwrap().expose(), " a b ");
         std::fs::write(&path, "\n").unwrap();
-        assert!(SecretRef::File(path).load(&|_| None).is_err());
+        assert!(SecretRef::File(path).load("it refers to", &|_| None).is_err());
     }
 
     #[test]

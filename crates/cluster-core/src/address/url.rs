@@ -335,7 +335,7 @@ impl DatabaseUrl {
             && server.password.is_none()
         {
             // A password that is there was fetched before, where its name may have meant another place (`.env`).
-            server.password = Some(reference.load(env)?);
+            server.password = Some(reference.load("an address takes its password from", env)?);
         }
         if ready.password().is_some() && !ready.is_local() && !ready.tls().is_certain() && !ready.plaintext_allowed {
             let encrypted = if self.engine() == Engine::Cratedb { "ssl=true" } else { "sslmode=require" };

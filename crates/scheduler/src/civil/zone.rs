@@ -122,6 +122,11 @@ impl Spans {
         })
     }
 
+    /// Whether the clock never changes.
+    pub(crate) const fn is_constant(&self) -> bool {
+        self.starts.len() == 1
+    }
+
     /// Seconds to add to UTC at `instant`.
     pub(crate) fn offset_at(&self, instant: i64) -> i64 {
         self.offsets.get(self.index(instant)).map_or(0, |offset| i64::from(*offset))

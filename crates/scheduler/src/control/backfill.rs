@@ -8,8 +8,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::active;
+use crate::daemon::due::{self, Passed};
+use crate::daemon::passed_run;
+use crate::model::Schedule;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
-use crate::store::{Gate, NewRun, RunQuery, Store};
+use crate::store::{Advance, Gate, NewRun, RunQuery, ScheduleRecord, Store};
 
 /// How many rows go to the store in one call.
 const BATCH: usize = 1_000;
@@ -18,7 +21,7 @@ const BATCH: usize = 1_000;
 const STRETCH: usize = 4_096;
 
 /// Fires of the past that did not run, found and not yet queued.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Backfill {
     /// The namespace of the job.
     pub namespace: String,
@@ -32,6 +35,9 @@ pub struct Backfill {
     pub have_run: u64,
     #[serde(skip)]
     priority: i16,
+    /// The row and the step for those that no scheduler has decided upon yet.
+    #[serde(skip)]
+    undecided: Option<(NewRun, Advance)>,
 }
 
 /// Finds the fires of `[from, until)` up to `now` that did not run: those of the job as it is now, also for a time before
@@ -96,7 +102,34 @@ pub async fn backfill(
         fires,
         have_run,
         priority: record.spec.priority,
+        undecided: undecided(&record, &schedule, (from, until), now),
     })
+}
+
+/// What keeps schedulers from the fires of a period that they have not decided upon: else these would run twice. Where
+/// others are due before the period, it can't be kept from them.
+fn undecided(
+    record: &ScheduleRecord,
+    schedule: &Schedule,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    now: DateTime<Utc>,
+) -> Option<(NewRun, Advance)> {
+    let mark = record.decided();
+    if schedule.next_after(mark).is_none_or(|first| first < from) {
+        return None;
+    }
+    let passed = due::count(schedule, mark, until - TimeDelta::microseconds(1), due::none).pop()?;
+    let step = Advance {
+        namespace: record.namespace.clone(),
+        job: record.spec.name.as_str().to_owned(),
+        generation: record.generation,
+        paused: false,
+        high_water: passed.missed.last,
+        next_fire: schedule.next_after(passed.missed.last),
+    };
+    let passed = Passed { state: RunState::Skipped, ..passed };
+    let run = passed_run(record.key(RunKind::Scheduled, passed.first), passed, "backfilled by hand", now);
+    Some((NewRun { run, gate: Gate::OPEN }, step))
 }
 
 /// The instants of a period for which there is a run.
@@ -126,7 +159,15 @@ impl Backfill {
     /// A store that can't be used: what was queued before that stays.
     pub async fn queue(&self, store: &dyn Store) -> Result<u64> {
         let mut made = 0;
-        for fires in self.fires.chunks(BATCH) {
+        let mut mine = self.fires.as_slice();
+        if let Some((new, step)) = &self.undecided {
+            let stepped = store.fire(std::slice::from_ref(new), std::slice::from_ref(step)).await?;
+            if !stepped.iter().all(|fired| fired.is_made()) {
+                // A scheduler has come to them first.
+                mine = mine.split_at(mine.partition_point(|at| *at < new.run.key.nominal)).0;
+            }
+        }
+        for fires in mine.chunks(BATCH) {
             let runs: Vec<NewRun> = fires.iter().map(|at| self.row(*at)).collect();
             made += store.fire(&runs, &[]).await?.into_iter().filter(|fired| fired.is_made()).count() as u64;
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::active;
 use crate::daemon::owed;
 use crate::run::{RunRecord, RunState};
-use crate::store::{Advance, Gate, NewRun, Pause, Store};
+use crate::store::{Pause, Store};
 
 /// What the end of a pause has left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -52,21 +52,12 @@ pub async fn resume(store: &dyn Store, namespace: &str, job: &str, now: DateTime
         return Ok(Resumed { paused: None, skipped: 0, missed: 0, next_fire: record.next_fire });
     };
     let mut next_fire = record.next_fire;
-    let rows = owed(&record, &schedule, "no scheduler was there before the job was paused", now);
-    let count = |state| rows.iter().filter(|run| run.state == state).map(RunRecord::fires).sum();
+    let owed = owed(store, &record, &schedule, "no scheduler was there before the job was paused", now).await?;
+    let count = |state| owed.runs.iter().filter(|run| run.state == state).map(RunRecord::fires).sum();
     let (skipped, missed) = (count(RunState::Skipped), count(RunState::Missed));
-    if let Some(last) = rows.last().map(RunRecord::last_fire) {
-        next_fire = schedule.next_after(last);
-        let advance = Advance {
-            namespace: record.namespace.clone(),
-            job: job.to_owned(),
-            generation: record.generation,
-            paused: true,
-            high_water: last,
-            next_fire,
-        };
-        let rows: Vec<NewRun> = rows.into_iter().map(|run| NewRun { run, gate: Gate::OPEN }).collect();
-        store.fire(&rows, &[advance]).await?;
+    if let Some(step) = owed.steps.last() {
+        next_fire = step.next_fire;
+        store.fire(&owed.rows(), &owed.steps).await?;
     }
     store.pause(namespace, job, None).await?;
     Ok(Resumed { paused: Some(pause), skipped, missed, next_fire })

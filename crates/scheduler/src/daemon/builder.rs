@@ -343,6 +343,7 @@ impl SchedulerBuilder {
             lease: self.lease,
             waits: true,
             stop: CancellationToken::new(),
+            until: None,
         }
     }
 }

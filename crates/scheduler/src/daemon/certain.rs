@@ -11,9 +11,23 @@ use super::execute::end_of;
 use crate::run::{RunRecord, RunState};
 use crate::store::{Advance, Claim, Fired, NewRun, RunEnd, RunQuery};
 
+/// Whether a row that was not made leaves fires behind that nobody has decided upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Anew(pub(crate) bool);
+
 impl Core {
     /// Makes rows and steps over them; gives those that this scheduler has made, as the store has made them.
     pub(crate) async fn make(&self, runs: Vec<NewRun>, advances: &[Advance]) -> Result<Vec<Option<RunRecord>>> {
+        Ok(self.try_make(runs, advances).await?.into_iter().map(Result::ok).collect())
+    }
+
+    /// The same, and says which are to be decided upon anew: the store has refused them, or has stepped into the stretch
+    /// that they stand for.
+    pub(crate) async fn try_make(
+        &self,
+        runs: Vec<NewRun>,
+        advances: &[Advance],
+    ) -> Result<Vec<Result<RunRecord, Anew>>> {
         let (fired, failed) = self.persist(|| self.store.fire(&runs, advances)).await?;
         let mut made = Vec::with_capacity(runs.len());
         for (NewRun { mut run, gate }, fired) in runs.into_iter().zip(fired) {
@@ -22,11 +36,12 @@ impl Core {
                     if state != run.state {
                         run.close(gate.otherwise);
                     }
-                    Some(run)
+                    Ok(run)
                 }
                 // What did not run is known to be made by whoever looks at the store next.
-                Fired::Not if failed && self.holds(&run).await? => Some(run),
-                Fired::Not => None,
+                Fired::Not if failed && self.holds(&run).await? => Ok(run),
+                Fired::Not => Err(Anew(run.missed.is_some())),
+                Fired::Refused => Err(Anew(true)),
             });
         }
         Ok(made)

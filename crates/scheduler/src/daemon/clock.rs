@@ -21,7 +21,7 @@ use crate::store::{Gate, NewRun};
 use crate::trigger::Trigger;
 
 /// By how much a clock may go wrong, or be put right bit by bit, without anybody being told.
-const NOTICED: TimeDelta = TimeDelta::minutes(1);
+pub(crate) const NOTICED: TimeDelta = TimeDelta::minutes(1);
 
 /// A step forward that is greater corrects a clock that was wrong.
 const CORRECTION: TimeDelta = TimeDelta::hours(3);
@@ -107,7 +107,7 @@ impl Engine {
         for (at, index, lap) in self.heap.take() {
             let entry = self.roster.get(index).filter(|entry| entry.lap == lap && entry.kind() == RunKind::Scheduled);
             let over = entry.filter(|entry| entry.kept.decided() <= step.from).and_then(|entry| {
-                let span = due::count(entry.schedule(), step.from, step.to)?;
+                let span = due::count(entry.schedule(), step.from, step.to, due::none).pop()?;
                 Some((entry, Passed { state: RunState::Skipped, ..span }))
             });
             let Some((entry, span)) = over else {
@@ -122,16 +122,19 @@ impl Engine {
                 self.heap.push((at, index, lap));
             }
             let advance = entry.advance(span.missed.last, next);
-            passed.push((NewRun { run, gate: Gate::OPEN }, advance));
+            passed.push((NewRun { run, gate: Gate::OPEN }, index, advance));
         }
-        let core = self.core.clone();
+        let mut anew = Vec::new();
         for batch in passed.chunks(BATCH) {
-            let (runs, advances): (Vec<_>, Vec<_>) = batch.iter().cloned().unzip();
-            for run in core.make(runs, &advances).await?.into_iter().flatten() {
-                core.listener.hear(&Event::Passed(&run));
+            let (mut runs, mut owners, mut advances) = (Vec::new(), Vec::new(), Vec::new());
+            for (new, index, advance) in batch.iter().cloned() {
+                runs.push(new);
+                owners.push(index);
+                advances.push(advance);
             }
+            anew.extend(self.make_all(runs, owners, &advances).await?);
         }
-        Ok(())
+        self.decide_anew(anew, step.to).await
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, Utc};
 use clusterkeep_core::Result;
 use clusterkeep_core::clock::Clock;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -50,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) waits: bool,
     /// Asked to stop.
     pub(crate) stop: CancellationToken,
+    /// Until when it waits for the store although it was asked to stop.
+    pub(crate) until: Option<Instant>,
 }
 
 impl Core {
@@ -59,11 +62,11 @@ impl Core {
     }
 
     /// Calls the store until it answers, and says whether it has failed before. Once the scheduler is asked to stop, a
-    /// failure is final.
+    /// failure is final, or as soon as its grace is over.
     pub(crate) async fn persist<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<(T, bool)> {
         let mut failed = false;
         loop {
-            let stopping = !self.waits || self.stop.is_cancelled();
+            let stopping = !self.waits || self.until.map_or(self.stop.is_cancelled(), |until| until <= Instant::now());
             match call().await {
                 Ok(value) => return Ok((value, failed)),
                 Err(error) => {
@@ -74,9 +77,12 @@ impl Core {
                     failed = true;
                 }
             }
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = tokio::time::sleep(PAUSE) => {}
+            match self.until {
+                Some(until) => tokio::time::sleep_until(until.min(Instant::now() + PAUSE)).await,
+                None => tokio::select! {
+                    () = self.stop.cancelled() => {}
+                    () = tokio::time::sleep(PAUSE) => {}
+                },
             }
         }
     }
@@ -93,13 +99,16 @@ impl Core {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = tokio::time::sleep(self.lease / 3) => {
-                    // A lease that could not be renewed runs out, and fencing tokens do the rest.
-                    if let Err(error) = self.beat().await {
-                        self.listener.hear(&Event::StoreFailed(&error));
-                    }
-                }
+                () = tokio::time::sleep(self.lease / 3) => self.renew().await,
             }
+        }
+    }
+
+    /// Renews this worker's lease where that can be done.
+    pub(crate) async fn renew(&self) {
+        // One that could not be renewed runs out, and fencing tokens do the rest.
+        if let Err(error) = self.beat().await {
+            self.listener.hear(&Event::StoreFailed(&error));
         }
     }
 

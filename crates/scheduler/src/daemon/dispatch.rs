@@ -18,21 +18,27 @@ pub(crate) struct Step {
     pub(crate) advance: Advance,
 }
 
-/// Decides what becomes of the fires of `entry` from `at` on, which are due at `now`.
-pub(crate) fn step(entry: &Entry, doer: &mut Doer, at: DateTime<Utc>, now: DateTime<Utc>) -> Step {
+/// Decides what becomes of the fires of `entry` from `at` on that are due at `now` and not decided upon already.
+pub(crate) fn step(
+    entry: &Entry,
+    doer: &mut Doer,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    decided: impl Fn(DateTime<Utc>) -> bool,
+) -> Step {
     if entry.kind() == RunKind::Event {
         let run = RunRecord::new(entry.kept.key(RunKind::Event, at), RunState::Pending);
         let runs = vec![begin_or(entry, run, doer, now, Otherwise::Wait)];
         return Step { runs, advance: entry.advance(at, None) };
     }
     let misfire = entry.body().misfire;
-    let decision = due::decide(entry.schedule(), misfire, at, now);
+    let decision = due::decide(entry.schedule(), misfire, at, now, decided);
     let mut runs = Vec::with_capacity(decision.run.len() + 1);
     let mut coalesced = 0;
-    if let Some(passed) = decision.passed {
+    for passed in decision.passed {
         let reason = match passed.state {
             RunState::Coalesced => {
-                coalesced = passed.missed.count;
+                coalesced += passed.missed.count;
                 "a later fire runs for them: no scheduler was there in time"
             }
             _ => "no scheduler was there in time, and the job's misfire policy lets none of them run",

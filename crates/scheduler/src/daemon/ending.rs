@@ -18,6 +18,9 @@ use crate::trigger::Trigger;
 /// How long handlers that end themselves have for it, once they were told so: what they run has a grace of its own.
 const TOLD: Duration = Duration::from_secs(60);
 
+/// No grace is longer, in whole years that an instant can be counted with.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
 /// How many ends go to the store in one call.
 const BATCH: usize = 1_000;
 
@@ -84,10 +87,8 @@ impl Engine {
             return Ok(());
         }
         let next_fire = run.finished.and_then(|finished| entry.schedule().next_after(finished));
-        let (lap, generation) = (entry.lap, entry.generation());
-        if let Some(at) = next_fire {
-            self.heap.push((at, index, lap));
-        }
+        let generation = entry.generation();
+        self.wait_until(index, next_fire);
         let (namespace, job) = (run.key.namespace.clone(), run.key.job.clone());
         let advances = [Advance { namespace, job, generation, paused: false, high_water: run.key.nominal, next_fire }];
         let core = self.core.clone();
@@ -97,6 +98,8 @@ impl Engine {
     /// Waits for the runs that are going, then cuts off what has not ended within `grace`.
     pub(crate) async fn wind_down(&mut self, grace: Duration) -> Result<DrainReport> {
         let mut report = DrainReport::default();
+        // What ends within the grace is recorded, also where the store is away for a while.
+        self.core.until = Some(tokio::time::Instant::now() + grace.min(LONGEST));
         let mut over = std::pin::pin!(tokio::time::sleep(grace));
         while !self.tasks.is_empty() {
             tokio::select! {

@@ -13,16 +13,18 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::certain::Anew;
 use super::clock::ClockWatch;
 use super::core::Core;
 use super::dispatch::{self, Doer};
+use super::due;
 use super::event::Event;
 use super::follow::CaughtUp;
 use super::heap::Heap;
 use super::roster::Roster;
 use crate::model::Overlap;
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
-use crate::store::{NewRun, Otherwise, RunQuery};
+use crate::store::{Advance, NewRun, Otherwise, RunQuery};
 use crate::trigger::Trigger;
 
 /// How many jobs' fires go to the store in one call.
@@ -79,6 +81,8 @@ pub(crate) struct Engine {
     pub(crate) changes: i64,
     /// What is known of the ends that jobs follow.
     pub(crate) caught_up: CaughtUp,
+    /// The last of the delayed jobs that was looked after.
+    pub(crate) looked_after: usize,
 }
 
 impl Engine {
@@ -106,6 +110,7 @@ impl Engine {
             at_once,
             changes,
             caught_up: CaughtUp::default(),
+            looked_after: 0,
         }
     }
 
@@ -191,7 +196,11 @@ impl Engine {
             }
             self.heap.pop();
             let Some(entry) = self.roster.get(index).filter(|entry| entry.lap == lap) else { continue };
-            let step = dispatch::step(entry, &mut doer, at, now);
+            if matches!(entry.schedule().trigger(), Trigger::Delay(_)) && !self.delay_is_over(index, at, now).await? {
+                continue;
+            }
+            let Some(entry) = self.roster.get(index) else { continue };
+            let step = dispatch::step(entry, &mut doer, at, now, due::none);
             entry.kept.set_high_water(Some(step.advance.high_water));
             entry.kept.set_next_fire(step.advance.next_fire);
             if let Some(next) = step.advance.next_fire {
@@ -204,15 +213,32 @@ impl Engine {
         if advances.is_empty() {
             return Ok(());
         }
-        let made = self.core.make(runs, &advances).await?;
-        let mut ended = Vec::new();
+        let anew = self.make_all(runs, owners, &advances).await?;
+        self.decide_anew(anew, now).await
+    }
+
+    /// Makes rows and goes on with them; gives the places of the jobs that are to be looked at anew.
+    pub(crate) async fn make_all(
+        &mut self,
+        runs: Vec<NewRun>,
+        owners: Vec<usize>,
+        advances: &[Advance],
+    ) -> Result<Vec<usize>> {
+        let made = self.core.try_make(runs, advances).await?;
+        let (mut ended, mut anew) = (Vec::new(), Vec::new());
         for (run, index) in made.into_iter().zip(owners) {
-            if let Some(run) = run {
-                ended.extend((run.state == RunState::Skipped).then(|| run.clone()));
-                self.made(index, run).await?;
+            match run {
+                Ok(run) => {
+                    ended.extend((run.state == RunState::Skipped).then(|| run.clone()));
+                    self.made(index, run).await?;
+                }
+                Err(Anew(true)) => anew.push(index),
+                Err(Anew(false)) => {}
             }
         }
-        self.follow(ended).await
+        self.follow(ended).await?;
+        anew.dedup();
+        Ok(anew)
     }
 
     /// Goes on with a row that this scheduler has made.
@@ -237,7 +263,8 @@ impl Engine {
         let open = [RunState::Pending, RunState::Running];
         let query = RunQuery::of(&run.key.namespace, &run.key.job).in_states(open);
         for other in core.persist(|| core.store.runs(&query)).await?.0 {
-            if other.key.nominal >= run.key.nominal && other.state == RunState::Pending {
+            // It may run already, elsewhere; and what is for a later instant takes its place.
+            if other.key == run.key || other.key.nominal > run.key.nominal {
                 continue;
             }
             core.persist(|| core.store.cancel(&other.key, &why, core.now())).await?;

@@ -97,7 +97,7 @@ pub(crate) fn end_of(record: &RunRecord) -> RunEnd {
     }
 }
 
-/// An error with all of its causes.
+/// An error with all of its causes, and with what to do about it: a record has one text.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -105,6 +105,9 @@ fn chain(error: &Error) -> String {
         text.push_str(": ");
         text.push_str(&cause.to_string());
         source = cause.source();
+    }
+    if let Some(hint) = error.hint() {
+        text.push_str(&format!(" ({hint})"));
     }
     text
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clusterkeep_core::{Error, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::builder::SchedulerBuilder;
@@ -54,6 +55,10 @@ impl Scheduler {
             // Also where the store has failed, what is going may end.
             engine.core.stop.cancel();
             let core = engine.core.clone();
+            if engine.beat_at <= Instant::now() {
+                // The store was away.
+                core.renew().await;
+            }
             let report = core.keep_lease(engine.wind_down(grace)).await;
             teller.close().await;
             let left = core.store.leave(core.worker).await;

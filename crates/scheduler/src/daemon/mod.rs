@@ -4,10 +4,12 @@
 //! looks at what others have asked for, `execute` runs one handler, `simulate` walks through a period without waiting, `rehearse` (pure) tells what
 //! policies would make of one. Only the engine has a loop.
 
+mod anew;
 mod builder;
 mod certain;
 mod clock;
 mod core;
+mod delayed;
 mod dispatch;
 pub(crate) mod due;
 mod ending;
@@ -36,9 +38,7 @@ pub use event::Event;
 #[cfg(feature = "notify")]
 pub(crate) use event::Listener;
 pub use guard::{DrainReport, Scheduler};
-pub(crate) use owed::owed;
+pub(crate) use owed::{Owed, owed};
 pub use rehearse::{Outage, rehearse};
-#[cfg(test)]
-pub(crate) use roster::passed_run;
-pub(crate) use roster::{owed_by, reconcile, retire};
+pub(crate) use roster::{owed_by, passed_run, reconcile, retire};
 pub use trigger_now::Triggered;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clusterkeep_core::Result;
+use tokio::time::Instant;
 
 use super::core::Core;
 use super::engine::Engine;
@@ -14,7 +15,7 @@ use crate::model::OnCrash;
 use crate::run::{RunKey, RunRecord, RunState, mark};
 use crate::target::end_left;
 
-/// How long it may take to end what is left of a run beside its processes.
+/// How long it may take to end what is left of runs beside their processes, of all of them together: fires wait for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -57,11 +58,12 @@ async fn end_processes(core: &Core, roster: &mut Roster, orphans: &mut Vec<RunRe
         return ended;
     }
     let left = end_left(marks.iter().map(|(_, mark)| mark.clone()).collect()).await;
+    let until = Instant::now() + PATIENCE;
     for ((key, mark), left) in marks.into_iter().zip(left) {
         let entry = roster.find(&key.job).and_then(|index| roster.get(index));
         if let Some(entry) = entry {
             let elsewhere = entry.handler().end_left(&entry.body().run, &mark);
-            if tokio::time::timeout(PATIENCE, elsewhere).await.is_err() {
+            if tokio::time::timeout_at(until, elsewhere).await.is_err() {
                 tracing::warn!(
                     job = key.job,
                     "whether a run has left something running could not be looked at in time"

@@ -49,8 +49,8 @@ pub fn rehearse(
             stage.left(&schedule, at, until);
             break;
         }
-        let decision = due::decide(&schedule, spec.misfire, at, now);
-        if let Some(passed) = decision.passed {
+        let decision = due::decide(&schedule, spec.misfire, at, now, due::none);
+        for passed in decision.passed {
             let key = stage.key(passed.first);
             stage.rows.push(passed_run(key, passed, "no scheduler was there in time", now));
         }
@@ -132,8 +132,8 @@ impl Stage<'_> {
 
     /// The fires that nobody decides upon within the period.
     fn left(&mut self, schedule: &Schedule, first: DateTime<Utc>, until: DateTime<Utc>) {
-        let passed = due::count(schedule, first - TimeDelta::nanoseconds(1), until - TimeDelta::nanoseconds(1));
-        if let Some(passed) = passed {
+        let moment = TimeDelta::nanoseconds(1);
+        for passed in due::count(schedule, first - moment, until - moment, due::none) {
             let mut run = passed_run(self.key(first), passed, "no scheduler is there within the period", until);
             (run.state, run.finished) = (RunState::Pending, None);
             self.rows.push(run);

@@ -1,6 +1,6 @@
 //! The jobs of one scheduler, brought together with what its store knows of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,13 +10,13 @@ use super::core::Core;
 use super::due::Passed;
 use super::event::{Event, Listener};
 use super::handler::{Handler, Handlers};
-use super::owed::owed;
+use super::owed::{Owed, owed};
 use crate::civil::Zone;
 use crate::model::{Alike, JobBody, JobSpec, Schedule};
 use crate::run::{RunKey, RunKind, RunRecord};
 use crate::store::kept::{Commons, Kept};
 use crate::store::places::Places;
-use crate::store::{Advance, Gate, NewRun, Pause, ScheduleRecord, Source};
+use crate::store::{Advance, Pause, ScheduleRecord, Source, Store};
 use crate::trigger::Trigger;
 
 /// A job as the scheduler works with it; there may be a million.
@@ -29,6 +29,8 @@ pub(crate) struct Entry {
     pub(crate) superseded: bool,
     /// It came out of the store, and the program does not have it.
     pub(crate) stored: bool,
+    /// The store has not decided upon all that was taken to be decided here.
+    pub(crate) behind: bool,
 }
 
 /// What a scheduler makes of a job: the same for jobs that say the same, unless that goes by their names.
@@ -82,6 +84,8 @@ pub(crate) struct Roster {
     alike: Alike,
     /// The places of the jobs that follow a job.
     followers: HashMap<String, Vec<usize>>,
+    /// The places of the jobs that fire so long after their last run.
+    pub(crate) delayed: BTreeSet<usize>,
     /// What runs the jobs that are taken out of the store, where they are.
     pub(crate) handlers: Option<Arc<Handlers>>,
 }
@@ -99,14 +103,14 @@ impl Roster {
         }
         let mut roster = Self::default();
         roster.reserve(specs.len());
-        let mut missed = Vec::new();
+        let mut missed = Owed::default();
         for spec in specs {
             let work = roster.work(&spec, handlers.of(&spec)?)?;
             let old = if known.is_empty() { None } else { known.remove(spec.name.as_str()) };
             let record = reconcile(old.as_ref(), namespace, spec, work.schedule(), &core.source, now);
             if let Some(old) = &old {
                 if old.generation != record.generation {
-                    missed.extend(owed_by(old, "the job was changed before they ran", now)?);
+                    missed.add(owed_by(store, old, "the job was changed before they ran", now).await?);
                 } else if old.next_fire != record.next_fire && old.zone_data != record.zone_data {
                     let job = record.spec.name.as_str();
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
@@ -117,16 +121,16 @@ impl Roster {
         }
         let mut retired = Vec::new();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
-            missed.extend(owed_by(&old, "the job was removed before they ran", now)?);
+            missed.add(owed_by(store, &old, "the job was removed before they ran", now).await?);
             retired.push(retire(old, &core.source, now));
         }
-        let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
-        store.fire(&rows, &[]).await?;
+        // Stepped over at once, so that no scheduler with the former version decides upon them, too.
+        let made = store.fire(&missed.rows(), &missed.steps).await?;
         for entries in roster.entries.chunks(BATCH) {
             store.put(&entries.iter().map(|entry| entry.kept.record()).collect::<Vec<_>>()).await?;
         }
         store.put(&retired).await?;
-        for run in &missed {
+        for (run, _) in missed.runs.iter().zip(made).filter(|(_, made)| made.is_made()) {
             listener.hear(&Event::Passed(run));
         }
         Ok(roster)
@@ -151,7 +155,7 @@ impl Roster {
 
     /// A job, to be put into its place.
     pub(crate) fn entry(&mut self, record: ScheduleRecord, work: Work, stored: bool) -> Entry {
-        Entry { kept: self.commons.keep(record, work), lap: 0, superseded: false, stored }
+        Entry { kept: self.commons.keep(record, work), lap: 0, superseded: false, stored, behind: false }
     }
 
     /// The same job, with what it has in common with others.
@@ -182,6 +186,11 @@ impl Roster {
     }
 
     fn follow(&mut self, place: usize, entry: &Entry) {
+        if matches!(entry.schedule().trigger(), Trigger::Delay(_)) {
+            self.delayed.insert(place);
+        } else {
+            self.delayed.remove(&place);
+        }
         for parent in entry.body().following().into_iter().flat_map(|following| following.jobs().iter()) {
             self.followers.entry(parent.clone()).or_default().push(place);
         }
@@ -261,7 +270,11 @@ impl Entry {
         let as_before = superseded == self.superseded
             && record.paused.is_some() == self.paused().is_some()
             && record.high_water <= self.kept.high_water()
-            && record.valid_from == self.kept.common().valid_from;
+            && record.valid_from == self.kept.common().valid_from
+            && !self.behind;
+        if std::mem::take(&mut self.behind) {
+            self.kept.set_high_water(record.high_water);
+        }
         self.superseded = superseded;
         if superseded {
             self.lap += 1;
@@ -341,6 +354,8 @@ pub(crate) fn reconcile(
         next_fire,
         high_water,
         zone_data,
+        // The store knows.
+        zone_data_since: old.and_then(|old| old.zone_data_since),
         retired,
         paused,
         source,
@@ -348,9 +363,9 @@ pub(crate) fn reconcile(
 }
 
 /// What a former version of a job has not decided upon until `now`, when it was changed or removed.
-pub(crate) fn owed_by(old: &ScheduleRecord, why: &str, now: DateTime<Utc>) -> Result<Vec<RunRecord>> {
+pub(crate) async fn owed_by(store: &dyn Store, old: &ScheduleRecord, why: &str, now: DateTime<Utc>) -> Result<Owed> {
     if old.retired.is_some() {
-        return Ok(Vec::new());
+        return Ok(Owed::default());
     }
-    Ok(owed(old, &old.spec.schedule()?, why, now))
+    owed(store, old, &old.spec.schedule()?, why, now).await
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::builder::SchedulerBuilder;
 use super::core::Core;
 use super::dispatch::{self, Doer};
+use super::due;
 use super::event::Event;
 use super::execute::end_of;
 use super::recover::take_over;
@@ -76,7 +77,7 @@ impl SchedulerBuilder {
         while let Some(Reverse((at, index))) = heap.pop().filter(|Reverse((at, _))| *at < until) {
             clock.advance_to(at);
             let Some(entry) = roster.get(index) else { continue };
-            let mut step = dispatch::step(entry, &mut doer, at, core.now());
+            let mut step = dispatch::step(entry, &mut doer, at, core.now(), due::none);
             // One after the other: each has ended before the next begins.
             step.runs.iter_mut().for_each(|new| new.gate = Gate::OPEN);
             let made = core.make(step.runs, std::slice::from_ref(&step.advance)).await?;

@@ -2,13 +2,14 @@
 //!
 //! It decides about no fire.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use clusterkeep_core::Result;
 use tokio::time::Instant;
 
 use super::engine::{Engine, POLL};
 use super::event::Event;
+use crate::run::RunRecord;
 use crate::store::ScheduleRecord;
 
 /// How many waiting runs are looked at in one go.
@@ -20,13 +21,17 @@ impl Engine {
         let core = self.core.clone();
         let (beat, _) = core.persist(|| core.beat()).await?;
         self.beat_at = Instant::now() + core.lease / 3;
-        if beat.lapsed {
-            core.listener.hear(&Event::LeaseLost);
-        }
         for (key, attempt, why) in beat.cancel {
             self.cancel_here(&key, attempt, &why);
         }
-        self.rescue().await?;
+        if beat.lapsed {
+            core.listener.hear(&Event::LeaseLost);
+        } else {
+            // Where this one was held up the others may have been, too, as by a store that was away: they get the time to
+            // renew their leases.
+            self.rescue().await?;
+        }
+        self.look_after_delayed().await?;
         self.catch_up().await
     }
 
@@ -82,37 +87,69 @@ impl Engine {
         if room == 0 {
             return Ok(());
         }
-        // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
-        let (waiting, _) = core.persist(|| core.store.waiting(&core.namespace, core.now(), MOST_WAITING)).await?;
         self.waiting = false;
+        // Runs of jobs that wait for their gate, or that are unknown here, must not hide those behind them.
+        let mut stuck = BTreeSet::new();
+        loop {
+            let but: Vec<String> = stuck.iter().cloned().collect();
+            let ask = || core.store.waiting(&core.namespace, &but, core.now(), MOST_WAITING);
+            let waiting = core.persist(ask).await?.0;
+            let all = waiting.len() < MOST_WAITING as usize;
+            let (indices, first): (Vec<_>, Vec<_>) = self.choose(waiting, &mut stuck).into_iter().unzip();
+            let jobs: Vec<String> = first.iter().map(|(run, _)| run.key.job.clone()).collect();
+            for ((index, job), begun) in indices.into_iter().zip(jobs).zip(core.begin(first).await?) {
+                match begun {
+                    Some(run) => self.start(index, run),
+                    None => {
+                        // Others run the job, or have been faster.
+                        self.waiting = true;
+                        stuck.insert(job);
+                    }
+                }
+            }
+            let full = self.active.len() >= self.at_once;
+            self.waiting |= full;
+            if full || all || stuck.len() == but.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Those of these runs that may begin here, with their jobs and how many of each may run at once; jobs of which none
+    /// may begin now go to `stuck`.
+    fn choose(&mut self, waiting: Vec<RunRecord>, stuck: &mut BTreeSet<String>) -> Vec<(usize, (RunRecord, u32))> {
+        let room = self.at_once.saturating_sub(self.active.len());
         let mut going: HashMap<usize, u32> = HashMap::new();
         for active in self.active.values() {
             *going.entry(active.index).or_default() += 1;
         }
-        let (mut indices, mut first) = (Vec::new(), Vec::new());
+        let mut chosen = Vec::new();
         for run in waiting {
-            if first.len() >= room {
+            if chosen.len() >= room {
                 self.waiting = true;
                 break;
             }
-            let Some(index) = self.roster.find(&run.key.job) else { continue };
-            let Some(entry) = self.roster.get(index) else { continue };
+            if stuck.contains(&run.key.job) {
+                continue;
+            }
+            // A later version is not this one's to run.
+            let index = self.roster.find(&run.key.job);
+            let entry = index.and_then(|index| Some((index, self.roster.get(index)?)));
+            let entry = entry.filter(|(_, entry)| !entry.superseded || run.key.generation == entry.generation());
+            let Some((index, entry)) = entry else {
+                stuck.insert(run.key.job);
+                continue;
+            };
             let at_once = entry.body().overlap.at_once();
             let going = going.entry(index).or_default();
             if *going >= at_once {
                 self.waiting = true;
+                stuck.insert(run.key.job);
                 continue;
             }
             *going += 1;
-            indices.push(index);
-            first.push((run, at_once));
+            chosen.push((index, (run, at_once)));
         }
-        for (index, begun) in indices.into_iter().zip(core.begin(first).await?) {
-            match begun {
-                Some(run) => self.start(index, run),
-                None => self.waiting = true,
-            }
-        }
-        Ok(())
+        chosen
     }
 }

@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 use super::Timetables;
 use super::domain::{Deploying, Object};
 use super::plan::{Inventory, object, plan};
-use crate::daemon::{owed_by, reconcile, retire};
+use crate::daemon::{Owed, owed_by, reconcile, retire};
 use crate::model::Timetable;
-use crate::run::{RunRecord, RunState};
-use crate::store::{Gate, NewRun, RunQuery, ScheduleRecord, Source};
+use crate::run::RunState;
+use crate::store::{RunQuery, ScheduleRecord, Source};
 
 /// Applies timetables.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Apply<'a> {
 /// What a step writes.
 struct Written {
     records: Vec<ScheduleRecord>,
-    missed: Vec<RunRecord>,
+    missed: Owed,
 }
 
 impl<'a> Apply<'a> {
@@ -57,7 +57,7 @@ impl<'a> Apply<'a> {
                 hint: Some("look at the plan as it is now, then approve that".into()),
             });
         }
-        let mut written = Written { records: Vec::new(), missed: Vec::new() };
+        let mut written = Written { records: Vec::new(), missed: Owed::default() };
         for object in &step.objects {
             let old = inventory.get(object);
             let spec = timetable.jobs.iter().find(|spec| spec.name.as_str() == object.job);
@@ -65,7 +65,9 @@ impl<'a> Apply<'a> {
                 Some(_) => "the job was changed before they ran",
                 None => "the job was removed before they ran",
             };
-            written.missed.extend(old.map(|old| owed_by(old, why, now)).transpose()?.unwrap_or_default());
+            if let Some(old) = old {
+                written.missed.add(owed_by(&*self.timetables.store, old, why, now).await?);
+            }
             written.records.extend(match (spec, old) {
                 (Some(spec), old) => {
                     Some(reconcile(old, timetable.namespace(), spec.clone(), &spec.schedule()?, &source, now))
@@ -115,8 +117,7 @@ impl Executor<Deploying> for Apply<'_> {
         // To the microsecond: a key with more digits would not be the one that a store gives back.
         let now = self.timetables.clock.now().trunc_subsecs(6);
         let Written { records, missed } = self.rows(step, now).await?;
-        let rows: Vec<NewRun> = missed.iter().map(|run| NewRun { run: run.clone(), gate: Gate::OPEN }).collect();
-        store.fire(&rows, &[]).await?;
+        store.fire(&missed.rows(), &missed.steps).await?;
         let put = store.put(&records).await?;
         if !put.contains(&true) {
             return Err(Error::Drifted {
@@ -132,7 +133,7 @@ impl Executor<Deploying> for Apply<'_> {
             records.iter().map(|record| (record.spec.name.as_str(), record.generation)).collect();
         let origin = records.iter().find_map(|record| record.source.as_ref()?.origin.as_deref());
         Ok(Ran::Done(serde_json::json!({
-            "versions": versions, "origin": origin, "missed": missed.len(), "cancelled": cancelled,
+            "versions": versions, "origin": origin, "missed": missed.runs.len(), "cancelled": cancelled,
         })))
     }
 

@@ -8,13 +8,10 @@ mod crontab;
 mod kubernetes;
 mod systemd;
 
-use std::fmt;
-use std::str::FromStr;
-
-use clusterkeep_core::{Error, Result};
 use serde::Serialize;
 
 use crate::model::{JobName, JobSpec};
+use crate::named::by_name;
 
 /// Whom jobs are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,22 +43,7 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            Error::input(format!("format `{name}` is unknown")).with_hint(format!("known are {known}"))
-        })
-    }
-}
+by_name!(Format, "format `{}` is unknown");
 
 /// What became of jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

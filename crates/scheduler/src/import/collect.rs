@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::equivalence::{Equivalence, Years, compare};
 use super::old::Old;
-use super::{Imported, Note, NoteLevel, Surroundings};
+use super::{Imported, MailServer, Note, NoteLevel, Surroundings};
 use crate::civil::Zone;
-use crate::model::{JobSpec, When};
+use crate::model::{JobSpec, Mail, SinkKind, SinkSpec, Sinks, When};
 
 /// How many runs of one job may go at once, where the other scheduler has no limit.
 pub(super) const NO_LIMIT: u32 = 1_000;
@@ -23,7 +23,10 @@ const MOST_COMPARED: u64 = 500_000_000;
 pub(super) struct Collector {
     /// The zone of what names none.
     zone: Option<Zone>,
-    years: Years,
+    /// How mail is sent.
+    mail: Option<MailServer>,
+    /// What is compared; nothing where nothing is.
+    years: Option<Years>,
     names: HashSet<String>,
     /// What was compared before: many a crontab says the same time on each line.
     compared: HashMap<String, Equivalence>,
@@ -62,11 +65,12 @@ impl Collector {
     pub(super) fn new(around: &Surroundings) -> Self {
         Self {
             zone: around.zone.clone(),
-            years: Years::ten_from(around.from),
+            mail: around.mail.clone(),
+            years: around.from.map(Years::ten_from),
             names: HashSet::new(),
             compared: HashMap::new(),
             fires: MOST_COMPARED,
-            imported: Imported { jobs: Vec::new(), notes: Vec::new(), equivalences: Vec::new() },
+            imported: Imported { jobs: Vec::new(), sinks: Sinks::new(), notes: Vec::new(), equivalences: Vec::new() },
         }
     }
 
@@ -97,6 +101,30 @@ impl Collector {
         if !self.imported.notes.iter().any(|note| note.text == text) {
             self.note(at, level, text);
         }
+    }
+
+    /// Whether mail is sent.
+    pub(super) const fn mails(&self) -> bool {
+        self.mail.is_some()
+    }
+
+    /// The sink that mails these addresses by the server that is known; nothing where none is.
+    pub(super) fn mail(&mut self, to: &[String], from: Option<&str>) -> Result<Option<String>> {
+        let Some(MailServer { server, from: usual, password }) = self.mail.clone() else { return Ok(None) };
+        let from = from.map_or(usual, str::to_owned);
+        let mail = Mail { mail: to.to_vec(), from, server, password, root_certificates: None };
+        let sink = SinkSpec::new(SinkKind::Mail(mail));
+        #[cfg(feature = "notify")]
+        crate::notify::check_sink(&sink)?;
+        if let Some((name, _)) = self.imported.sinks.iter().find(|(_, known)| **known == sink) {
+            return Ok(Some(name.clone()));
+        }
+        let name = match self.imported.sinks.len() {
+            0 => "mail".to_owned(),
+            more => format!("mail-{}", more + 1),
+        };
+        self.imported.sinks.insert(name.clone(), sink);
+        Ok(Some(name))
     }
 
     /// A name like `wanted` that no other job has.
@@ -138,11 +166,12 @@ impl Collector {
         if let Some(known) = self.compared.get(&key) {
             return Ok(Some(Equivalence { job: job.name.clone(), ..known.clone() }));
         }
+        let Some(years) = self.years else { return Ok(None) };
         if self.fires == 0 {
             self.once(at, NoteLevel::Hint, "there are too many fires to compare all of them: from here on none are");
             return Ok(None);
         }
-        let equivalence = compare(job, old, self.years)?;
+        let equivalence = compare(job, old, years)?;
         self.fires = self.fires.saturating_sub(equivalence.there.max(equivalence.here));
         self.compared.insert(key, equivalence.clone());
         Ok(Some(equivalence))
@@ -161,7 +190,12 @@ impl Collector {
 
 /// A job that says no more than it must; `run` is as a file would say it.
 pub(super) fn job(name: &str, when: &When, run: &serde_json::Value) -> Result<JobSpec> {
-    serde_json::from_value(json!({ "name": name, "when": when, "run": run })).map_err(|error| {
+    read(json!({ "name": name, "when": when, "run": run }))
+}
+
+/// A job as a file would say it.
+pub(super) fn read(job: serde_json::Value) -> Result<JobSpec> {
+    serde_json::from_value(job).map_err(|error| {
         // A hint travels behind a mark that is no text.
         let text = error.to_string();
         let (what, hint) = text.split_once('\u{1f}').map_or((text.as_str(), None), |(what, hint)| (what, Some(hint)));

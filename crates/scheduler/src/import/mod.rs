@@ -16,22 +16,21 @@ mod quartz;
 mod secret;
 mod supertask;
 mod systemd;
-
+mod task;
 mod yaml;
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{DateTime, Utc};
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::Result;
 use serde::Serialize;
 
 pub use aps::StoredJob;
 pub(crate) use crontab::without_large_steps;
 pub use equivalence::{Difference, Equivalence, Why};
+pub use task::{TaskFile, task_file};
 
 use crate::civil::Zone;
-use crate::model::JobSpec;
+use crate::model::{JobSpec, SecretRef, Sinks};
+use crate::named::by_name;
 use collect::Collector;
 
 /// Whose jobs are read.
@@ -46,7 +45,7 @@ pub enum Format {
     Systemd,
     /// Objects of kind `CronJob` of Kubernetes, as YAML or JSON.
     Kubernetes,
-    /// Timetables of supertask, as YAML, JSON, or Python files with inline metadata.
+    /// Timetables of supertask, as YAML, JSON, or Python files with inline metadata; Rust files with inline metadata, too.
     Supertask,
     /// Expressions of Quartz: lines of a name and an expression, or a file of properties.
     Quartz,
@@ -71,30 +70,51 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            Error::input(format!("format `{name}` is unknown")).with_hint(format!("known are {known}"))
-        })
-    }
-}
+by_name!(Format, "format `{}` is unknown");
 
 /// What a text does not say itself.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Surroundings {
     /// The zone that the other scheduler runs in, where it is known; else UTC is taken, and said.
     pub zone: Option<Zone>,
-    /// The instant from which on ten years are compared.
-    pub from: DateTime<Utc>,
+    /// The instant from which on ten years are compared; nothing, where they are not.
+    pub from: Option<DateTime<Utc>>,
+    /// By which server mail is sent that the other scheduler sends, where it is to be.
+    pub mail: Option<MailServer>,
+}
+
+impl Surroundings {
+    /// Nothing is known, and ten years from this instant on are compared.
+    #[must_use]
+    pub const fn from(from: DateTime<Utc>) -> Self {
+        Self { zone: None, from: Some(from), mail: None }
+    }
+
+    /// Says the zone that the other scheduler runs in.
+    #[must_use]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.zone = Some(zone);
+        self
+    }
+
+    /// Says by which server mail is sent.
+    #[must_use]
+    pub fn mail(mut self, server: MailServer) -> Self {
+        self.mail = Some(server);
+        self
+    }
+}
+
+/// A server of mail, as a sink says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailServer {
+    /// Its address: `smtps://USER@HOST`, or `smtp://USER@HOST`.
+    pub server: String,
+    /// From whom mail comes where the source does not say it.
+    pub from: String,
+    /// The password of the user.
+    pub password: Option<SecretRef>,
 }
 
 /// A text with the name that messages call it by, such as the path of its file.
@@ -111,6 +131,8 @@ pub struct Source {
 pub struct Imported {
     /// The jobs, in the order of the source.
     pub jobs: Vec<JobSpec>,
+    /// Where notifications of the jobs go, by the names that these call it.
+    pub sinks: Sinks,
     /// What could not be said, or means something else here.
     pub notes: Vec<Note>,
     /// Their fires over ten years, there and here; nothing of jobs without fires that are known beforehand.
@@ -170,7 +192,7 @@ impl NoteLevel {
 /// ```
 /// use clusterkeep_scheduler::import::{Format, Source, Surroundings, import};
 /// let source = Source { name: "crontab".into(), text: "30 2 * * * /usr/local/bin/backup --all\n".into() };
-/// let around = Surroundings { zone: Some("Europe/Berlin".parse()?), from: "2026-01-01T00:00:00Z".parse().unwrap() };
+/// let around = Surroundings::from("2026-01-01T00:00:00Z".parse().unwrap()).zone("Europe/Berlin".parse()?);
 /// let imported = import(Format::Crontab, &[source], &around)?;
 /// assert_eq!(imported.jobs[0].name.as_str(), "backup");
 /// assert_eq!(imported.equivalences[0].there, 3_652);

@@ -1,4 +1,4 @@
-//! Timetables of supertask: YAML or JSON, and Python files with inline metadata (PEP 723 and `# /// task`).
+//! Timetables of supertask: YAML or JSON; its task files are read by [`task`](super::task).
 //!
 //! It hands its expressions to `APScheduler`, in Vienna's time: a 0 for the day of the week is Monday there.
 
@@ -10,7 +10,7 @@ use super::collect::{At, Collector, job as new_job};
 use super::crontab::at_once;
 use super::old::{Old, apscheduler};
 use super::yaml::{at as look, documents, text};
-use super::{NoteLevel, Source, secret};
+use super::{NoteLevel, Source, task};
 use crate::model::Misfire;
 
 /// The zone that supertask runs in, whatever the machine's is.
@@ -20,11 +20,9 @@ const AT_ONCE: u32 = 10;
 
 /// Reads a text of either form.
 pub(super) fn read(source: &Source, collector: &mut Collector) -> Result<()> {
-    let python = source.text.lines().any(|line| line.trim_end() == "# /// task");
-    if python {
-        let at = At::source(&source.name);
-        if let Err(error) = task_file(source, &at, collector) {
-            collector.refuse(&at, &error);
+    if task::is_one(source) {
+        if let Err(error) = task::import(source, collector) {
+            collector.refuse(&At::source(&source.name), &error);
         }
         return Ok(());
     }
@@ -87,7 +85,7 @@ fn one(task: &Value, at: &At, collector: &mut Collector) -> Result<()> {
 }
 
 /// A job for one expression, and those for the further steps behind it.
-fn schedule(
+pub(super) fn schedule(
     id: &str,
     text: &str,
     runs: &[Value],
@@ -145,96 +143,4 @@ fn step_of(step: &Value) -> Result<Value> {
         }
     }
     Ok(target.into())
-}
-
-/// A Python file whose comments say when it runs.
-fn task_file(source: &Source, at: &At, collector: &mut Collector) -> Result<()> {
-    let block = block(&source.text).ok_or_else(|| Error::input("its block `# /// task` has no end `# ///`"))?;
-    let table = toml(&block)?;
-    let cron = text(&table, &["cron"]).ok_or_else(|| Error::input("its block `# /// task` has no `cron`"))?;
-    let base = source.name.rsplit('/').next().unwrap_or_default();
-    let stem = base.strip_suffix(".py").unwrap_or(base);
-    let mut target = Map::new();
-    target.insert("python".into(), json!(format!("{}:run", source.name)));
-    if let Some(options) = look(&table, &["options"]).and_then(Value::as_object).filter(|options| !options.is_empty()) {
-        target.insert("kwargs".into(), json!(options));
-    }
-    let mut env = Map::new();
-    for (name, value) in look(&table, &["env"]).and_then(Value::as_object).into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        if secret::is_secret(name) {
-            collector.note(&at.job(stem), NoteLevel::Differs, secret::remark(name));
-            env.insert(name.clone(), json!(secret::reference(name)));
-        } else if value.starts_with("env:") || value.starts_with("file:") {
-            collector.note(
-                &at.job(stem),
-                NoteLevel::Lost,
-                format!("`{name}`: its value would be a reference here, and was left out"),
-            );
-        } else {
-            env.insert(name.clone(), json!(value));
-        }
-    }
-    if !env.is_empty() {
-        target.insert("env".into(), env.into());
-    }
-    if base == "-" || !base.ends_with(".py") {
-        return Err(Error::input("a task file has to be named, so that the job can name it")
-            .with_hint("give its path instead of `-`"));
-    }
-    schedule(stem, cron, &[target.into()], None, at, collector)
-}
-
-/// The lines of the block `# /// task`, without their comment signs.
-fn block(text: &str) -> Option<Vec<String>> {
-    let mut lines = text.lines().skip_while(|line| line.trim_end() != "# /// task").skip(1);
-    let mut block = Vec::new();
-    loop {
-        let line = lines.next()?.trim_end();
-        if line == "# ///" {
-            return Some(block);
-        }
-        block.push(line.strip_prefix('#')?.strip_prefix(' ').unwrap_or_default().to_owned());
-    }
-}
-
-/// The small part of TOML that such blocks hold: tables of strings, numbers and truth values.
-fn toml(lines: &[String]) -> Result<Value> {
-    let (mut root, mut table) = (Map::new(), None::<String>);
-    for line in lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            root.entry(name.trim()).or_insert_with(|| json!({}));
-            table = Some(name.trim().to_owned());
-            continue;
-        }
-        let unread = || Error::input(format!("`{line}` of its block can't be read"));
-        let (key, value) = line.split_once('=').ok_or_else(unread)?;
-        let (key, value) = (key.trim().trim_matches('"').to_owned(), literal(value.trim()).ok_or_else(unread)?);
-        match &table {
-            None => drop(root.insert(key, value)),
-            Some(table) => {
-                let inner = root.get_mut(table).and_then(Value::as_object_mut).ok_or_else(unread)?;
-                inner.insert(key, value);
-            }
-        }
-    }
-    Ok(root.into())
-}
-
-/// A string, a number or a truth value, with nothing but a comment behind it.
-fn literal(text: &str) -> Option<Value> {
-    let rest_is_comment = |rest: &str| rest.trim().is_empty() || rest.trim().starts_with('#');
-    if let Some(quoted) = text.strip_prefix('\'') {
-        let (inner, rest) = quoted.split_once('\'')?;
-        return rest_is_comment(rest).then(|| json!(inner));
-    }
-    if text.starts_with('"') {
-        // A string of TOML is one of JSON, but for rare escapes, which are refused.
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<String>();
-        let value = values.next()?.ok()?;
-        let rest = text.get(values.byte_offset()..)?;
-        return rest_is_comment(rest).then(|| json!(value));
-    }
-    let bare = text.split('#').next()?.trim();
-    serde_json::from_str(bare).ok().filter(|value: &Value| value.is_number() || value.is_boolean())
 }

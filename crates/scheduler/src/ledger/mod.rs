@@ -84,6 +84,15 @@ pub struct Count {
     pub first_lost: Vec<DateTime<Utc>>,
     /// Rows, and fires in them, that no nominal fire accounts for. There should be none.
     pub unexpected: u64,
+    /// Those that were recorded for another instant, which they had by the zone data of then. They are counted as what they
+    /// became.
+    #[serde(skip_serializing_if = "is_none")]
+    pub moved: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// So many reasons are told apart; further ones are counted together.
@@ -153,6 +162,7 @@ impl Count {
         self.lost += other.lost;
         self.first_lost.extend(&other.first_lost);
         self.unexpected += other.unexpected;
+        self.moved += other.moved;
         for (reason, fires) in &other.skipped_for {
             because(&mut self.skipped_for, reason, *fires);
         }
@@ -189,6 +199,9 @@ impl fmt::Display for Count {
             [(self.undecided, "not decided upon yet"), (self.pruned, "removed from the history"), (self.lost, "LOST")];
         for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
             part(count, what, &none)?;
+        }
+        if self.moved > 0 {
+            write!(f, "; {} moved by zone data since", self.moved)?;
         }
         if self.overdue > 0 {
             write!(f, "; {} OVERDUE", self.overdue)?;

@@ -5,6 +5,7 @@ use clusterkeep_core::{Error, Result};
 
 use super::tally::{Rowless, Tally};
 use super::{Count, GenerationCount, Ledger};
+use crate::civil::Zone;
 use crate::control;
 use crate::daemon::due::GRACE;
 use crate::model::Schedule;
@@ -61,7 +62,7 @@ pub async fn ledger(
         {
             continue;
         }
-        let rowless = rowless(&record, &generation, pruned, now);
+        let rowless = Rowless { moved: moved(&record, &schedule), ..rowless(&record, &generation, pruned, now) };
         let tally = Tally::new(generation.generation, from, until, rowless);
         let count = walk(store, &record, &generation, &schedule, tally, from, until).await?;
         let Generation { generation, valid_from, valid_until, .. } = generation;
@@ -89,7 +90,15 @@ fn rowless(
         return Rowless { pruned, ..Rowless::default() };
     }
     let (decided, due) = (Some(record.decided()), now.checked_sub_signed(GRACE));
-    Rowless { decided, due, paused: record.paused.clone(), pruned }
+    Rowless { decided, due, paused: record.paused.clone(), pruned, moved: None }
+}
+
+/// Up to when fires may have been decided upon by other zone data than this program has.
+fn moved(record: &ScheduleRecord, schedule: &Schedule) -> Option<DateTime<Utc>> {
+    if schedule.in_zone().spans().is_constant() {
+        return None;
+    }
+    if record.zone_data == Zone::data_version() { record.zone_data_since } else { record.high_water }
 }
 
 /// Walks through the period, so many fires at a time.

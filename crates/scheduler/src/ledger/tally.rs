@@ -1,8 +1,8 @@
 //! The counting itself: fires and rows of one stretch of time after the other. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Count, because};
 use crate::run::{RunKind, RunRecord};
@@ -22,7 +22,13 @@ pub(super) struct Rowless {
     pub(super) paused: Option<Pause>,
     /// The rows of fires before this instant may have been removed.
     pub(super) pruned: Option<DateTime<Utc>>,
+    /// Fires up to this instant were decided upon by zone data of another version.
+    pub(super) moved: Option<DateTime<Utc>>,
 }
+
+/// So far another version of the zone data moves a fire at most: by a whole day, where a zone changes the side of the date
+/// line, and a change of its clock.
+const MOVED: TimeDelta = TimeDelta::hours(26);
 
 /// Counts the fires of one version of a job.
 #[derive(Debug)]
@@ -35,11 +41,47 @@ pub(super) struct Tally {
     count: Count,
     /// Rows for several fires that reach into the next stretch, and how many fires they have accounted for by now.
     open: HashMap<DateTime<Utc>, u64>,
+    /// Rows that were decided upon by other zone data and have no fire by the present one, in order.
+    strays: VecDeque<Stray>,
+    /// Fires of then that have no row, in order.
+    rowless_then: VecDeque<DateTime<Utc>>,
+}
+
+/// A row that stands for more fires than there are.
+#[derive(Debug)]
+struct Stray {
+    run: RunRecord,
+    /// By so many.
+    fires: u64,
+}
+
+impl Stray {
+    const fn first(&self) -> DateTime<Utc> {
+        self.run.key.nominal
+    }
+
+    fn last(&self) -> DateTime<Utc> {
+        self.run.last_fire()
+    }
+
+    /// How far it is from a fire.
+    fn apart(&self, fire: DateTime<Utc>) -> TimeDelta {
+        (self.first() - fire).max(fire - self.last()).max(TimeDelta::zero())
+    }
 }
 
 impl Tally {
     pub(super) fn new(generation: u32, from: DateTime<Utc>, until: DateTime<Utc>, rowless: Rowless) -> Self {
-        Self { generation, from, until, rowless, count: Count::default(), open: HashMap::new() }
+        Self {
+            generation,
+            from,
+            until,
+            rowless,
+            count: Count::default(),
+            open: HashMap::new(),
+            strays: VecDeque::new(),
+            rowless_then: VecDeque::new(),
+        }
     }
 
     /// Counts a stretch `[from, until)`: its fires, in order, and all rows that have to do with it.
@@ -70,25 +112,89 @@ impl Tally {
                 (None, None) => self.without_row(*fire),
             }
         }
-        let stray = singles.keys().filter(|at| (from..until).contains(*at)).count();
-        self.count.unexpected += stray as u64;
+        for run in singles.into_values().filter(|run| (from..until).contains(&run.key.nominal)) {
+            self.stray(run, 1);
+        }
         for run in ranges {
             // What begins before the period or ends behind it is not counted as a whole.
             let whole = run.key.nominal >= self.from && run.last_fire() < self.until;
             if run.last_fire() < until {
                 let covered = self.open.remove(&run.key.nominal).unwrap_or_default();
-                self.count.unexpected += if whole { run.fires().abs_diff(covered) } else { 0 };
+                match run.fires().checked_sub(covered).filter(|_| whole && self.then(run.last_fire())) {
+                    Some(0) => {}
+                    Some(surplus) => self.stray(run, surplus),
+                    None if self.then(run.last_fire()) => {}
+                    None => self.count.unexpected += if whole { run.fires().abs_diff(covered) } else { 0 },
+                }
+            }
+        }
+        self.strays.make_contiguous().sort_unstable_by_key(Stray::first);
+        self.pair(from.checked_sub_signed(MOVED + MOVED).unwrap_or(from));
+    }
+
+    /// What was counted.
+    pub(super) fn done(mut self) -> Count {
+        self.pair(DateTime::<Utc>::MAX_UTC);
+        self.count
+    }
+
+    /// Whether other zone data decided then.
+    fn then(&self, at: DateTime<Utc>) -> bool {
+        self.rowless.moved.is_some_and(|moved| at <= moved)
+    }
+
+    /// A row that has no fire, or more than there are.
+    fn stray(&mut self, run: &RunRecord, fires: u64) {
+        if self.then(run.last_fire()) {
+            self.strays.push_back(Stray { run: run.clone(), fires });
+        } else {
+            self.count.unexpected += fires;
+        }
+    }
+
+    /// Takes a row of then for the nearest fire, which lies elsewhere now, as far as they are before `until`. What was
+    /// recorded is a fact; a fire of then for which nothing was recorded near it is lost.
+    fn pair(&mut self, until: DateTime<Utc>) {
+        loop {
+            let (row, fire) = (self.strays.front(), self.rowless_then.front());
+            let first = row.map(Stray::first).into_iter().chain(fire.copied()).min();
+            if first.is_none_or(|first| first >= until) {
+                return;
+            }
+            let (pairs, row_first) = match (row, fire) {
+                (Some(row), Some(fire)) => {
+                    let apart = row.apart(*fire);
+                    let nearer_row = self.strays.get(1).is_some_and(|next| next.apart(*fire) < apart && row.fires == 1);
+                    let nearer_fire = self.rowless_then.get(1).is_some_and(|next| row.apart(*next) < apart);
+                    (apart <= MOVED && !nearer_row && !nearer_fire, row.last() < *fire)
+                }
+                (row, _) => (false, row.is_some()),
+            };
+            if !pairs && !row_first {
+                let fire = self.rowless_then.pop_front();
+                self.count.lost += 1;
+                if self.count.first_lost.len() < LISTED {
+                    self.count.first_lost.extend(fire);
+                }
+                continue;
+            }
+            if pairs {
+                self.rowless_then.pop_front();
+            } else {
+                self.count.expected += 1;
+            }
+            let Some(stray) = self.strays.front_mut() else { return };
+            self.count.account(&stray.run, 1);
+            self.count.moved += 1;
+            stray.fires -= 1;
+            if stray.fires == 0 {
+                self.strays.pop_front();
             }
         }
     }
 
-    /// What was counted.
-    pub(super) fn done(self) -> Count {
-        self.count
-    }
-
     fn without_row(&mut self, fire: DateTime<Utc>) {
-        let Rowless { decided, due, paused, pruned } = &self.rowless;
+        let Rowless { decided, due, paused, pruned, .. } = &self.rowless;
         let undecided = decided.is_some_and(|mark| fire > mark);
         match paused.as_ref().filter(|pause| undecided && fire > pause.since) {
             Some(pause) => {
@@ -100,6 +206,7 @@ impl Tally {
                 self.count.overdue += u64::from(due.is_some_and(|due| fire <= due));
             }
             None if pruned.is_some_and(|before| fire < before) => self.count.pruned += 1,
+            None if self.then(fire) => self.rowless_then.push_back(fire),
             None => {
                 self.count.lost += 1;
                 if self.count.first_lost.len() < LISTED {
@@ -140,9 +247,11 @@ mod tests {
         for (minutes, policy) in looks {
             now += TimeDelta::minutes(*minutes);
             let Some(first) = next.filter(|at| *at <= now) else { continue };
-            let decision = due::decide(&schedule, policies[*policy], first, now);
+            let decision = due::decide(&schedule, policies[*policy], first, now, due::none);
             rows.extend(decision.run.iter().map(|at| RunRecord::new(key(*at), RunState::Succeeded)));
-            rows.extend(decision.passed.map(|passed: Passed| passed_run(key(passed.first), passed, "late", now)));
+            rows.extend(
+                decision.passed.into_iter().map(|passed: Passed| passed_run(key(passed.first), passed, "late", now)),
+            );
             next = decision.next;
         }
         (rows, now)

@@ -36,7 +36,8 @@ impl Limits {
         let mut found = self.latest_before(trigger, clock, after, jitter)?;
         loop {
             let following = self.unmoved(trigger, clock, found.at);
-            let moved = jitter.moved(found.at, following.map(|following| following.at));
+            // Where none follows, the end does.
+            let moved = jitter.moved(found.at, following.map(|following| following.at).or(self.ends));
             if moved > after {
                 return Some(found.moved_to(moved));
             }

@@ -36,6 +36,8 @@ pub use job::Job;
 pub(crate) use job::all_of;
 pub use meta::{Meta, Stamp};
 pub use names::Names;
+#[cfg(feature = "import")]
+pub(crate) use namespace::check as namespace_is_named;
 pub use namespace::ephemeral_namespace;
 pub use notify::{Notify, Occasion, Words};
 pub use permissions::{Permission, Permissions};

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 const DIGITS: usize = 10;
 
 /// Fails where `name` can't be told apart on the screen.
-pub(super) fn check(name: &str) -> Result<()> {
+pub(crate) fn check(name: &str) -> Result<()> {
     if name.is_empty() || name.trim() != name || name.chars().any(char::is_control) {
         return Err(Error::input(format!("{name:?} is no name for a namespace"))
             .with_hint("a name has at least one character, none of control, and no blank at its ends"));

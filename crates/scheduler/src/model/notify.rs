@@ -27,6 +27,8 @@ pub enum Occasion {
     Recovery,
     /// A guard rail or policy of what it runs has stopped a run.
     Refused,
+    /// A run has succeeded or failed, and has written something: what cron sends mail for.
+    Output,
     /// No run has succeeded for as long as `within` says.
     MissedHeartbeat,
 }
@@ -41,6 +43,7 @@ impl Occasion {
             Self::FirstFailure => "first_failure",
             Self::Recovery => "recovery",
             Self::Refused => "refused",
+            Self::Output => "output",
             Self::MissedHeartbeat => "missed_heartbeat",
         }
     }

@@ -2,16 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Read as _;
-use std::path::PathBuf;
 
+use clusterkeep_core::address;
 use clusterkeep_core::secret::Secret;
 use clusterkeep_core::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_saphyr::Spanned;
-
-/// The largest file that a secret is read from.
-const MAX_BYTES: u64 = 64 * 1024;
 
 /// A secret by reference: `env:NAME` or `file:PATH`. Other text is the secret itself, which is warned about where it
 /// stands in a file.
@@ -25,10 +21,8 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub enum SecretRef {
-    /// The value of an environment variable.
-    Env(String),
-    /// What a file holds, without the end of its last line.
-    File(PathBuf),
+    /// Where it is.
+    At(address::SecretRef),
     /// The secret itself, and in which line of its file it stands.
     Plain(Secret, Option<u64>),
 }
@@ -42,19 +36,7 @@ impl SecretRef {
     pub fn read(&self) -> Result<Secret> {
         match self {
             Self::Plain(secret, _) => Ok(secret.clone()),
-            Self::Env(name) => std::env::var(name).map(Secret::new).map_err(|_| {
-                Error::input(format!("environment variable `{name}` is not set, or no text"))
-                    .with_hint("set it for the program that runs the jobs")
-            }),
-            Self::File(path) => {
-                let failed = |source| Error::io("read", path, source);
-                let (mut text, file) = (String::new(), std::fs::File::open(path).map_err(failed)?);
-                file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-                if text.len() as u64 > MAX_BYTES {
-                    return Err(Error::input(format!("`{}` is too large for a secret", path.display())));
-                }
-                Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
-            }
+            Self::At(reference) => reference.load_here("a sink refers to"),
         }
     }
 
@@ -77,8 +59,7 @@ impl std::str::FromStr for SecretRef {
             Some(("env" | "file", "")) => {
                 Err(Error::input(format!("`{text}` names nothing")).with_hint("write `env:NAME` or `file:PATH`"))
             }
-            Some(("env", name)) => Ok(Self::Env(name.to_owned())),
-            Some(("file", path)) => Ok(Self::File(path.into())),
+            Some(("env" | "file", _)) => text.parse().map(Self::At),
             _ if text.is_empty() => Err(Error::input("an empty secret").with_hint("write `env:NAME` or `file:PATH`")),
             _ => Ok(Self::Plain(Secret::new(text), None)),
         }
@@ -88,8 +69,7 @@ impl std::str::FromStr for SecretRef {
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Env(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::At(reference) => fmt::Display::fmt(reference, f),
             Self::Plain(..) => f.write_str("***"),
         }
     }
@@ -139,7 +119,7 @@ mod tests {
         std::fs::write(&path, "s3cret \n").unwrap();
         let reference: SecretRef = format!("file:{}", path.display()).parse().unwrap();
         assert_eq!(reference.read().unwrap().expose(), "s3cret ");
-        std::fs::write(&path, vec![b'x'; 70_000]).unwrap();
+        std::fs::write(&path, vec![b'x'; 2 << 20]).unwrap();
         assert!(reference.read().unwrap_err().to_string().contains("too large"));
         assert!("env:".parse::<SecretRef>().is_err() && "".parse::<SecretRef>().is_err());
         assert!("env:CLUSTERKEEP_NOT_SET_ANYWHERE".parse::<SecretRef>().unwrap().read().is_err());

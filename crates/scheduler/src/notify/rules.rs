@@ -72,8 +72,8 @@ impl OfJob {
     /// Whether the end of a run may be worth telling, before it is known what was before it.
     pub(super) fn may_tell(&self, state: RunState) -> bool {
         let occasions: &[Occasion] = match state {
-            RunState::Succeeded => &[Occasion::Success, Occasion::Recovery],
-            RunState::Failed | RunState::Dead => &[Occasion::Failure, Occasion::FirstFailure],
+            RunState::Succeeded => &[Occasion::Success, Occasion::Recovery, Occasion::Output],
+            RunState::Failed | RunState::Dead => &[Occasion::Failure, Occasion::FirstFailure, Occasion::Output],
             RunState::Refused => &[Occasion::Refused],
             _ => return false,
         };
@@ -129,9 +129,9 @@ pub(super) fn before(run: &RunRecord, others: &[RunRecord]) -> Before {
 }
 
 /// What there is to tell of a run's end, the most telling first: a notification tells the first of those that it asks for.
-pub(super) fn occasions(run: &RunRecord, before: Before) -> &'static [Occasion] {
+pub(super) fn occasions(run: &RunRecord, before: Before) -> Vec<Occasion> {
     let counts = run.key.kind != RunKind::Backfill;
-    match run.state {
+    let ended: &[Occasion] = match run.state {
         RunState::Succeeded if counts && before.failures > 0 => &[Occasion::Recovery, Occasion::Success],
         RunState::Succeeded => &[Occasion::Success],
         RunState::Failed | RunState::Dead if counts && before.failures == 0 => {
@@ -140,7 +140,11 @@ pub(super) fn occasions(run: &RunRecord, before: Before) -> &'static [Occasion] 
         RunState::Failed | RunState::Dead => &[Occasion::Failure],
         RunState::Refused => &[Occasion::Refused],
         _ => &[],
-    }
+    };
+    let wrote = run.output.as_deref().is_some_and(|output| !output.is_empty());
+    let output = (wrote && matches!(run.state, RunState::Succeeded | RunState::Failed | RunState::Dead))
+        .then_some(Occasion::Output);
+    ended.iter().copied().chain(output).collect()
 }
 
 #[cfg(test)]
@@ -161,7 +165,7 @@ mod tests {
             states.iter().zip(0..).map(|(state, minute)| run(minute, *state, RunKind::Scheduled)).collect();
         let last = runs.last().unwrap().clone();
         runs.reverse();
-        occasions(&last, before(&last, &runs)).to_vec()
+        occasions(&last, before(&last, &runs))
     }
 
     #[test]
@@ -187,5 +191,18 @@ mod tests {
         assert_eq!(before(&early, &others), Before::default());
         assert_eq!(before(&late, &others), Before { failures: 1, failing_since: early.finished, last_success: None });
         assert_eq!(occasions(&filled, before(&filled, &others)), [Occasion::Failure]);
+    }
+
+    #[test]
+    fn what_was_written_is_an_occasion_of_its_own() {
+        let with = |state, output: &str| {
+            let run = RunRecord { output: Some(output.into()), ..run(1, state, RunKind::Scheduled) };
+            occasions(&run, Before { failures: 1, ..Before::default() })
+        };
+        assert_eq!(with(RunState::Failed, "x"), [Occasion::Failure, Occasion::Output]);
+        assert_eq!(with(RunState::Succeeded, "x"), [Occasion::Recovery, Occasion::Success, Occasion::Output]);
+        assert_eq!(with(RunState::Succeeded, ""), [Occasion::Recovery, Occasion::Success]);
+        assert_eq!(with(RunState::Refused, "x"), [Occasion::Refused]);
+        assert_eq!(with(RunState::Cancelled, "x"), []);
     }
 }

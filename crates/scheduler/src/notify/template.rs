@@ -41,6 +41,9 @@ const TEXT: &str = "\
 {% elif failures > 1 %}{{ failures }} have failed in a row, since {{ failing_since }}.
 {% endif %}
 {%- if last_success and occasion != 'success' and occasion != 'recovery' %}The last success was at {{ last_success }}.
+{% endif %}
+{%- if occasion == 'output' %}
+{{ output }}
 {% endif %}";
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {

@@ -29,6 +29,7 @@ pub(crate) struct Common<T> {
     pub(crate) generation: u32,
     pub(crate) valid_from: DateTime<Utc>,
     pub(crate) zone_data: String,
+    pub(crate) zone_data_since: Option<DateTime<Utc>>,
     pub(crate) retired: Option<DateTime<Utc>>,
     pub(crate) paused: Option<Pause>,
     pub(crate) source: Option<Source>,
@@ -90,7 +91,8 @@ impl<T> Kept<T> {
 
     /// The whole of it.
     pub(crate) fn record(&self) -> ScheduleRecord {
-        let Common { namespace, generation, valid_from, zone_data, retired, paused, source, .. } = &*self.common;
+        let Common { namespace, generation, valid_from, zone_data, zone_data_since, .. } = &*self.common;
+        let Common { retired, paused, source, .. } = &*self.common;
         ScheduleRecord {
             namespace: namespace.clone(),
             spec: self.spec(),
@@ -99,6 +101,7 @@ impl<T> Kept<T> {
             next_fire: self.next_fire(),
             high_water: self.high_water(),
             zone_data: zone_data.clone(),
+            zone_data_since: *zone_data_since,
             retired: *retired,
             paused: paused.clone(),
             source: source.clone(),
@@ -157,10 +160,22 @@ fn address(body: &Arc<JobBody>) -> usize {
 impl<T: PartialEq> Commons<T> {
     /// The schedule as it is kept.
     pub(crate) fn keep(&mut self, record: ScheduleRecord, with: T) -> Kept<T> {
-        let ScheduleRecord { namespace, spec, generation, valid_from, zone_data, retired, paused, source, .. } = record;
+        let ScheduleRecord { namespace, spec, generation, valid_from, zone_data, zone_data_since, .. } = record;
+        let (retired, paused, source) = (record.retired, record.paused, record.source);
         let (name, body) = (spec.name.clone(), spec.body().clone());
         let address = address(&body);
-        let common = Common { namespace, body, generation, valid_from, zone_data, retired, paused, source, with };
+        let common = Common {
+            namespace,
+            body,
+            generation,
+            valid_from,
+            zone_data,
+            zone_data_since,
+            retired,
+            paused,
+            source,
+            with,
+        };
         let common = match self.by_body.get(&address) {
             Some(known) if known.is(&common) => known.clone(),
             _ => {
@@ -190,6 +205,7 @@ impl<T: PartialEq> Common<T> {
             && self.valid_from == other.valid_from
             && self.namespace == other.namespace
             && self.zone_data == other.zone_data
+            && self.zone_data_since == other.zone_data_since
             && self.retired == other.retired
             && self.paused == other.paused
             && self.source == other.source
@@ -211,6 +227,7 @@ mod tests {
             next_fire: "2026-01-02T00:00:00.123456789Z".parse().ok(),
             high_water: None,
             zone_data: "2025b".into(),
+            zone_data_since: None,
             retired: None,
             paused: None,
             source: Some(Source { by: "library".into(), origin: None }),

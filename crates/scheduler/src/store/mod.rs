@@ -23,6 +23,7 @@ mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ use uuid::Uuid;
 #[cfg(feature = "cratedb")]
 pub use cratedb::CrateStore;
 pub use memory::MemoryStore;
-pub use open::open;
+pub use open::{Existing, open, open_existing};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
@@ -62,6 +63,9 @@ pub struct ScheduleRecord {
     pub high_water: Option<DateTime<Utc>>,
     /// The version of the zone data that `next_fire` was computed with.
     pub zone_data: String,
+    /// Fires up to this instant were decided upon by zone data of another version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone_data_since: Option<DateTime<Utc>>,
     /// Since when the job is no longer among those of its namespace; its history stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired: Option<DateTime<Utc>>,
@@ -166,8 +170,10 @@ impl Gate {
 pub enum Fired {
     /// It was made now, in this state.
     Made(RunState),
-    /// It was not: it is there already, its schedule has stepped over it, is paused, or is of another generation.
+    /// It was not: it is there already, or its schedule has stepped over it.
     Not,
+    /// It was not, and nobody has decided upon it: its job is paused, or of another generation.
+    Refused,
 }
 
 impl Fired {
@@ -296,6 +302,7 @@ pub struct RunQuery {
     pub(crate) limit: Option<u32>,
     pub(crate) ended_since: Option<DateTime<Utc>>,
     pub(crate) without_output: bool,
+    pub(crate) kind: Option<RunKind>,
 }
 
 impl RunQuery {
@@ -346,6 +353,13 @@ impl RunQuery {
         self
     }
 
+    /// Only those that were brought about by this.
+    #[must_use]
+    pub const fn of_kind(mut self, kind: RunKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
     /// At most so many.
     #[must_use]
     pub const fn limit(mut self, limit: u32) -> Self {
@@ -381,6 +395,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The schedules of a namespace, or of all, by namespace and name. A row that can't be read is left out and logged.
     async fn schedules(&self, namespace: Option<&str>) -> Result<Vec<ScheduleRecord>>;
 
+    /// These schedules of a namespace, as far as they are there; in any order.
+    async fn named(&self, namespace: &str, jobs: &[String]) -> Result<Vec<ScheduleRecord>> {
+        let mut all = self.schedules(Some(namespace)).await?;
+        let wanted: HashSet<&str> = jobs.iter().map(String::as_str).collect();
+        all.retain(|record| wanted.contains(record.spec.name.as_str()));
+        Ok(all)
+    }
+
     /// Those schedules of a namespace that were put, paused or resumed since a token that this call gave before, and the
     /// token for the next time. Some may come again; none is left out. Without a token there are none.
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)>;
@@ -400,7 +422,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Makes rows, then steps over them, at once where the store can.
     ///
     /// A scheduled row is made only where its generation is the valid one and its instant is behind the mark; one that
-    /// would run or wait only where its job is not paused.
+    /// would run or wait only where its job is not paused. Where a row that stands for several fires is not made, its job
+    /// is not stepped over: another one has decided upon some of them, and nobody upon the others.
     async fn fire(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>>;
 
     /// Begins pending runs whose time has come; says of each whether it was begun now.
@@ -409,7 +432,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Records what a running attempt says; says whether it is still the latest.
     async fn report(&self, key: &RunKey, attempt: u32, report: Report<'_>) -> Result<bool>;
 
-    /// Ends running attempts; says of each whether it still was the latest.
+    /// Ends running attempts; says of each whether it still was the latest. One that is given back while somebody wants its
+    /// run to end is cancelled instead.
     async fn finish(&self, ends: &[RunEnd]) -> Result<Vec<bool>>;
 
     /// Cancels a run that waits, or asks for the end of one that is going.
@@ -422,8 +446,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Runs, the latest nominal instant first. Here and below, a row that can't be read is left out and logged.
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>>;
 
-    /// Pending runs of a namespace whose time has come, those of the greatest priority first, then the oldest.
-    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>>;
+    /// Pending runs of a namespace whose time has come, those of the greatest priority first, then the oldest; but for those
+    /// of some jobs.
+    async fn waiting(&self, namespace: &str, but: &[String], at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>>;
 
     /// Running rows of a namespace that nobody holds: their worker's lease has run out, or it has left.
     async fn orphans(&self, namespace: &str) -> Result<Vec<RunRecord>>;

@@ -1,5 +1,6 @@
 //! A store by its address.
 
+use std::fmt;
 use std::sync::Arc;
 
 use clusterkeep_core::address::DatabaseUrl;
@@ -7,6 +8,46 @@ use clusterkeep_core::sql::Engine;
 use clusterkeep_core::{Error, Result};
 
 use super::Store;
+
+/// What is at the address of a store.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Existing {
+    /// No table of schedules.
+    Nothing,
+    /// Tables of an earlier version of this program, which [`open`] brings up to date.
+    Older,
+    /// The store.
+    Ready(Arc<dyn Store>),
+}
+
+impl fmt::Debug for Existing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Older => "Older",
+            Self::Ready(_) => "Ready",
+        })
+    }
+}
+
+/// Opens the store at `url` as [`open`] does, where its tables are there; nothing is created or changed, so that who may
+/// only read can look.
+///
+/// # Errors
+///
+/// As [`open`].
+pub async fn open_existing(url: &DatabaseUrl) -> Result<Existing> {
+    match url.engine() {
+        #[cfg(feature = "sqlite")]
+        Engine::Sqlite => super::SqliteStore::existing(url).await,
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => super::PostgresStore::existing(url).await,
+        #[cfg(feature = "cratedb")]
+        Engine::Cratedb => super::CrateStore::existing(url).await,
+        engine => Err(no_store(engine)),
+    }
+}
 
 /// Opens the store at `url` (`sqlite:`, `postgres:` or `crate:`), and creates its tables where they are missing.
 ///
@@ -28,9 +69,16 @@ pub async fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>> {
         Engine::Postgres => Ok(super::PostgresStore::connect(url).await?.into()),
         #[cfg(feature = "cratedb")]
         Engine::Cratedb => Ok(super::CrateStore::connect(url).await?.into()),
-        Engine::Mysql => Err(Error::input("MariaDB/MySQL keeps no schedules".to_owned())
-            .with_hint("use sqlite://, postgres:// or crate://")),
-        #[allow(unreachable_patterns, reason = "where every store is compiled in, none is left")]
-        engine => Err(Error::input(format!("keeping schedules in {engine} is not compiled in"))),
+        engine => Err(no_store(engine)),
+    }
+}
+
+/// Why an engine keeps no schedules.
+fn no_store(engine: Engine) -> Error {
+    match engine {
+        Engine::Mysql => {
+            Error::input("MariaDB/MySQL keeps no schedules").with_hint("use sqlite://, postgres:// or crate://")
+        }
+        engine => Error::input(format!("keeping schedules in {engine} is not compiled in")),
     }
 }

@@ -1,6 +1,6 @@
 //! Which runs to list, as a condition.
 
-use clusterkeep_core::sql::SqlBuilder;
+use clusterkeep_core::sql::{Engine, SqlBuilder};
 
 use super::RunQuery;
 
@@ -11,7 +11,13 @@ impl RunQuery {
             select.push(" AND namespace = ").bind(namespace);
         }
         if let Some(job) = &self.job {
-            select.push(" AND job = ").bind(job);
+            // In SQLite a plus keeps a column from being looked up: what has ended since an instant is found by that, and not
+            // among all that the job has ever run.
+            let looked_up = self.ended_since.is_none() || select.engine() != Engine::Sqlite;
+            select.push(if looked_up { " AND job = " } else { " AND +job = " }).bind(job);
+        }
+        if let Some(kind) = self.kind {
+            select.push(" AND kind = ").bind(kind.as_str());
         }
         if let Some(from) = self.from {
             select.push(" AND coalesce(missed_last, nominal) >= ").bind(from.timestamp_micros());

@@ -109,6 +109,7 @@ pub(super) fn schedule(row: &Row) -> Result<ScheduleRecord> {
         next_fire: instant_or_null(row, "next_fire")?,
         high_water: instant_or_null(row, "high_water")?,
         zone_data: row.get("zone_data")?,
+        zone_data_since: instant_or_null(row, "zone_data_since")?,
         retired: instant_or_null(row, "retired")?,
         paused,
         source: source(row)?,

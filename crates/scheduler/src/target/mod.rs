@@ -21,6 +21,8 @@ mod programs;
 mod python;
 #[cfg(any(feature = "command", feature = "http", feature = "sql"))]
 mod reference;
+#[cfg(all(unix, feature = "command"))]
+mod rust;
 #[cfg(feature = "sql")]
 mod sql;
 
@@ -45,6 +47,8 @@ pub(crate) use self::process::end_left;
 pub use self::process::{Echo, Stream};
 #[cfg(all(unix, feature = "command"))]
 pub use self::python::PythonRunner;
+#[cfg(all(unix, feature = "command"))]
+pub use self::rust::RustRunner;
 #[cfg(feature = "sql")]
 pub use self::sql::{Addresses, Clusters, SqlRunner};
 pub use crate::model::target::*;
@@ -111,6 +115,7 @@ impl Targets {
                 .with(TargetKind::Command, CommandRunner::new())
                 .with(TargetKind::Python, PythonRunner::new())
                 .with(TargetKind::Node, NodeRunner::new())
+                .with(TargetKind::Rust, RustRunner::new())
                 .with(TargetKind::Container, ContainerRunner::new());
         }
         #[cfg(feature = "http")]

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
+use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -99,8 +100,15 @@ pub struct Mail {
     pub user: String,
     pub password: String,
     pub tls: bool,
+    /// What was said before TLS.
+    pub before: Vec<String>,
     pub subject: String,
     pub text: String,
+}
+
+/// The name of this machine.
+pub fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or("unknown".to_owned(), |name| name.trim().to_owned())
 }
 
 /// A server of mail.
@@ -115,6 +123,20 @@ pub struct Smtp {
 impl Smtp {
     /// Starts it; `None`, and a word about it, where Python or openssl are missing.
     pub async fn start(tls: bool) -> Option<Self> {
+        Self::start_with(tls, &[]).await
+    }
+
+    /// The same, where a client has to turn to TLS, and is reached by the name of this machine: by `localhost` it speaks
+    /// without.
+    pub async fn starting_tls() -> Option<Self> {
+        if !(host(), 25).to_socket_addrs().is_ok_and(|mut all| all.any(|address| address.is_ipv4())) {
+            skip_without("the name of this machine", "it has no address: turning to TLS was not tried");
+            return None;
+        }
+        Self::start_with(true, &["starttls"]).await
+    }
+
+    async fn start_with(tls: bool, more: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let (certificate, both) = (folder.path().join("certificate.pem"), folder.path().join("both.pem"));
         if tls {
@@ -131,7 +153,7 @@ impl Smtp {
                     "-days",
                     "2",
                 ])
-                .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+                .args(["-subj", "/CN=localhost", "-addext", &format!("subjectAltName=DNS:localhost,DNS:{}", host())])
                 .args(["-addext", "basicConstraints=critical,CA:FALSE"])
                 .arg("-keyout")
                 .arg(&key)
@@ -147,7 +169,7 @@ impl Smtp {
         }
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/notify_servers/smtp.py");
         let mut command = Command::new("python3");
-        command.arg(script).args(tls.then_some(&both)).stdout(Stdio::piped());
+        command.arg(script).args(tls.then_some(&both)).args(more).stdout(Stdio::piped());
         let Ok(mut child) = command.spawn() else {
             skip_without("python3", "it is not on the PATH: mail was not tried");
             return None;

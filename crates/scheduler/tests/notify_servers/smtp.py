@@ -1,4 +1,8 @@
-"""A small SMTP server for tests, of Python's standard library alone: one JSON line for each mail."""
+"""A small SMTP server for tests, of Python's standard library alone: one JSON line for each mail.
+
+Its arguments are a certificate, which it speaks TLS with from the first byte on, and `starttls` behind it: then it begins
+without, and turns to TLS when it is asked to.
+"""
 
 import base64
 import email
@@ -11,12 +15,17 @@ import sys
 
 class Session(socketserver.StreamRequestHandler):
     def setup(self):
-        certificate = self.server.certificate
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            self.request = context.wrap_socket(self.request, server_side=True)
+        self.tls = False
+        self.before = []
+        if self.server.certificate and not self.server.starttls:
+            self.wrap()
         super().setup()
+
+    def wrap(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server.certificate)
+        self.request = context.wrap_socket(self.request, server_side=True)
+        self.tls = True
 
     def say(self, text):
         self.wfile.write(text.encode() + b"\r\n")
@@ -28,9 +37,18 @@ class Session(socketserver.StreamRequestHandler):
         while line := self.rfile.readline():
             line = line.decode().strip()
             verb = line.split(" ")[0].upper()
+            if not self.tls:
+                self.before.append(verb)
             if verb == "EHLO":
                 self.say("250-test")
+                if self.server.starttls and not self.tls:
+                    self.say("250 STARTTLS")
+                    continue
                 self.say("250 AUTH PLAIN")
+            elif verb == "STARTTLS":
+                self.say("220 go on")
+                self.wrap()
+                super().setup()
             elif verb == "AUTH":
                 _, user, password = base64.b64decode(line.split(" ")[2]).decode().split("\0")
                 self.say("235 ok")
@@ -48,7 +66,8 @@ class Session(socketserver.StreamRequestHandler):
                     "to": to,
                     "user": user,
                     "password": password,
-                    "tls": bool(self.server.certificate),
+                    "tls": self.tls,
+                    "before": self.before,
                     "subject": mail["Subject"],
                     "text": mail.get_content(),
                 }
@@ -64,12 +83,14 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
     certificate = sys.argv[1] if len(sys.argv) > 1 else None
+    starttls = sys.argv[2:] == ["starttls"]
 
     def handle_error(self, request, client_address):
         # A client that does not believe in the certificate hangs up.
         pass
 
 
-with Server(("127.0.0.1", 0), Session) as server:
+# Where it turns to TLS it is asked for by the name of the machine, which may be another address of it.
+with Server(("" if Server.starttls else "127.0.0.1", 0), Session) as server:
     print(server.server_address[1], flush=True)
     server.serve_forever()

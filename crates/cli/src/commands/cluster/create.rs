@@ -47,7 +47,7 @@ fn password(place: Option<&SecretPlace>) -> Result<Secret> {
             Error::input(format!("there is no password in environment variable {name}"))
                 .with_hint(format!("export {name}, or say --password file:PATH"))
         })?,
-        Some(SecretPlace::Known(place)) => place.load(&env::named)?,
+        Some(SecretPlace::Known(place)) => place.load("--password refers to", &env::named)?,
         Some(SecretPlace::Literal) => {
             return Err(Error::input("--password says where the password is, not what it is")
                 .with_hint("write --password env:NAME or file:PATH: others can read the arguments of a process"));

@@ -2,7 +2,7 @@
 
 use clusterkeep_core::{Error, Result};
 use clusterkeep_scheduler::Target;
-use clusterkeep_scheduler::target::{Command, Container, Entry, Http, Node, Python, Sql};
+use clusterkeep_scheduler::target::{Command, Container, Entry, Http, Node, Python, Rust, Sql};
 use serde_json::Value;
 
 /// The target that they name. What is one word is a line for the shell; several words are a program and its arguments, as
@@ -12,7 +12,7 @@ pub(super) fn of(words: &[String]) -> Result<Target> {
         Error::input("there is nothing to run").with_hint("write it behind `--`, such as `-- cmd:echo hello`")
     })?;
     let (kind, text) = match first.split_once(':') {
-        Some((kind @ ("cmd" | "python" | "node" | "sql" | "container"), text)) => (kind, text),
+        Some((kind @ ("cmd" | "python" | "node" | "rust" | "sql" | "container"), text)) => (kind, text),
         // `http:https://example.org` and `https://example.org` are the same.
         Some(("http", text)) if text.starts_with("http:") || text.starts_with("https:") => ("http", text),
         Some(("http" | "https", text)) if text.starts_with("//") => ("http", first.as_str()),
@@ -21,6 +21,7 @@ pub(super) fn of(words: &[String]) -> Result<Target> {
     let target = match kind {
         "python" => python(text, rest)?.into(),
         "node" => Node { args: rest.to_vec(), ..Node::of(text) }.into(),
+        "rust" => Rust { args: rest.to_vec(), ..Rust::of(text) }.into(),
         "sql" => Sql::of([[&[text.to_owned()], rest].concat().join(" ")]).into(),
         "http" => http(text, rest)?.into(),
         "container" => {
@@ -87,6 +88,7 @@ mod tests {
                 r#"{"python":"mod.sub:main","args":[3,"b"],"kwargs":{"x":[1],"y":"z"}}"#,
             ),
             (&["node:task.ts", "a"], r#"{"node":"task.ts","args":["a"]}"#),
+            (&["rust:task.rs", "a"], r#"{"rust":"task.rs","args":["a"]}"#),
             (&["sql:SELECT", "1"], r#"{"sql":"SELECT 1"}"#),
             (&["sql:SELECT 1"], r#"{"sql":"SELECT 1"}"#),
             (&["http:https://example.org/x"], r#"{"http":"https://example.org/x"}"#),

@@ -15,7 +15,7 @@ use crate::commands::run::finished;
 use crate::compose::Actions;
 use crate::context::{Context, actor};
 use crate::output::{Format, Listing};
-use crate::{files, targets};
+use crate::{files, source, targets};
 
 pub(super) async fn pause(args: PauseArgs, context: &Context) -> Result<ExitCode> {
     let (store, record) = job(&args.job, context).await?;
@@ -49,7 +49,9 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
         return context.interruptible(queue(args, context)).await;
     }
     let timetable = files::timetable_of(&args.files, &args.job)?;
-    let manifests: Vec<_> = files::manifests(&args.files)?.into_iter().map(|manifest| manifest.value).collect();
+    let texts = source::local(&args.files)?;
+    source::warn(&texts, &context.printer);
+    let manifests: Vec<_> = files::manifests(&texts)?.into_iter().map(|manifest| manifest.value).collect();
     let of_the_job = timetable.jobs.iter().filter(|job| job.name.as_str() == args.job);
     let served = match args.cluster.cluster.is_some() || of_the_job.clone().any(targets::needs_cluster) {
         true => Some(context.connect(&args.cluster, ConnectOptions::default()).await?.db),

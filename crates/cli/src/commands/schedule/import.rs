@@ -9,9 +9,10 @@ use clusterkeep_core::manifest;
 use clusterkeep_core::sql::{ConnectOptions, Db, Row, SqlBuilder, TableName, Value};
 use clusterkeep_core::{Error, ErrorClass, ExitCode, Result};
 use clusterkeep_scheduler::import::{
-    Equivalence, Imported, Note, NoteLevel, Source, StoredJob, Surroundings, import as read, import_apscheduler,
+    Equivalence, Imported, MailServer, Note, NoteLevel, Source, StoredJob, Surroundings, import as read,
+    import_apscheduler,
 };
-use clusterkeep_scheduler::{Timetable, Zone};
+use clusterkeep_scheduler::{SecretRef, Timetable, Zone};
 use serde::Serialize;
 
 use crate::args::{ImportScheduleArgs, Origin};
@@ -31,8 +32,11 @@ struct Document<'a> {
 
 pub(super) async fn import(args: ImportScheduleArgs, context: &Context) -> Result<ExitCode> {
     let today = SystemClock.now().date_naive().and_time(NaiveTime::MIN).and_utc();
-    let around =
-        Surroundings { zone: args.zone.map(Zone::from), from: args.from.map_or(today, |from| from.at(chrono_tz::UTC)) };
+    let mut around = Surroundings::from(args.from.map_or(today, |from| from.at(chrono_tz::UTC)));
+    around.zone = args.zone.map(Zone::from);
+    if let (Some(server), Some(from)) = (args.mail.clone(), args.mail_from.clone()) {
+        around.mail = Some(MailServer { server, from, password: args.mail_password.clone().map(SecretRef::At) });
+    }
     let imported = match args.origin {
         Origin::Text(format) => {
             let sources = args.sources.iter().map(|name| source(name)).collect::<Result<Vec<_>>>()?;
@@ -40,7 +44,8 @@ pub(super) async fn import(args: ImportScheduleArgs, context: &Context) -> Resul
         }
         Origin::Apscheduler => import_apscheduler(&rows(&args, context).await?, &around),
     };
-    let timetable = Timetable::of(&args.namespace, imported.jobs.clone());
+    let sinks = imported.sinks.clone();
+    let timetable = Timetable { sinks, ..Timetable::of(&args.namespace, imported.jobs.clone()) };
     show(&args, &timetable, &imported, &context.printer)?;
     Ok(match (timetable.jobs.len(), imported.refused()) {
         (0, 0) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::Db;
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::{MemoryStore, ScheduleRecord, Store, open};
+use clusterkeep_scheduler::{Existing, MemoryStore, ScheduleRecord, Store, open, open_existing};
 
 use crate::args::{JobArgs, StoreArgs};
 use crate::context::{Context, state_folder};
@@ -68,7 +68,7 @@ fn elsewhere(state: &DatabaseUrl, served: &Db) -> Result<()> {
         .with_hint("name another database with --state; by default it is a SQLite file in the user's state directory"))
 }
 
-/// The store that is meant, where there is one: looking creates no file.
+/// The store that is meant, where there is one: looking creates no file and no table.
 pub(super) async fn existing(args: &StoreArgs, context: &Context) -> Result<Option<Arc<dyn Store>>> {
     if args.state.as_deref().is_some_and(|state| MEMORY.contains(&state)) {
         return Err(Error::input("nothing is kept in memory when a program has ended")
@@ -80,8 +80,11 @@ pub(super) async fn existing(args: &StoreArgs, context: &Context) -> Result<Opti
             Err(Error::input(format!("there is no SQLite file `{}`", path.display()))
                 .with_hint("`clusterkeep run` creates it; is the path right?"))
         }
-        Some(path) if !path.exists() => Ok(None),
-        _ => open(&url).await.map(Some),
+        _ => match open_existing(&url).await? {
+            Existing::Ready(store) => Ok(Some(store)),
+            Existing::Older => open(&url).await.map(Some),
+            _ => Ok(None),
+        },
     }
 }
 

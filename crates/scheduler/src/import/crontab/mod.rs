@@ -13,7 +13,7 @@ use super::collect::{At, Collector, NO_LIMIT, job};
 use super::old::{Old, vixie};
 use super::{NoteLevel, Source, naming, secret};
 use crate::civil::Zone;
-use crate::model::{Misfire, Overlap, When};
+use crate::model::{Misfire, Notify, Occasion, Overlap, When};
 use crate::trigger::{Cron, Dialect};
 
 /// What the lines so far have set.
@@ -22,6 +22,10 @@ struct Settings {
     env: BTreeMap<String, String>,
     shell: Option<String>,
     zone: Option<Zone>,
+    /// Whom what runs print is mailed to.
+    mail: Vec<String>,
+    /// From whom, where the crontab says it.
+    mail_from: Option<String>,
     /// Minutes by which cronie delays a start at most.
     delay: Option<u32>,
     /// The comment right above.
@@ -64,13 +68,21 @@ impl Settings {
                 Err(error) => collector.refuse(at, &error),
             },
             "MAILTO" if value.is_empty() => {
+                self.mail.clear();
                 collector.once(at, NoteLevel::Hint, "no mail is sent here; what a run prints is kept in its history");
             }
-            "MAILTO" => collector.note(
-                at,
-                NoteLevel::Lost,
-                format!("what a run prints is not mailed to `{value}` but kept in its history; `notify` of a job tells of its end"),
-            ),
+            "MAILTO" => {
+                self.mail = value.split(',').map(|address| address.trim().to_owned()).collect();
+                if let Err(why) = self.sink(collector) {
+                    self.mail.clear();
+                    collector.note(
+                        at,
+                        NoteLevel::Lost,
+                        format!("what a run prints is not mailed to `{value}` but kept in its history: {why}"),
+                    );
+                }
+            }
+            "MAILFROM" if collector.mails() => self.mail_from = Some(value).filter(|from| !from.is_empty()),
             "MAILFROM" | "CONTENT_TYPE" | "CONTENT_TRANSFER_ENCODING" => {
                 collector.note(at, NoteLevel::Lost, format!("`{name}` is about mail, which is not sent"));
             }
@@ -87,7 +99,11 @@ impl Settings {
                     collector.note(at, NoteLevel::Differs, secret::remark(name));
                     secret::reference(name)
                 } else if value.starts_with("env:") || value.starts_with("file:") {
-                    collector.note(at, NoteLevel::Lost, format!("`{name}`: its value would be a reference here, and was left out"));
+                    collector.note(
+                        at,
+                        NoteLevel::Lost,
+                        format!("`{name}`: its value would be a reference here, and was left out"),
+                    );
                     self.env.remove(name);
                     return;
                 } else {
@@ -95,6 +111,15 @@ impl Settings {
                 };
                 self.env.insert(name.to_owned(), value);
             }
+        }
+    }
+
+    /// The sink of whom mail goes to, or why there is none.
+    fn sink(&self, collector: &mut Collector) -> Result<String, String> {
+        let sink = collector.mail(&self.mail, self.mail_from.as_deref());
+        match sink.map_err(|error| error.to_string())? {
+            Some(name) => Ok(name),
+            None => Err("give the server of mail with --mail, or say `notify` of the jobs".to_owned()),
         }
     }
 
@@ -119,6 +144,11 @@ impl Settings {
         job.description.clone_from(&self.comment);
         job.zone = zone;
         job.misfire = Misfire::Skip;
+        if !self.mail.is_empty() {
+            let sink = self.sink(collector).map_err(Error::input)?;
+            let rule = Notify::on([Occasion::Output]).to(sink).subject("Cron {{ job }}")?.text("{{ output }}")?;
+            job.notify = Some(vec![rule]);
+        }
         if let Some(delay) = self.delay
             && when != When::Startup
         {
@@ -170,8 +200,17 @@ impl Settings {
         }
         // Cron gives its commands next to nothing of its own environment.
         run.insert("environment".into(), json!("clean"));
+        // What cron leaves running in the background goes on.
+        if leaves_running(&entry.command) {
+            run.insert("leftover".into(), json!("stay"));
+        }
         Value::Object(run)
     }
+}
+
+/// Whether a command ends with `&`, so that what it has started outlives it.
+fn leaves_running(command: &str) -> bool {
+    command.trim_end().strip_suffix('&').is_some_and(|before| !before.ends_with(['&', '\\', '>', '<', '|']))
 }
 
 /// Runs beside one another.

@@ -10,11 +10,11 @@ mod node;
 mod process;
 mod python;
 mod read;
+mod rust;
 mod size;
 mod sql;
 
 use std::fmt;
-use std::str::FromStr;
 
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
@@ -29,8 +29,10 @@ pub use self::http::{Http, Method};
 pub use self::node::Node;
 pub use self::process::{Environment, Leftover, Limits, Process};
 pub use self::python::{Python, PythonIsolation};
+pub use self::rust::Rust;
 pub use self::size::Size;
 pub use self::sql::{Sql, Statements};
+use crate::named::by_name;
 
 /// What a job does. The key that is there says which kind: `run: { command: "echo hello" }`.
 ///
@@ -56,6 +58,8 @@ pub enum Target {
     Python(Python),
     /// A JavaScript or TypeScript file.
     Node(Node),
+    /// A Rust file.
+    Rust(Rust),
     /// A command in a container.
     Container(Container),
 }
@@ -77,14 +81,16 @@ pub enum TargetKind {
     Python,
     /// A JavaScript or TypeScript file.
     Node,
+    /// A Rust file.
+    Rust,
     /// A command in a container.
     Container,
 }
 
 impl TargetKind {
     /// All that there are.
-    pub const ALL: [Self; 7] =
-        [Self::Action, Self::Command, Self::Sql, Self::Http, Self::Python, Self::Node, Self::Container];
+    pub const ALL: [Self; 8] =
+        [Self::Action, Self::Command, Self::Sql, Self::Http, Self::Python, Self::Node, Self::Rust, Self::Container];
 
     /// Its name, as files write it.
     #[must_use]
@@ -96,27 +102,13 @@ impl TargetKind {
             Self::Http => "http",
             Self::Python => "python",
             Self::Node => "node",
+            Self::Rust => "rust",
             Self::Container => "container",
         }
     }
 }
 
-impl fmt::Display for TargetKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for TargetKind {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            Error::input(format!("`{name}` is no kind of target")).with_hint(format!("known are {known}"))
-        })
-    }
-}
+by_name!(TargetKind, "`{}` is no kind of target");
 
 impl Target {
     /// Which kind it is of.
@@ -129,6 +121,7 @@ impl Target {
             Self::Http(_) => TargetKind::Http,
             Self::Python(_) => TargetKind::Python,
             Self::Node(_) => TargetKind::Node,
+            Self::Rust(_) => TargetKind::Rust,
             Self::Container(_) => TargetKind::Container,
         }
     }
@@ -155,6 +148,7 @@ impl Target {
             Self::Http(http) => http.check(),
             Self::Python(python) => python.check(),
             Self::Node(node) => node.check(),
+            Self::Rust(rust) => rust.check(),
             Self::Container(container) => container.check(),
         }
     }
@@ -171,6 +165,7 @@ impl fmt::Display for Target {
             Self::Http(http) => format!("{} {}", http.method, http.place()),
             Self::Python(python) => python.python.clone(),
             Self::Node(node) => node.node.clone(),
+            Self::Rust(rust) => rust.rust.clone(),
             Self::Container(container) => container.container.clone(),
         };
         write!(f, "{}: {}", self.kind(), in_short(&without_passwords(&text)))
@@ -232,6 +227,7 @@ mod tests {
             ),
             (r#"{"python": "clean.py:main", "kwargs": {"days": 3}, "isolation": "uv"}"#, TargetKind::Python),
             (r#"{"node": "clean.ts", "args": ["a"]}"#, TargetKind::Node),
+            (r#"{"rust": "clean.rs", "args": ["a"], "grace": "2 s"}"#, TargetKind::Rust),
             (r#"{"container": "alpine:3", "command": ["echo", "x"], "env": {"A": "b"}}"#, TargetKind::Container),
             (r#"{"container": "alpine:3", "command": "echo x"}"#, TargetKind::Container),
         ] {
@@ -274,6 +270,8 @@ mod tests {
             (r#"{"python": "clean.py:"}"#, "entry point"),
             (r#"{"python": "-c"}"#, "entry point"),
             (r#"{"node": "clean.rb"}"#, "JavaScript"),
+            (r#"{"rust": "clean.py"}"#, "no Rust file"),
+            (r#"{"rust": "clean.rs", "user": "x"}"#, "no other `user`"),
             (r#"{"container": "--privileged"}"#, "no image"),
         ] {
             let error = read(text).unwrap_err().to_string();

@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::{Action, Command, Node, Process, Program, Python, PythonIsolation, Target};
+use super::{Action, Command, Node, Process, Program, Python, PythonIsolation, Rust, Target};
 
 /// The keys that say what is run.
-const KEYS: [&str; 8] = ["action", "command", "exec", "sql", "http", "python", "node", "container"];
+const KEYS: [&str; 9] = ["action", "command", "exec", "sql", "http", "python", "node", "rust", "container"];
 
 impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -33,6 +33,7 @@ fn of(map: Map<String, Value>) -> Result<Target> {
         (Some("container"), None) => whole("a container", map).map(Target::Container),
         (Some("python"), None) => python(map).map(Target::Python),
         (Some("node"), None) => node(map).map(Target::Node),
+        (Some("rust"), None) => rust(map).map(Target::Rust),
         (Some(_), None) => command(map).map(Target::Command),
         (None, _) => Err(Error::input("`run` says nothing to run")
             .with_hint(format!("it needs one of {}", KEYS.map(|key| format!("`{key}`")).join(", ")))),
@@ -99,6 +100,19 @@ fn node(mut map: Map<String, Value>) -> Result<Node> {
     Ok(Node { node, args, process })
 }
 
+fn rust(mut map: Map<String, Value>) -> Result<Rust> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Rest {
+        rust: String,
+        #[serde(default)]
+        args: Vec<String>,
+    }
+    let process = process("Rust", &mut map)?;
+    let Rest { rust, args } = whole("Rust", map)?;
+    Ok(Rust { rust, args, process })
+}
+
 impl From<Action> for Target {
     fn from(action: Action) -> Self {
         Self::Action(action)
@@ -115,4 +129,4 @@ macro_rules! into_target {
         })*
     };
 }
-into_target!(Command, Sql, Http, Python, Node, Container);
+into_target!(Command, Sql, Http, Python, Node, Rust, Container);

@@ -36,8 +36,8 @@ impl CrateStore {
         let inserted = self.each(INSERT, &rows).await?;
         let mut ours = inserted.into_iter();
         for decided in &mut made {
-            if decided.is_some() && !ours.next().unwrap_or_default() {
-                *decided = None;
+            if decided.is_ok() && !ours.next().unwrap_or_default() {
+                *decided = Err(Fired::Not);
             }
         }
         Ok(gate::fired(&made))
@@ -62,13 +62,13 @@ impl CrateStore {
             let of_job = open.entry((row.get("namespace")?, row.get("job")?)).or_default();
             match row.get::<String>("state")?.parse()? {
                 RunState::Running => of_job.running = row.get("runs")?,
-                _ => of_job.pending = true,
+                _ => of_job.pending = row.get("runs")?,
             }
         }
         Ok(open)
     }
 
-    pub(super) async fn advance(&self, advances: &[Advance]) -> Result<()> {
+    pub(super) async fn advance(&self, advances: &[&Advance]) -> Result<()> {
         // One expression over the row as it is when it is written, so that no mark sinks.
         const ADVANCE: &str = "UPDATE scheduler_schedules SET next_fire = CASE WHEN generation = ? \
              AND (paused_since IS NOT NULL) = ? AND coalesce(high_water, ?) <= ? THEN CAST(? AS BIGINT) ELSE next_fire END, \
@@ -89,7 +89,7 @@ impl CrateStore {
                 schedule_id(&(advance.namespace.clone(), advance.job.clone())).into(),
             ]
         };
-        let rows: Vec<Vec<Value>> = gate::last_advances(advances).iter().map(row).collect();
+        let rows: Vec<Vec<Value>> = advances.iter().map(row).collect();
         self.each(ADVANCE, &rows).await.map(drop)
     }
 
@@ -136,12 +136,14 @@ impl CrateStore {
             ends.iter().map(|end| end.result.as_ref().map(json).transpose()).collect::<Result<_>>()?;
         let set = |place: usize, run: &RunRecord| {
             let end: &RunEnd = &ends[place];
+            let cancelled = run.cancel.as_deref().filter(|_| !end.state.is_final());
+            let state = if cancelled.is_some() { RunState::Cancelled } else { end.state };
             (run.state == RunState::Running && run.attempt == end.attempt).then(|| {
                 vec![
-                    end.state.as_str().into(),
-                    end.error.as_deref().into(),
-                    end.state.is_final().then(|| micros(end.at)).into(),
-                    end.not_before.map(micros).into(),
+                    state.as_str().into(),
+                    cancelled.or(end.error.as_deref()).into(),
+                    state.is_final().then(|| micros(end.at)).into(),
+                    end.not_before.filter(|_| !state.is_final()).map(micros).into(),
                     end.exit.or(run.exit).into(),
                     // What was reported is text that came from a value.
                     results[place].clone().or_else(|| run.result.as_ref().map(ToString::to_string)).into(),

@@ -38,6 +38,8 @@ use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::{ConnectOptions, Db, Records, Statement, Value, sql};
 
 use super::Store;
+use super::migrate::Tables;
+use super::open::Existing;
 
 /// The schema of addresses that name none.
 const SCHEMA: &str = "clusterkeep";
@@ -65,8 +67,17 @@ impl CrateStore {
     ///
     /// A server that does not answer, or a user who may not create them; tables that a later version of this program wrote.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
-        let url = url.clone().with_schema(url.schema().unwrap_or(SCHEMA));
-        Self::on(Db::connect_with(&url, ConnectOptions::default()).await?).await
+        Self::on(database(url).await?).await
+    }
+
+    /// What is on the server that a `crate:` address names. Nothing is created.
+    pub(super) async fn existing(url: &DatabaseUrl) -> Result<Existing> {
+        let db = database(url).await?;
+        Ok(match schema::look(&db).await? {
+            Tables::None => Existing::Nothing,
+            Tables::Older => Existing::Older,
+            Tables::Current => Existing::Ready(Self { db }.into()),
+        })
     }
 
     /// Keeps them where unqualified names of an open database lead, and creates the tables where they are missing.
@@ -100,6 +111,12 @@ impl CrateStore {
     async fn each(&self, statement: &'static str, rows: &[Vec<Value>]) -> Result<Vec<bool>> {
         self.db.session().await?.execute_each(&sql(statement), rows).await
     }
+}
+
+/// Opens the server of an address.
+async fn database(url: &DatabaseUrl) -> Result<Db> {
+    let url = url.clone().with_schema(url.schema().unwrap_or(SCHEMA));
+    Db::connect_with(&url, ConnectOptions::default()).await
 }
 
 impl From<CrateStore> for Arc<dyn Store> {

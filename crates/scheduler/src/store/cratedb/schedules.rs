@@ -51,11 +51,11 @@ impl CrateStore {
         const READ: &str =
             "SELECT *, \"_seq_no\" AS seq_no, \"_primary_term\" AS primary_term FROM scheduler_schedules";
         const INSERT: &str = "INSERT INTO scheduler_schedules (generation, valid_from, next_fire, high_water, zone_data, \
-             retired, spec, paused_since, paused_by, paused_note, changed_by, origin, id, namespace, job, changed) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(current_timestamp AS BIGINT)) ON CONFLICT DO NOTHING";
+             retired, spec, paused_since, paused_by, paused_note, changed_by, origin, zone_data_since, id, namespace, job, changed) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(current_timestamp AS BIGINT)) ON CONFLICT DO NOTHING";
         const UPDATE: &str = "UPDATE scheduler_schedules SET generation = ?, valid_from = ?, next_fire = ?, \
              high_water = ?, zone_data = ?, retired = ?, spec = ?, paused_since = ?, paused_by = ?, paused_note = ?, \
-             changed_by = ?, origin = ?, changed = CAST(current_timestamp AS BIGINT) WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
+             changed_by = ?, origin = ?, zone_data_since = ?, changed = CAST(current_timestamp AS BIGINT) WHERE id = ? AND \"_seq_no\" = ? AND \"_primary_term\" = ?";
         let keys: Vec<RowKey> = places.iter().map(|place| RowKey::of_schedule(&job_of(&schedules[*place]))).collect();
         let found = self.by_id(Table::Schedules, READ, &keys).await?;
         let (mut outcomes, mut new, mut known) = (Vec::new(), Vec::new(), Vec::new());

@@ -5,9 +5,11 @@ use clusterkeep_core::sql::{Db, Session, sql};
 use clusterkeep_core::{Error, Result};
 
 use super::moved::move_runs;
-use crate::store::migrate::Migrations;
+use crate::store::migrate::{Migrations, Tables};
 
 const MIGRATIONS: Migrations = Migrations {
+    found: "SELECT count(*) FROM information_schema.tables \
+        WHERE table_schema = CURRENT_SCHEMA AND table_name = 'scheduler_version'",
     create: "CREATE TABLE IF NOT EXISTS scheduler_version (version BIGINT PRIMARY KEY) CLUSTERED INTO 1 SHARDS",
     version: "SELECT coalesce(max(version), 0) FROM scheduler_version",
     record: "INSERT INTO scheduler_version (version) VALUES (?) ON CONFLICT DO NOTHING",
@@ -126,15 +128,23 @@ const STEPS: &[&[&str]] = &[
     ADD COLUMN origin TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
     // What the attempts of a run came to before the latest: JSON.
     &["ALTER TABLE scheduler_monthly_runs ADD COLUMN earlier TEXT INDEX OFF STORAGE WITH (columnstore = false)"],
+    // Up to when fires were decided upon by zone data of another version.
+    &["ALTER TABLE scheduler_schedules ADD COLUMN zone_data_since BIGINT"],
 ];
 
 /// The last column that a step has added, its table, and the number of the step: a column can't be added twice.
-const ADDED: [(&str, &str, i64); 4] = [
+const ADDED: [(&str, &str, i64); 5] = [
     ("scheduler_runs", "output", 2),
     ("scheduler_schedules", "origin", 4),
     ("scheduler_generations", "origin", 5),
     ("scheduler_monthly_runs", "earlier", 6),
+    ("scheduler_schedules", "zone_data_since", 7),
 ];
+
+/// Looks what is there, and writes nothing.
+pub(super) async fn look(db: &Db) -> Result<Tables> {
+    MIGRATIONS.look(db).await
+}
 
 /// Makes what is missing.
 pub(super) async fn migrate(db: &Db) -> Result<()> {

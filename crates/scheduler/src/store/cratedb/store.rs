@@ -9,12 +9,12 @@ use clusterkeep_core::Result;
 use clusterkeep_core::sql::{Engine, SqlBuilder, Value, sql};
 use uuid::Uuid;
 
-use super::values::micros;
+use super::values::{RowKey, ids, micros};
 use super::{CrateStore, Table};
 use crate::run::{RunKey, RunRecord, RunState};
 use crate::store::{
     Advance, Beat, Cancelled, Claim, Fired, Generation, NewRun, Pause, Report, RunEnd, RunQuery, ScheduleRecord, Store,
-    Worker, rows,
+    Worker, gate, rows,
 };
 
 /// How long a worker is remembered whose lease has run out, in milliseconds.
@@ -44,6 +44,14 @@ impl Store for CrateStore {
         self.list(namespace).await
     }
 
+    async fn named(&self, namespace: &str, jobs: &[String]) -> Result<Vec<ScheduleRecord>> {
+        let keys: Vec<RowKey> =
+            jobs.iter().map(|job| RowKey::of_schedule(&(namespace.to_owned(), job.clone()))).collect();
+        let found = self.by_id(Table::Schedules, "SELECT * FROM scheduler_schedules", &keys).await?;
+        // One that can't be read is left out, as where all are listed.
+        Ok(found.values().filter_map(|row| rows::schedule(row).ok()).collect())
+    }
+
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {
         self.changed_since(namespace, since).await
     }
@@ -58,7 +66,7 @@ impl Store for CrateStore {
 
     async fn fire(&self, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
         let fired = self.make(runs).await?;
-        self.advance(advances).await?;
+        self.advance(&gate::last_advances(runs, &fired, advances)).await?;
         Ok(fired)
     }
 
@@ -128,10 +136,10 @@ impl Store for CrateStore {
         Ok(rows::readable(&self.search(Table::Runs, select.build()).await?, rows::run).collect())
     }
 
-    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+    async fn waiting(&self, namespace: &str, but: &[String], at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
         const WAITING: &str = "SELECT * FROM scheduler_monthly_runs WHERE namespace = ? AND state = 'pending' \
-             AND (not_before IS NULL OR not_before <= ?) ORDER BY priority DESC, nominal LIMIT ?";
-        let waiting = sql(WAITING).bind(namespace).bind(micros(at)).bind(i64::from(limit));
+             AND (not_before IS NULL OR not_before <= ?) AND NOT (job = ANY(?)) ORDER BY priority DESC, nominal LIMIT ?";
+        let waiting = sql(WAITING).bind(namespace).bind(micros(at)).bind(ids(but)).bind(i64::from(limit));
         Ok(rows::readable(&self.search(Table::Runs, waiting).await?, rows::run).collect())
     }
 

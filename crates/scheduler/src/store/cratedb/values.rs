@@ -112,6 +112,7 @@ pub(super) fn schedule(schedule: &ScheduleRecord) -> Result<Vec<Value>> {
         pause.and_then(|pause| pause.note.as_deref()).into(),
         source.map(|source| source.by.as_str()).into(),
         source.and_then(|source| source.origin.as_deref()).into(),
+        schedule.zone_data_since.map(micros).into(),
     ])
 }
 

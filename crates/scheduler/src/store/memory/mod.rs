@@ -74,7 +74,7 @@ impl Tables {
         let mark = |job: JobKey| self.schedules.mark(&job).map(|mark| (job, mark));
         let open = |job: JobKey| {
             let count = |state| self.runs.open_of_job(&job).filter(|run| run.state == state).count() as u64;
-            let open = Open { running: count(RunState::Running), pending: count(RunState::Pending) > 0 };
+            let open = Open { running: count(RunState::Running), pending: count(RunState::Pending) };
             (job, open)
         };
         let keys = runs.iter().map(|new| &new.run.key);
@@ -128,7 +128,7 @@ impl Store for MemoryStore {
         let made = gate::decide(runs, &mut tables.known(runs));
         let fired = gate::fired(&made);
         made.into_iter().flatten().for_each(|run| tables.runs.add(run));
-        gate::last_advances(advances).into_iter().for_each(|advance| tables.schedules.advance(advance));
+        gate::last_advances(runs, &fired, advances).into_iter().for_each(|advance| tables.schedules.advance(advance));
         Ok(fired)
     }
 
@@ -175,11 +175,11 @@ impl Store for MemoryStore {
         let mut tables = self.tables();
         let mut finish = |end: &RunEnd| {
             tables.change_attempt(&end.key, end.attempt, |run| {
-                run.state = end.state;
-                run.error.clone_from(&end.error);
-                run.finished = Some(end.at).filter(|_| end.state.is_final());
-                run.not_before = end.not_before;
-                run.cancel = None;
+                let cancelled = run.cancel.take().filter(|_| !end.state.is_final());
+                run.state = if cancelled.is_some() { RunState::Cancelled } else { end.state };
+                run.not_before = end.not_before.filter(|_| cancelled.is_none());
+                run.error = cancelled.or_else(|| end.error.clone());
+                run.finished = Some(end.at).filter(|_| run.state.is_final());
                 run.exit = end.exit.or(run.exit);
                 run.result = end.result.clone().or_else(|| run.result.take());
                 run.output = end.output.clone().or_else(|| run.output.take());
@@ -232,10 +232,13 @@ impl Store for MemoryStore {
         Ok(runs)
     }
 
-    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+    async fn waiting(&self, namespace: &str, but: &[String], at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
         let tables = self.tables();
-        let due =
-            |run: &&RunRecord| run.key.namespace == namespace && run.not_before.is_none_or(|earliest| earliest <= at);
+        let due = |run: &&RunRecord| {
+            run.key.namespace == namespace
+                && !but.contains(&run.key.job)
+                && run.not_before.is_none_or(|earliest| earliest <= at)
+        };
         Ok(tables.runs.waiting().filter(due).take(limit as usize).cloned().collect())
     }
 
@@ -290,6 +293,7 @@ impl RunQuery {
     fn takes(&self, run: &RunRecord) -> bool {
         self.namespace.as_ref().is_none_or(|namespace| *namespace == run.key.namespace)
             && self.job.as_ref().is_none_or(|job| *job == run.key.job)
+            && self.kind.is_none_or(|kind| kind == run.key.kind)
             && (self.states.is_empty() || self.states.contains(&run.state))
             && self.from.is_none_or(|from| run.last_fire() >= from)
             && self.until.is_none_or(|until| run.key.nominal < until)

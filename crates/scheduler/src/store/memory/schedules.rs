@@ -51,7 +51,7 @@ impl Schedules {
         self.changes += 1;
         let Some(record) = gate::replaced(known.as_ref(), schedule) else { return false };
         if let Some((place, known)) = place.zip(known) {
-            self.put_version(place, &known, schedule);
+            self.put_version(place, &known, &ScheduleRecord { source: schedule.source.clone(), ..record.clone() });
         }
         let row = Row { kept: self.commons.keep(record, ()), changed: self.changes };
         match place.and_then(|place| self.rows.get_mut(place)) {

@@ -12,6 +12,8 @@ use clusterkeep_core::Result;
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine, Ident, SqlBuilder, Value};
 
+use super::migrate::Tables;
+use super::open::Existing;
 use super::sql::{Dialect, SqlStore, Texts, texts};
 
 /// The schema of addresses that name none.
@@ -53,10 +55,7 @@ impl PostgresStore {
     ///
     /// A server that does not answer, or a user who may not create them; tables that a later version of this program wrote.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
-        let schema = Ident::new(url.schema().unwrap_or(SCHEMA))?;
-        let url = url.clone().with_schema(schema.as_str());
-        let options = ConnectOptions::default().max_sessions(SESSIONS).idle_in_transaction(HUNG);
-        let db = Db::connect_with(&url, options).await?;
+        let (db, schema) = database(url).await?;
         let mut session = db.session().await?;
         session.begin().await?;
         session.query(&schema::LOCK).await?;
@@ -70,6 +69,16 @@ impl PostgresStore {
         session.commit().await?;
         drop(session);
         Self::on(db).await
+    }
+
+    /// What is in the database that a `postgres:` address names. Nothing is created.
+    pub(super) async fn existing(url: &DatabaseUrl) -> Result<Existing> {
+        let (db, _) = database(url).await?;
+        Ok(match schema::MIGRATIONS.look(&db).await? {
+            Tables::None => Existing::Nothing,
+            Tables::Older => Existing::Older,
+            Tables::Current => Existing::Ready(Self::new(db, Postgres(())).into()),
+        })
     }
 
     /// Keeps them where unqualified names of an open database lead, and creates the tables where they are missing.
@@ -87,4 +96,12 @@ impl PostgresStore {
         drop(session);
         Ok(Self::new(db, Postgres(())))
     }
+}
+
+/// Opens the database of an address, and says in which schema the tables are.
+async fn database(url: &DatabaseUrl) -> Result<(Db, Ident)> {
+    let schema = Ident::new(url.schema().unwrap_or(SCHEMA))?;
+    let url = url.clone().with_schema(schema.as_str());
+    let options = ConnectOptions::default().max_sessions(SESSIONS).idle_in_transaction(HUNG);
+    Ok((Db::connect_with(&url, options).await?, schema))
 }

@@ -8,6 +8,8 @@ use crate::store::migrate::Migrations;
 pub(super) const LOCK: Statement = sql("SELECT pg_advisory_xact_lock(7164779315840281)");
 
 pub(super) const MIGRATIONS: Migrations = Migrations {
+    found: "SELECT count(*) FROM pg_catalog.pg_tables \
+        WHERE schemaname = current_schema() AND tablename = 'scheduler_version'",
     create: "CREATE TABLE IF NOT EXISTS scheduler_version (version BIGINT PRIMARY KEY)",
     version: "SELECT coalesce(max(version), 0) FROM scheduler_version",
     record: "INSERT INTO scheduler_version (version) VALUES (?)",
@@ -97,4 +99,6 @@ const STEPS: &[&[&str]] = &[
     ],
     // What the attempts of a run came to before the latest: JSON.
     &["ALTER TABLE scheduler_runs ADD COLUMN earlier TEXT"],
+    // Up to when fires were decided upon by zone data of another version.
+    &["ALTER TABLE scheduler_schedules ADD COLUMN zone_data_since BIGINT"],
 ];

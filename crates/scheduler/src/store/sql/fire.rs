@@ -16,13 +16,13 @@ impl<D: Dialect> SqlStore<D> {
             return Ok(Vec::new());
         }
         let mut session = self.begin().await?;
-        let made = if runs.is_empty() { Vec::new() } else { self.make(&mut *session, runs, advances).await? };
+        let fired = if runs.is_empty() { Vec::new() } else { self.make(&mut *session, runs, advances).await? };
         if !advances.is_empty() {
-            let steps = self.lists().advances(gate::last_advances(advances));
+            let steps = self.lists().advances(gate::last_advances(runs, &fired, advances));
             session.execute(&sql(D::TEXTS.advance).bind(steps)).await?;
         }
         session.commit().await?;
-        Ok(made)
+        Ok(fired)
     }
 
     async fn make(&self, session: &mut dyn Session, runs: &[NewRun], advances: &[Advance]) -> Result<Vec<Fired>> {
@@ -37,7 +37,7 @@ impl<D: Dialect> SqlStore<D> {
             known.open = self.count_open(session, &gated).await?;
         }
         let made = gate::decide(runs, &mut known);
-        if made.iter().any(Option::is_some) {
+        if made.iter().any(Result::is_ok) {
             let rows = self.lists().runs(made.iter().flatten())?;
             session.execute(&sql(D::TEXTS.insert).bind(rows)).await?;
         }
@@ -53,7 +53,7 @@ impl<D: Dialect> SqlStore<D> {
     async fn count_open(&self, session: &mut dyn Session, jobs: &[JobKey]) -> Result<HashMap<JobKey, Open>> {
         let counted = session.query(&sql(D::TEXTS.open).bind(self.lists().jobs(jobs))).await?;
         let open = |row: &clusterkeep_core::sql::Row| {
-            let open = Open { running: row.get("running")?, pending: row.get::<i64>("pending")? > 0 };
+            let open = Open { running: row.get("running")?, pending: row.get("pending")? };
             Ok(((row.get("namespace")?, row.get("job")?), open))
         };
         counted.iter().map(open).collect()

@@ -49,6 +49,10 @@ impl Lists {
         list(jobs, |(namespace, job)| vec![json!(self.text(namespace)), json!(self.text(job))])
     }
 
+    pub(super) fn names(self, names: &[String]) -> Value {
+        list(names, |name| vec![json!(self.text(name))])
+    }
+
     fn key(self, key: &RunKey, width: usize) -> Vec<Json> {
         let mut places = Vec::with_capacity(width);
         places.extend([
@@ -113,6 +117,7 @@ impl Lists {
                 self.or_null(pause.and_then(|pause| pause.note.as_deref())),
                 self.or_null(source.map(|source| source.by.as_str())),
                 self.or_null(source.and_then(|source| source.origin.as_deref())),
+                schedule.zone_data_since.map(micros).into(),
             ]))
         };
         Ok(Value::Json(schedules.into_iter().map(row).collect::<Result<Json>>()?))
@@ -155,7 +160,7 @@ impl Lists {
                 end.attempt.into(),
                 end.state.as_str().into(),
                 self.or_null(end.error.as_deref()),
-                end.state.is_final().then(|| micros(end.at)).into(),
+                micros(end.at).into(),
                 end.not_before.map(micros).into(),
                 end.exit.into(),
                 end.result.as_ref().map(to_json).transpose()?.into(),

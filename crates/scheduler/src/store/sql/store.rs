@@ -57,6 +57,12 @@ impl<D: Dialect> Store for SqlStore<D> {
         Ok(rows::readable(&self.db.query(query).await?, rows::schedule).collect())
     }
 
+    async fn named(&self, namespace: &str, jobs: &[String]) -> Result<Vec<ScheduleRecord>> {
+        let jobs: Vec<_> = jobs.iter().map(|job| (namespace.to_owned(), job.clone())).collect();
+        let known = self.db.query(sql(D::TEXTS.known).bind(self.lists().jobs(&jobs))).await?;
+        Ok(rows::readable(&known, rows::schedule).collect())
+    }
+
     async fn changed(&self, namespace: &str, since: Option<i64>) -> Result<(Vec<ScheduleRecord>, i64)> {
         self.changed_since(namespace, since).await
     }
@@ -114,8 +120,9 @@ impl<D: Dialect> Store for SqlStore<D> {
         Ok(rows::readable(&self.db.query(select.build()).await?, rows::run).collect())
     }
 
-    async fn waiting(&self, namespace: &str, at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
-        let waiting = sql(D::TEXTS.waiting).bind(namespace).bind(micros(at)).bind(i64::from(limit));
+    async fn waiting(&self, namespace: &str, but: &[String], at: DateTime<Utc>, limit: u32) -> Result<Vec<RunRecord>> {
+        let waiting = sql(D::TEXTS.waiting).bind(namespace).bind(micros(at));
+        let waiting = waiting.bind(self.lists().names(but)).bind(i64::from(limit));
         Ok(rows::readable(&self.db.query(waiting).await?, rows::run).collect())
     }
 

@@ -54,15 +54,15 @@ macro_rules! texts {
             ),
             put: concat!(
                 "INSERT INTO ", $p, "schedules (namespace, job, generation, valid_from, next_fire, high_water, zone_data, \
-                 retired, spec, paused_since, paused_by, paused_note, changed_by, origin, changed) SELECT value ->> 0, \
+                 retired, spec, paused_since, paused_by, paused_note, changed_by, origin, zone_data_since, changed) SELECT value ->> 0, \
                  value ->> 1, \
                  CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), \
                  CAST(value ->> 5 AS BIGINT), value ->> 6, CAST(value ->> 7 AS BIGINT), value ->> 8, \
                  CAST(value ->> 9 AS BIGINT), value ->> 10, value ->> 11, value ->> 12, value ->> 13, \
-                 CAST(? AS BIGINT) FROM ", $rows,
+                 CAST(value ->> 14 AS BIGINT), CAST(? AS BIGINT) FROM ", $rows,
                 " WHERE true ON CONFLICT (namespace, job) DO UPDATE SET generation = excluded.generation, \
                  valid_from = excluded.valid_from, next_fire = excluded.next_fire, high_water = excluded.high_water, \
-                 zone_data = excluded.zone_data, retired = excluded.retired, spec = excluded.spec, \
+                 zone_data = excluded.zone_data, zone_data_since = excluded.zone_data_since, retired = excluded.retired, spec = excluded.spec, \
                  paused_since = excluded.paused_since, paused_by = excluded.paused_by, \
                  paused_note = excluded.paused_note, changed_by = excluded.changed_by, origin = excluded.origin, \
                  changed = excluded.changed"
@@ -107,7 +107,7 @@ macro_rules! texts {
             open: concat!(
                 "SELECT * FROM (SELECT a.namespace, a.job, (SELECT count(*) FROM ", $p, "runs AS r WHERE r.namespace = a.namespace \
                  AND r.job = a.job AND r.state = 'running') AS running, (SELECT count(*) FROM (SELECT 1 FROM ", $p,
-                "runs AS r WHERE r.namespace = a.namespace AND r.job = a.job AND r.state = 'pending' LIMIT 1) AS one) \
+                "runs AS r WHERE r.namespace = a.namespace AND r.job = a.job AND r.state = 'pending' LIMIT 1000) AS counted) \
                  AS pending FROM (SELECT value ->> 0 AS namespace, value ->> 1 AS job FROM ", $rows, ") AS a) AS c \
                  WHERE c.running > 0 OR c.pending > 0"
             ),
@@ -154,12 +154,15 @@ macro_rules! texts {
                  AND kind = ? AND generation = ? AND state = 'running' AND attempt = ?"
             ),
             finish: concat!(
-                "UPDATE ", $p, "runs AS r SET state = e.state, error = e.error, finished = e.finished, \
-                 not_before = e.not_before, cancel = NULL, exit_code = coalesce(e.exit_code, r.exit_code), \
+                "UPDATE ", $p, "runs AS r SET state = CASE WHEN e.state = 'pending' AND r.cancel IS NOT NULL \
+                 THEN 'cancelled' ELSE e.state END, error = CASE WHEN e.state = 'pending' \
+                 THEN coalesce(r.cancel, e.error) ELSE e.error END, finished = CASE WHEN e.state = 'pending' \
+                 AND r.cancel IS NULL THEN NULL ELSE e.at END, not_before = CASE WHEN e.state = 'pending' \
+                 AND r.cancel IS NULL THEN e.not_before END, cancel = NULL, exit_code = coalesce(e.exit_code, r.exit_code), \
                  result = coalesce(e.result, r.result), output = coalesce(e.output, r.output) FROM (SELECT value ->> 0 AS n, value ->> 1 AS j, CAST(value ->> 2 AS BIGINT) AS f, \
                  value ->> 3 AS k, CAST(value ->> 4 AS BIGINT) AS g, \
                  CAST(value ->> 5 AS BIGINT) AS attempt, value ->> 6 AS state, value ->> 7 AS error, \
-                 CAST(value ->> 8 AS BIGINT) AS finished, CAST(value ->> 9 AS BIGINT) AS not_before, \
+                 CAST(value ->> 8 AS BIGINT) AS at, CAST(value ->> 9 AS BIGINT) AS not_before, \
                  CAST(value ->> 10 AS BIGINT) AS exit_code, value ->> 11 AS result, value ->> 12 AS output FROM ", $rows, ") AS e \
                  WHERE r.namespace = e.n AND r.job = e.j AND r.nominal = e.f AND r.kind = e.k \
                  AND r.generation = e.g AND r.state = 'running' AND r.attempt = e.attempt"
@@ -185,7 +188,8 @@ macro_rules! texts {
             ),
             waiting: concat!(
                 "SELECT * FROM ", $p, "runs WHERE namespace = ? AND state = 'pending' \
-                 AND (not_before IS NULL OR not_before <= ?) ORDER BY priority DESC, nominal LIMIT ?"
+                 AND (not_before IS NULL OR not_before <= ?) AND job NOT IN (SELECT value ->> 0 FROM ", $rows,
+                ") ORDER BY priority DESC, nominal LIMIT ?"
             ),
             orphans: concat!(
                 "SELECT r.* FROM ", $p, "runs AS r WHERE r.namespace = ? AND r.state = 'running' AND NOT EXISTS (\

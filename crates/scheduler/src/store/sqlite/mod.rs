@@ -13,6 +13,8 @@ use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::{ConnectOptions, Db, Value};
 
 use self::clock::Clock;
+use super::migrate::Tables;
+use super::open::Existing;
 use super::sql::{Dialect, SqlStore, Texts, texts};
 
 /// Keeps schedules and runs in a SQLite file.
@@ -60,6 +62,19 @@ impl SqliteStore {
         // One session writes, and one may read beside it.
         let db = Db::connect_with(url, ConnectOptions::default().create().max_sessions(2)).await?;
         Self::on(db).await
+    }
+
+    /// What is in the file that a `sqlite:` address names. Nothing is created.
+    pub(super) async fn existing(url: &DatabaseUrl) -> Result<Existing> {
+        if url.path().is_some_and(|path| !path.exists()) {
+            return Ok(Existing::Nothing);
+        }
+        let db = Db::connect_with(url, ConnectOptions::default().max_sessions(2)).await?;
+        Ok(match schema::MIGRATIONS.look(&db).await? {
+            Tables::None => Existing::Nothing,
+            Tables::Older => Existing::Older,
+            Tables::Current => Existing::Ready(Self::new(db, Sqlite(Clock::new()?)).into()),
+        })
     }
 
     /// Keeps them in an open database, and creates the tables where they are missing.

@@ -3,6 +3,7 @@
 use crate::store::migrate::Migrations;
 
 pub(super) const MIGRATIONS: Migrations = Migrations {
+    found: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'clusterkeep_scheduler_version'",
     create: "CREATE TABLE IF NOT EXISTS clusterkeep_scheduler_version (version INTEGER PRIMARY KEY) STRICT",
     version: "SELECT coalesce(max(version), 0) FROM clusterkeep_scheduler_version",
     record: "INSERT INTO clusterkeep_scheduler_version (version) VALUES (?)",
@@ -120,4 +121,12 @@ const STEPS: &[&[&str]] = &[
     ],
     // What the attempts of a run came to before the latest: JSON.
     &["ALTER TABLE clusterkeep_scheduler_runs ADD COLUMN earlier TEXT"],
+    &[
+        // Up to when fires were decided upon by zone data of another version.
+        "ALTER TABLE clusterkeep_scheduler_schedules ADD COLUMN zone_data_since INTEGER",
+        // Ends come in the order of time: behind the job they would lie all over the index, and each write another page.
+        "DROP INDEX clusterkeep_scheduler_ended",
+        "CREATE INDEX clusterkeep_scheduler_ended ON clusterkeep_scheduler_runs (namespace, finished)
+            WHERE finished IS NOT NULL",
+    ],
 ];

@@ -3,7 +3,6 @@
 mod export;
 mod namespaces;
 mod plan;
-mod source;
 mod validate;
 
 /// What these commands print as JSON, for their schemas.

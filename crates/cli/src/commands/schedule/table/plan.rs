@@ -8,14 +8,14 @@ use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::plan::Verdict;
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::deploy::{Decision, Deploying, Timetables};
-use clusterkeep_scheduler::{MemoryStore, Store, Timetable};
+use clusterkeep_scheduler::{Existing, MemoryStore, Store, Timetable};
 
-use super::source::{self, Asked};
 use crate::args::{ApplyTimetableArgs, ApprovalArgs, DiffTimetableArgs, PlanTimetableArgs, StoreArgs, TimetableArgs};
 use crate::commands::cluster::planned::{self, Again, Next};
 use crate::context::{Context, actor, state_folder};
 use crate::files;
 use crate::output::{Format, Listing, Status};
+use crate::source::{self, Asked};
 
 /// What is wanted, where, and how to say it again.
 struct Wanted<'a> {
@@ -29,11 +29,9 @@ impl<'a> Wanted<'a> {
     async fn read(args: &'a TimetableArgs, store: &'a StoreArgs, delete: bool, context: &Context) -> Result<Self> {
         let asked = Asked { files: &args.files, checksums: &args.checksum, allow: args.allow.as_deref() };
         let texts = context.interruptible(source::texts(asked)).await?;
-        let found = source::timetables(&texts)?;
+        let found = files::documents(&texts)?;
         files::say_ephemeral(&found, &context.printer);
-        for text in &texts {
-            super::validate::warn(text, &context.printer);
-        }
+        source::warn(&texts, &context.printer);
         let (timetables, _) = files::merged_for_store(&found)?;
         let told: BTreeSet<&str> = timetables
             .iter()
@@ -64,14 +62,23 @@ impl<'a> Wanted<'a> {
         again.flag("--state", self.store.state.as_ref()).switch("--delete", self.delete)
     }
 
-    /// Timetables on the store that is meant. Where a file is to hold it that is not there, a plan has an empty one.
-    async fn open(&self, create: bool, context: &Context) -> Result<Timetables> {
+    /// Timetables on the store that is meant. Where its tables are not there, who only looks has an empty one.
+    async fn open(&self, does: Does, context: &Context) -> Result<Timetables> {
         let url = super::super::store::url(self.store, context)?;
-        let missing = url.path().is_some_and(|path| !path.exists());
-        let store: Arc<dyn Store> = match (missing, create) {
-            (true, false) => MemoryStore::new().into(),
-            (_, true) => super::super::store(self.store, None, context).await?,
-            (false, false) => clusterkeep_scheduler::open(&url).await?,
+        let found = match does {
+            Does::Write => None,
+            Does::Look | Does::Begin => Some(clusterkeep_scheduler::open_existing(&url).await?),
+        };
+        let store: Arc<dyn Store> = match (found, does) {
+            (Some(Existing::Ready(store)), _) => store,
+            (Some(Existing::Nothing), _) => MemoryStore::new().into(),
+            (Some(_), Does::Look) => {
+                return Err(Error::input(format!(
+                    "the schedules in {url} are of an earlier version of this program, and a plan changes nothing"
+                ))
+                .with_hint("`run` and `schedule apply` bring them up to date"));
+            }
+            _ => super::super::store(self.store, None, context).await?,
         };
         let place = match url.path() {
             Some(path) => place(path),
@@ -81,13 +88,24 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// What is done with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// It is looked at, and stays as it is.
+    Look,
+    /// It is looked at, and written to next: tables that are there are brought up to date.
+    Begin,
+    /// It is written to.
+    Write,
+}
+
 fn place(path: &Path) -> String {
     format!("SQLite {}", path.display())
 }
 
 pub(in super::super) async fn plan(args: PlanTimetableArgs, context: &Context) -> Result<ExitCode> {
     let wanted = Wanted::read(&args.timetables, &args.store, args.delete, context).await?;
-    let timetables = wanted.open(false, context).await?;
+    let timetables = wanted.open(Does::Look, context).await?;
     let planned = timetables.plan(&wanted.timetables, SystemClock.now()).await?;
     let approval = ApprovalArgs { plan: true, expect_plan: None, exit_code: args.exit_code };
     let text = planned.text(planned::painted(&context.printer));
@@ -99,7 +117,7 @@ pub(in super::super) async fn plan(args: PlanTimetableArgs, context: &Context) -
 
 pub(in super::super) async fn diff(args: DiffTimetableArgs, context: &Context) -> Result<ExitCode> {
     let wanted = Wanted::read(&args.timetables, &args.store, false, context).await?;
-    let planned = wanted.open(false, context).await?.plan(&wanted.timetables, SystemClock.now()).await?;
+    let planned = wanted.open(Does::Look, context).await?.plan(&wanted.timetables, SystemClock.now()).await?;
     let differing: Vec<Verdict<Deploying>> =
         planned.verdicts.iter().filter(|verdict| verdict.verdict != Decision::Unchanged).cloned().collect();
     let text = match context.printer.format() {
@@ -124,14 +142,14 @@ pub(in super::super) async fn apply(args: ApplyTimetableArgs, context: &Context)
         )));
     }
     let stop = context.stop_between_steps();
-    let looked = wanted.open(false, context).await?.plan(&wanted.timetables, SystemClock.now()).await?;
+    let looked = wanted.open(Does::Begin, context).await?.plan(&wanted.timetables, SystemClock.now()).await?;
     let approval = ApprovalArgs { plan: false, expect_plan: args.expect_plan, exit_code: false };
     let text = looked.text(planned::painted(&context.printer));
     match planned::approve(&looked.plan, &text, &approval, &again, context).await? {
         Next::End(code) => Ok(code),
         Next::Apply(approval) => {
             let status = Status::of("apply", &context.printer);
-            let timetables = wanted.open(true, context).await?.cancel(stop).events(status.events());
+            let timetables = wanted.open(Does::Write, context).await?.cancel(stop).events(status.events());
             let report = timetables.apply(&looked, approval).await;
             status.finish();
             planned::report(&report?, &looked.plan, &again, &context.printer)

@@ -2,16 +2,16 @@
 
 use clusterkeep_core::error::Place;
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_scheduler::{Findings, secrets_in};
+use clusterkeep_scheduler::Findings;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::{self, Asked, Text};
 use crate::args::ValidateArgs;
 use crate::compose::{HISTORY, RETENTION};
 use crate::context::Context;
 use crate::files;
 use crate::output::{Colour, Format, Listing, Printer};
+use crate::source::{self, Asked, Text};
 
 /// How much something matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -63,7 +63,7 @@ pub(in super::super) async fn validate(args: ValidateArgs, context: &Context) ->
     let mut found: Vec<Finding> = texts.iter().flat_map(of_text).collect();
     if !found.iter().any(|finding| finding.level == Level::Error) {
         // What only shows when all of them are taken together.
-        match source::timetables(&texts).and_then(|found| files::merged_for_store(&found)) {
+        match files::documents(&texts).and_then(|found| files::merged_for_store(&found)) {
             Ok((_, elsewhere)) => found.extend(elsewhere.map(|error| {
                 let hint = "`schedule apply` takes it, for machines whose permissions have the sink; `run -f` does not";
                 Finding { hint: Some(hint.to_owned()), ..Finding::of(Level::Warning, &error, "") }
@@ -86,10 +86,24 @@ pub(in super::super) async fn validate(args: ValidateArgs, context: &Context) ->
 }
 
 fn of_text(text: &Text) -> Vec<Finding> {
+    if files::is_task(&text.name) {
+        return of_task(text);
+    }
     let Findings { errors, warnings } =
         clusterkeep_scheduler::validate(&text.text, &text.name, Some(&[RETENTION, HISTORY]));
     let errors = errors.iter().map(|error| Finding::of(Level::Error, error, &text.name));
     errors.chain(warnings.iter().map(|warning| Finding::of(Level::Warning, warning, &text.name))).collect()
+}
+
+/// A Python or Rust file, which says one job.
+fn of_task(text: &Text) -> Vec<Finding> {
+    let task = match files::any_documents(std::slice::from_ref(text)).and_then(|_| files::task(&text.text, &text.name))
+    {
+        Ok(task) => task,
+        Err(error) => return vec![Finding::of(Level::Error, &error, &text.name)],
+    };
+    let notes = task.into_iter().flat_map(|task| task.notes);
+    notes.map(|note| Finding::of(Level::Warning, &Error::input(note.text), &text.name)).collect()
 }
 
 fn lines(found: &[Finding], files: usize, printer: &Printer) -> String {
@@ -109,12 +123,4 @@ fn lines(found: &[Finding], files: usize, printer: &Printer) -> String {
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     out.push_str(&format!("{}: {}, {}\n", many(files, "file"), many(errors, "error"), many(warnings, "warning")));
     out
-}
-
-/// Says what may not be meant in a text that is gone on with.
-pub(super) fn warn(text: &Text, printer: &Printer) {
-    for warning in secrets_in(&text.text, &text.name) {
-        let level = printer.paint_err(Colour::Act, "warning:");
-        printer.alert(&format!("{level} {}", crate::errors::chain(&warning)));
-    }
 }

@@ -1,4 +1,4 @@
-//! Where timetables come from: files of this machine, and URLs whose content is known or whose place is trusted.
+//! Where `-f` files come from: this machine, and URLs whose content is known or whose place is trusted.
 //!
 //! What a URL gives is nobody's word: without a checksum that it matches, or a local file that lists it, it is not read.
 //! No redirect is followed.
@@ -7,61 +7,79 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clusterkeep_core::manifest::{self, Located, MAX_BYTES};
+use clusterkeep_core::manifest::{self, MAX_BYTES};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_retention::archive::Location;
-use clusterkeep_scheduler::{Permissions, Timetable};
+use clusterkeep_scheduler::{Permissions, secrets_in};
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 
-use crate::permissions;
+use crate::output::{Colour, Printer};
+use crate::{files, permissions};
 
 /// How long fetching one may take.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A text with timetables.
+/// A text with manifests and timetables.
 #[derive(Debug)]
-pub(super) struct Text {
-    /// What messages call it: its path, or its URL without a secret.
-    pub(super) name: String,
-    pub(super) text: String,
+pub(crate) struct Text {
+    /// What messages call it: its path, or its URL.
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// Which texts, as the command line has it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) files: &'a [PathBuf],
-    pub(super) checksums: &'a [String],
-    pub(super) allow: Option<&'a Path>,
+pub(crate) struct Asked<'a> {
+    pub(crate) files: &'a [PathBuf],
+    pub(crate) checksums: &'a [String],
+    pub(crate) allow: Option<&'a Path>,
 }
 
 /// Reads all of them.
-pub(super) async fn texts(asked: Asked<'_>) -> Result<Vec<Text>> {
+pub(crate) async fn texts(asked: Asked<'_>) -> Result<Vec<Text>> {
     let checksums = asked.checksums.iter().map(|text| checksum(text)).collect::<Result<Vec<_>>>()?;
     let mut texts = Vec::new();
     for file in asked.files {
         let name = file.display().to_string();
-        let text = match name.contains("://") {
+        texts.push(match name.contains("://") {
             true => remote(&name, &checksums, asked.allow).await?,
-            false => manifest::read_text(file)?,
-        };
-        texts.push(Text { name, text });
+            false => Text { text: manifest::read_text(file)?, name },
+        });
     }
     Ok(texts)
 }
 
-/// The timetables of all of them, each with its place.
-pub(super) fn timetables(texts: &[Text]) -> Result<Vec<Located<Timetable>>> {
-    let mut found = Vec::new();
+/// Reads files of this machine, for commands that take no other.
+pub(crate) fn local(files: &[PathBuf]) -> Result<Vec<Text>> {
+    let read = |file: &PathBuf| {
+        let name = file.display().to_string();
+        if name.contains("://") {
+            return Err(Error::input(format!("`{name}` is no file of this machine")).with_hint(
+                "`run`, and `schedule validate`, `plan`, `diff` and `apply` read URLs; fetch it for this command",
+            ));
+        }
+        Ok(Text { text: manifest::read_text(file)?, name })
+    };
+    files.iter().map(read).collect()
+}
+
+/// Says what should not stand in texts that are gone on with: secrets.
+pub(crate) fn warn(texts: &[Text], printer: &Printer) {
     for Text { name, text } in texts {
-        found.extend(manifest::read_str::<Timetable>(text, name)?);
+        // What a task file says of its job is read again, and was in order before.
+        if let Some(task) = files::task(text, name).ok().flatten() {
+            task.notes.iter().for_each(|note| printer.note(&format!("{}: {}", note.place, note.text)));
+            continue;
+        }
+        for warning in secrets_in(text, name) {
+            let level = printer.paint_err(Colour::Act, "warning:");
+            printer.alert(&format!("{level} {}", crate::errors::chain(&warning)));
+            if let Some(hint) = warning.hint() {
+                printer.alert(&format!("{} {hint}", printer.paint_err(Colour::Hint, "hint:")));
+            }
+        }
     }
-    if found.is_empty() {
-        let names: Vec<&str> = texts.iter().map(|text| text.name.as_str()).collect();
-        return Err(Error::input(format!("{}: there is no document of kind Timetable", names.join(", ")))
-            .with_hint("begin one with `kind: Timetable`"));
-    }
-    Ok(found)
 }
 
 /// The digits of a checksum.
@@ -73,8 +91,24 @@ fn checksum(text: &str) -> Result<String> {
     })
 }
 
-/// The text at a URL.
-async fn remote(name: &str, checksums: &[String], allow: Option<&Path>) -> Result<String> {
+/// The digits of the checksum behind the `#` of a URL.
+fn of_fragment(fragment: &str) -> Result<String> {
+    let sum = fragment.strip_prefix("sha256=").map(|digits| checksum(&format!("sha256:{digits}")));
+    sum.unwrap_or_else(|| {
+        Err(Error::input(format!("`#{fragment}` of a URL is no checksum"))
+            .with_hint("write `#sha256=` and 64 hexadecimal digits, as `sha256sum` prints them"))
+    })
+}
+
+/// The text at a URL. A checksum of its own stands behind it: `https://example.org/jobs.yaml#sha256=HEX`.
+async fn remote(address: &str, checksums: &[String], allow: Option<&Path>) -> Result<Text> {
+    let (name, own) = match address.split_once('#') {
+        Some((name, fragment)) => (name, Some(vec![of_fragment(fragment)?])),
+        None => (address, None),
+    };
+    let checksums = own.as_deref().unwrap_or(checksums);
+    // A task file is refused for what it is, before anything is fetched.
+    files::task("", name)?;
     // The text may hold a password, so that no error shows it.
     let url: Url = name.parse().map_err(|error| Error::caused("read the URL of a timetable", error))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -83,7 +117,8 @@ async fn remote(name: &str, checksums: &[String], allow: Option<&Path>) -> Resul
     }
     if checksums.is_empty() && !is_listed(&url, &permissions::load(allow)?) {
         return Err(Error::refused(format!("{url} has no checksum, and no local file lists it")).with_hint(
-            "give --checksum sha256:.., or list its address under `timetables:` in the file that --allow names",
+            "write `#sha256=HEX` behind it, give --checksum sha256:HEX, or list its address under `timetables:` in the \
+             file that --allow names",
         ));
     }
     let bytes = match url.scheme() {
@@ -103,12 +138,10 @@ async fn remote(name: &str, checksums: &[String], allow: Option<&Path>) -> Resul
         text
     });
     if !checksums.is_empty() && !checksums.contains(&sum) {
-        return Err(Error::refused(format!(
-            "what {url} gives has another checksum than --checksum says: sha256:{sum}"
-        ))
-        .with_hint("look at what has changed there before you give the new one"));
+        return Err(Error::refused(format!("what {url} gives has another checksum than was said: sha256:{sum}"))
+            .with_hint("look at what has changed there before you give the new one"));
     }
-    manifest::decode(bytes, name)
+    Ok(Text { text: manifest::decode(bytes, name)?, name: name.to_owned() })
 }
 
 /// Whether a local file lists the address, as whoever fetches it understands it: `..` in it is resolved already.
@@ -184,6 +217,10 @@ mod tests {
         assert!(checksum(&format!("sha256:{}", "A".repeat(64))).is_ok());
         for text in ["sha256:00", "md5:00", &"0".repeat(64), &format!("sha256:{}", "g".repeat(64))] {
             assert!(checksum(text).is_err(), "{text}");
+        }
+        assert_eq!(of_fragment(&format!("sha256={}", "A".repeat(64))).unwrap(), "a".repeat(64));
+        for text in ["", "sha256=00", "top", &"0".repeat(64)] {
+            assert!(of_fragment(text).is_err(), "{text}");
         }
     }
 }
