@@ -159,7 +159,14 @@ pub(super) async fn migrate(db: &Db) -> Result<()> {
         }
         done => done?,
     }
+    // Who looks at once finds what is there now, and no earlier version.
+    refresh(&mut *session).await?;
     move_runs(&mut *session).await
+}
+
+/// Makes what was written down of steps visible.
+async fn refresh(session: &mut dyn Session) -> Result<()> {
+    session.execute(&sql("REFRESH TABLE scheduler_version")).await.map(drop)
 }
 
 /// Writes down the steps whose columns are there: a program that took one may have died before it wrote so.
@@ -171,5 +178,5 @@ async fn note_added(session: &mut dyn Session) -> Result<()> {
             session.execute(&sql(MIGRATIONS.record).bind(number)).await?;
         }
     }
-    session.execute(&sql("REFRESH TABLE scheduler_version")).await.map(drop)
+    refresh(session).await
 }
