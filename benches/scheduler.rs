@@ -9,8 +9,8 @@
 //! - *late*: from the nominal instant to the handler's first line, of 1,000 jobs that fire every second: each at a
 //!   millisecond of its own, or all together.
 //!
-//! A peer that can do the same is measured in the same run: the program that `CLUSTERKEEP_BENCH_SCHEDULER_PEER` names. It gets a
-//! measurement and its size (`--measure million 10000`) and prints what it found, as this one does. None is here yet.
+//! A peer that can do the same is measured in the same run: the program that `CLUSTERKEEP_BENCH_SCHEDULER_PEER` names, such as
+//! `tokio-cron` of `benches/peers/durable`. It gets a measurement and its size and prints what it found, as this one does.
 //!
 //!     cargo bench -p clusterkeep-benches --bench scheduler
 
