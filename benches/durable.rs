@@ -30,7 +30,7 @@ use uuid::Uuid;
 /// As many jobs fire in the same second; the scheduler sends so many in one call.
 const JOBS: usize = 1_000;
 /// So many ends go in one call.
-const ENDS: usize = 256;
+const ENDS: usize = 1_000;
 const RUNS: usize = 5;
 
 fn main() -> Result<()> {

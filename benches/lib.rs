@@ -1,5 +1,7 @@
 //! What the benchmarks beside this file have in common.
 
+pub mod process;
+
 use std::time::Duration;
 
 /// The time in the middle.

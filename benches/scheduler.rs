@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Timelike, Utc};
+use clusterkeep_benches::process::{busy, memory};
 use clusterkeep_core::age;
 use clusterkeep_core::{Error, Result};
 use clusterkeep_scheduler::{Job, Run, Scheduler, SchedulerBuilder, SqliteStore, When};
@@ -264,22 +265,4 @@ impl Late {
 fn at_part(sorted: &[f64], part: f64) -> f64 {
     let place = (sorted.len() as f64 * part).ceil() as usize;
     sorted.get(place.saturating_sub(1)).copied().unwrap_or_default()
-}
-
-/// The processor time of all threads of this process that are going.
-fn busy() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let time = |thread: std::fs::DirEntry| {
-        let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        stat.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-    };
-    threads.filter_map(time).sum()
-}
-
-/// Megabytes (10^6) of memory, of the kind that this line of the process's status tells.
-fn memory(line: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|text| text.strip_prefix(line));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kibibytes.unwrap_or_default() * 1_024.0 / 1e6
 }

@@ -3,12 +3,11 @@
 //! What a URL gives is nobody's word: without a checksum that it matches, or a local file that lists it, it is not read.
 //! No redirect is followed.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clusterkeep_core::manifest::{self, MAX_BYTES};
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use clusterkeep_retention::archive::Location;
 use clusterkeep_scheduler::{Permissions, secrets_in};
 use reqwest::Url;
@@ -132,11 +131,7 @@ async fn remote(address: &str, checksums: &[String], allow: Option<&Path>) -> Re
     };
     let bytes =
         bytes.map_err(|_| Error::failed(format!("fetch {url}: no answer within {} s", LONGEST.as_secs())))??;
-    let sum = Sha256::digest(&bytes).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String can't fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    });
+    let sum = hex::digits(&Sha256::digest(&bytes));
     if !checksums.is_empty() && !checksums.contains(&sum) {
         return Err(Error::refused(format!("what {url} gives has another checksum than was said: sha256:{sum}"))
             .with_hint("look at what has changed there before you give the new one"));

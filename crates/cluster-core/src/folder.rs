@@ -15,17 +15,13 @@ use crate::error::{Error, Result};
 ///
 /// Neither variable is set.
 pub fn state() -> Result<PathBuf> {
-    if let Some(folder) = env::XDG_STATE_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
-        return Ok(folder.join("clusterkeep"));
-    }
-    let home = env::HOME.read()?.ok_or_else(|| {
+    of_user(&env::XDG_STATE_HOME, ".local/state/clusterkeep")?.ok_or_else(|| {
         Error::input("there is no folder to keep state in").with_hint(format!(
             "set {} or {}, or name a database with --state",
             env::XDG_STATE_HOME.name,
             env::HOME.name
         ))
-    })?;
-    Ok(PathBuf::from(home).join(".local/state/clusterkeep"))
+    })
 }
 
 /// The folder of what this user has set for these programs: `$XDG_CONFIG_HOME/clusterkeep`, else `~/.config/clusterkeep`;
@@ -35,10 +31,7 @@ pub fn state() -> Result<PathBuf> {
 ///
 /// A variable that is no text.
 pub fn config() -> Result<Option<PathBuf>> {
-    if let Some(folder) = env::XDG_CONFIG_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
-        return Ok(Some(folder.join("clusterkeep")));
-    }
-    Ok(env::HOME.read()?.map(|home| PathBuf::from(home).join(".config/clusterkeep")))
+    of_user(&env::XDG_CONFIG_HOME, ".config/clusterkeep")
 }
 
 /// The folder of what can be made again: `$XDG_CACHE_HOME/clusterkeep`, else `~/.cache/clusterkeep`. It is not made here.
@@ -47,17 +40,22 @@ pub fn config() -> Result<Option<PathBuf>> {
 ///
 /// Neither variable is set.
 pub fn cache() -> Result<PathBuf> {
-    if let Some(folder) = env::XDG_CACHE_HOME.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
-        return Ok(folder.join("clusterkeep"));
-    }
-    let home = env::HOME.read()?.ok_or_else(|| {
+    of_user(&env::XDG_CACHE_HOME, ".cache/clusterkeep")?.ok_or_else(|| {
         Error::input("there is no folder for what is built").with_hint(format!(
             "set {} or {}",
             env::XDG_CACHE_HOME.name,
             env::HOME.name
         ))
-    })?;
-    Ok(PathBuf::from(home).join(".cache/clusterkeep"))
+    })
+}
+
+/// `clusterkeep` in the folder that a variable names, else this folder of the user's own; `None` where neither is known. A
+/// variable that names no whole path counts as unset (XDG Base Directory Specification).
+fn of_user(variable: &env::Variable, below_home: &str) -> Result<Option<PathBuf>> {
+    if let Some(folder) = variable.read()?.map(PathBuf::from).filter(|folder| folder.is_absolute()) {
+        return Ok(Some(folder.join("clusterkeep")));
+    }
+    Ok(env::HOME.read()?.map(|home| PathBuf::from(home).join(below_home)))
 }
 
 /// The folder of the database servers of this machine that have a name, beside the state folder `state`.

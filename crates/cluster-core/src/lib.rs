@@ -29,6 +29,7 @@ pub mod error;
 pub mod event;
 pub mod exit;
 pub mod folder;
+pub mod hex;
 #[cfg(feature = "managed")]
 pub mod managed;
 pub mod manifest;

@@ -5,11 +5,15 @@
 //! jobs. With the address of a database it prints, as `benches/durable.rs` wants it, what it runs without one: its own
 //! stores (PostgreSQL, NATS) keep schedules and no runs.
 
+#[path = "../../../process.rs"]
+mod process;
+
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{Timelike, Utc};
+use process::{busy, memory};
 use serde_json::{Value, json};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
@@ -96,7 +100,7 @@ async fn once() -> Result<String, Box<dyn Error>> {
     for _ in 0..JOBS {
         let done = done.clone();
         let job = Job::new_one_shot_async(Duration::from_secs(1), move |_, _| {
-            drop(done.send(()));
+            done.send(()).ok();
             Box::pin(async {})
         })?;
         scheduler.add(job).await?;
@@ -110,22 +114,4 @@ async fn once() -> Result<String, Box<dyn Error>> {
     let rate = count as f64 / start.elapsed().as_secs_f64();
     let added = added.as_secs_f64();
     Ok(format!("{NAME}\t{rate:.0}\tin memory: its stores keep no runs; {count} of {JOBS} that run once; added in {added:.2} s"))
-}
-
-/// The processor time of all threads of this process.
-fn busy() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let time = |thread: std::fs::DirEntry| {
-        let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        stat.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-    };
-    threads.filter_map(time).sum()
-}
-
-/// Megabytes (10^6) of memory, of the kind that this line of the process's status tells.
-fn memory(line: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|text| text.strip_prefix(line));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kibibytes.unwrap_or_default() * 1_024.0 / 1e6
 }

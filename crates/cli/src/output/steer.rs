@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-/// The text without what would steer a terminal: characters of control, but for line ends (also those of Windows), tabs and the colours that are
-/// our own, and those that turn the direction of what follows (Unicode, "Bidirectional formatting"). Each that is taken out
-/// leaves U+FFFD.
+/// The text without what would steer a terminal: characters of control, but for line ends (also those of Windows), tabs and
+/// the colours that are our own, and those that turn the direction of what follows (Unicode, "Bidirectional formatting").
+/// Each that is taken out leaves U+FFFD.
 pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return text.into();

@@ -11,6 +11,7 @@ use url::Url;
 use super::loopback::is_loopback;
 use super::{CloudError, CloudErrorKind, Credentials};
 use crate::error::{Error, Result};
+use crate::hex;
 
 /// Where the API is, unless told otherwise: one address for all regions.
 pub const DEFAULT_ENDPOINT: &str = "https://console.cratedb.cloud";
@@ -247,7 +248,7 @@ fn identity(endpoint: &str, credentials: &Credentials) -> String {
         digest.update(part.as_bytes());
         digest.update([0]);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::digits(&digest.finalize())
 }
 
 #[cfg(test)]

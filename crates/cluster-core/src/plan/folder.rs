@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Lock;
 use crate::audit::{Audit, JsonlAudit};
 use crate::error::{Error, Result};
+use crate::hex;
 
 /// The file with the audit.
 const AUDIT: &str = "changes.jsonl";
@@ -54,7 +55,7 @@ impl PlanFolder {
     /// [`Error::Locked`] where another run holds it.
     pub fn lock(&self, what: &str) -> Result<Box<dyn Lock>> {
         let digest = Sha256::digest(what.as_bytes());
-        let name: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex::digits(digest.iter().take(12));
         let path = self.0.join("locks").join(format!("{name}.lock"));
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);

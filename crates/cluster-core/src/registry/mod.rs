@@ -31,6 +31,7 @@ pub use record::{Cause, ClusterKey, Holder, Obligation, Record};
 use self::file::FileLock;
 use self::session::Session;
 use crate::error::{Error, Result};
+use crate::hex;
 
 /// The most that waiting for a record may take: each change of one takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -148,7 +149,7 @@ impl Registry {
     fn path(&self, cluster: &ClusterKey) -> PathBuf {
         let name = cluster.id.map_or_else(|| format!("new-{}", cluster.name), |id| id.to_string());
         let digest = Sha256::digest(format!("{}\n{name}", cluster.endpoint));
-        let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::digits(digest.iter().take(6));
         self.folder.join("clusters").join(format!("{name}-{digest}.json"))
     }
 }

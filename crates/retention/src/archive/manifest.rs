@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::sql::{Engine, TableName};
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -141,11 +141,6 @@ impl Manifest {
     fn computed_seal(&self) -> Result<String> {
         let open = Self { seal: String::new(), ..self.clone() };
         let bytes = serde_json::to_vec(&open).map_err(|e| Error::caused("seal a manifest", e))?;
-        Ok(hex(&Sha256::digest(&bytes)))
+        Ok(hex::digits(&Sha256::digest(&bytes)))
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,7 +7,7 @@
 //! its own, so that what a late one writes is never taken for another's.
 
 use clusterkeep_core::sql::Engine;
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -124,9 +124,7 @@ fn named(shown: &str, key: &impl serde::Serialize) -> Result<String> {
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
         .collect();
     name.push('-');
-    for byte in Sha256::digest(&key).iter().take(16) {
-        name.push_str(&format!("{byte:02x}"));
-    }
+    name.push_str(&hex::digits(Sha256::digest(&key).iter().take(16)));
     Ok(name)
 }
 

@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use sha2::{Digest, Sha256};
 
 use super::checksum::Contents;
 use super::error::lost;
 use super::location::Location;
-use super::manifest::{ArchivedFile, Manifest, hex};
+use super::manifest::{ArchivedFile, Manifest};
 use super::name;
 use super::reader::Reader;
 
@@ -112,7 +112,7 @@ fn check(name: &str, mut file: File, expected: &ArchivedFile) -> Result<File> {
     if bytes != expected.bytes {
         return Err(damaged(name, &format!("its file has {bytes} bytes instead of {}", expected.bytes)));
     }
-    if hex(&hash.finalize()) != expected.sha256 {
+    if hex::digits(&hash.finalize()) != expected.sha256 {
         return Err(damaged(name, "the bytes of its file are others than were written"));
     }
     file.rewind().map_err(failed)?;

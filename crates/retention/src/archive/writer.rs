@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use clusterkeep_core::sql::Value;
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArrayType, DoubleType, FixedLenByteArrayType, Int32Type, Int64Type};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
@@ -19,7 +19,6 @@ use super::column::{Cells, Column};
 use super::copied::Copied;
 use super::error::{misfit, parquet_error};
 use super::kind::{Kind, parquet_schema};
-use super::manifest::hex;
 use super::schema::Field;
 
 /// The most bytes of a row group before it is encoded: memory is bounded by a few times this, whatever the size of all.
@@ -204,7 +203,7 @@ impl Sink {
         if !self.piece.is_empty() {
             self.hand_on()?;
         }
-        Ok((self.bytes, hex(&self.hash.finalize())))
+        Ok((self.bytes, hex::digits(&self.hash.finalize())))
     }
 }
 

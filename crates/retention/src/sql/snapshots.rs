@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clusterkeep_core::sql::{Engine, Ident, Row, Session, SqlBuilder, Statement, TableName, Value, sql};
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -41,7 +41,7 @@ pub(crate) fn name(table: &TableName, key: &PartitionKey, content: &str) -> Resu
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let hash: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::digits(hash.finalize().iter().take(16));
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let readable: String = table.name.as_str().chars().take(READABLE).map(plain).collect();
     Ident::new(format!("clusterkeep-{readable}-{hash}"))

@@ -49,27 +49,33 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
+/// A small table and a large one go out, are known again, come back beside, and are listed.
+async fn out_and_back(location: &Location, db: &Db) {
+    assert!(list(location).await.good("an empty list").is_empty());
+    numbers(db, &name("small"), 0..1_000).await;
+    large(db, &name("large")).await;
+    for table in ["small", "large"] {
+        let table = name(table);
+        let archived = exported(location, db, &Part::whole(table.clone())).await;
+        assert_eq!(verify(location, &archived.manifest.name).await.good("verify"), archived.manifest);
+        assert!(exported(location, db, &Part::whole(table.clone())).await.reused);
+        let beside = name(&format!("{table}_back"));
+        restore(location, &archived.manifest.name, db, &Target::Table(beside.clone())).await.good("restore");
+        assert_eq!(rows(db, &beside, "at").await, rows(db, &table, "at").await);
+    }
+    let listed = list(location).await.good("a list");
+    assert!(listed.iter().all(|one| matches!(one.state, State::Complete(_))), "{listed:?}");
+    assert_eq!(listed.len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn there_and_back() {
     let Some(server) = objects::s3().await else { return };
     let (_keep, db) = sqlite().await;
     let bucket = server.bucket("cold");
     let location = location(&server, server.port(), "cold", "TEST_SECRET");
-    assert!(list(&location).await.good("an empty list").is_empty());
-    numbers(&db, &name("small"), 0..1_000).await;
-    large(&db, &name("large")).await;
-    for table in ["small", "large"] {
-        let table = name(table);
-        let archived = exported(&location, &db, &Part::whole(table.clone())).await;
-        assert_eq!(verify(&location, &archived.manifest.name).await.good("verify"), archived.manifest);
-        assert!(exported(&location, &db, &Part::whole(table.clone())).await.reused);
-        let beside = name(&format!("{table}_back"));
-        restore(&location, &archived.manifest.name, &db, &Target::Table(beside.clone())).await.good("restore");
-        assert_eq!(rows(&db, &beside, "at").await, rows(&db, &table, "at").await);
-    }
-    let listed = list(&location).await.good("a list");
-    assert!(listed.iter().all(|one| matches!(one.state, State::Complete(_))), "{listed:?}");
-    assert_eq!((listed.len(), files(&bucket.join("some/prefix")).len()), (2, 4));
+    out_and_back(&location, &db).await;
+    assert_eq!(files(&bucket.join("some/prefix")).len(), 4);
 }
 
 /// The place `CONTAINER/PREFIX` of a server of Azure's kind, with the key in a variable of that name.
@@ -91,20 +97,7 @@ async fn azure_and_back() {
     let (_keep, db) = sqlite().await;
     let location = blob_location(&server, "cold", "TEST_KEY");
     location.look().await.good("a look");
-    assert!(list(&location).await.good("an empty list").is_empty());
-    numbers(&db, &name("small"), 0..1_000).await;
-    large(&db, &name("large")).await;
-    for table in ["small", "large"] {
-        let table = name(table);
-        let archived = exported(&location, &db, &Part::whole(table.clone())).await;
-        assert_eq!(verify(&location, &archived.manifest.name).await.good("verify"), archived.manifest);
-        assert!(exported(&location, &db, &Part::whole(table.clone())).await.reused);
-        let beside = name(&format!("{table}_back"));
-        restore(&location, &archived.manifest.name, &db, &Target::Table(beside.clone())).await.good("restore");
-        assert_eq!(rows(&db, &beside, "at").await, rows(&db, &table, "at").await);
-    }
-    let listed = list(&location).await.good("a list");
-    assert!(listed.len() == 2 && listed.iter().all(|one| matches!(one.state, State::Complete(_))), "{listed:?}");
+    out_and_back(&location, &db).await;
     for (container, key) in [("cold", "WRONG_KEY"), ("nowhere", "TEST_KEY")] {
         let location = blob_location(&server, container, key);
         let error = location.look().await.expect_err("a look");

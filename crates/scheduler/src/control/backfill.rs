@@ -119,14 +119,8 @@ fn undecided(
         return None;
     }
     let passed = due::count(schedule, mark, until - TimeDelta::microseconds(1), due::none).pop()?;
-    let step = Advance {
-        namespace: record.namespace.clone(),
-        job: record.spec.name.as_str().to_owned(),
-        generation: record.generation,
-        paused: false,
-        high_water: passed.missed.last,
-        next_fire: schedule.next_after(passed.missed.last),
-    };
+    let last = passed.missed.last;
+    let step = Advance { paused: false, ..record.advance(last, schedule.next_after(last)) };
     let passed = Passed { state: RunState::Skipped, ..passed };
     let run = passed_run(record.key(RunKind::Scheduled, passed.first), passed, "backfilled by hand", now);
     Some((NewRun { run, gate: Gate::OPEN }, step))

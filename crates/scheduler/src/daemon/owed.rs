@@ -56,14 +56,7 @@ pub(crate) async fn owed(
         );
     }
     let last = runs.iter().chain(&there).map(RunRecord::last_fire).max();
-    let step = last.map(|last| Advance {
-        namespace: record.namespace.clone(),
-        job: record.spec.name.as_str().to_owned(),
-        generation: record.generation,
-        paused: record.paused.is_some(),
-        high_water: last,
-        next_fire: schedule.next_after(last),
-    });
+    let step = last.map(|last| record.advance(last, schedule.next_after(last)));
     Ok(Owed { runs, steps: step.into_iter().collect() })
 }
 

@@ -1,6 +1,6 @@
 //! Names of namespaces: those that are given, and one for what gives none.
 
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use sha2::{Digest, Sha256};
 
 /// How many digits of the hash stand in a name: two files of one user are the same in it once in 2^40 pairs.
@@ -34,7 +34,7 @@ pub fn ephemeral_namespace(host: &str, user: &str, resource: &str) -> String {
         sha.update((part.len() as u64).to_le_bytes());
         sha.update(part.as_bytes());
     }
-    let mut digits: String = sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut digits = hex::digits(&sha.finalize());
     digits.truncate(DIGITS);
     let file = resource.rsplit(['/', '\\']).next().unwrap_or(resource);
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use clusterkeep_core::clock::{Clock, SystemClock};
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use reqwest::{Client, StatusCode, redirect};
 use serde::Serialize;
 use url::{Host, Url};
@@ -93,11 +93,7 @@ fn signature(secret: &str, seconds: i64, body: &str) -> String {
     let mut context = hmac::Context::with_key(&key);
     context.update(format!("{seconds}.").as_bytes());
     context.update(body.as_bytes());
-    let mut text = format!("t={seconds},v1=");
-    for byte in context.sign().as_ref() {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    format!("t={seconds},v1={}", hex::digits(context.sign().as_ref()))
 }
 
 /// Text that a header may hold.

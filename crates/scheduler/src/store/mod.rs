@@ -99,6 +99,18 @@ impl ScheduleRecord {
         }
     }
 
+    /// A step over its fires up to `high_water`, by who knows it as it is.
+    pub(crate) fn advance(&self, high_water: DateTime<Utc>, next_fire: Option<DateTime<Utc>>) -> Advance {
+        Advance {
+            namespace: self.namespace.clone(),
+            job: self.spec.name.as_str().to_owned(),
+            generation: self.generation,
+            paused: self.paused.is_some(),
+            high_water,
+            next_fire,
+        }
+    }
+
     /// The instant behind which fires of this version are not decided upon yet.
     pub(crate) fn decided(&self) -> DateTime<Utc> {
         self.high_water.map_or(self.valid_from, |mark| mark.max(self.valid_from))

@@ -14,7 +14,7 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use super::process::{self, Echo, Start};
-use super::programs::Programs;
+use super::programs::{Programs, settings};
 use super::{Container, ContainerEngine, Entry, Process, Runner, Target};
 use crate::model::secret::is_reference;
 use crate::run::Run;
@@ -46,25 +46,13 @@ pub struct ContainerRunner {
     found: OnceCell<PathBuf>,
 }
 
+settings!(ContainerRunner, "the programs");
+
 impl ContainerRunner {
     /// Runs them by what PATH has.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Looks for the programs in these folders, which are written as in PATH.
-    #[must_use]
-    pub fn search(mut self, path: impl Into<OsString>) -> Self {
-        self.programs.path = Some(path.into());
-        self
-    }
-
-    /// Hands what they write to `echo`, too.
-    #[must_use]
-    pub fn echo(mut self, echo: Echo) -> Self {
-        self.echo = echo;
-        self
     }
 
     async fn program(&self, engine: Option<ContainerEngine>) -> Result<PathBuf> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use clusterkeep_core::{Error, Result};
 
 use super::process::{self, Echo, Start};
-use super::programs::Programs;
+use super::programs::{Programs, settings};
 use super::{Node, Runner, Target};
 use crate::run::Run;
 
@@ -18,25 +18,13 @@ pub struct NodeRunner {
     echo: Echo,
 }
 
+settings!(NodeRunner, "`node`");
+
 impl NodeRunner {
     /// Runs them by the `node` that PATH has.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Looks for `node` in these folders, which are written as in PATH.
-    #[must_use]
-    pub fn search(mut self, path: impl Into<OsString>) -> Self {
-        self.programs.path = Some(path.into());
-        self
-    }
-
-    /// Hands what they write to `echo`, too.
-    #[must_use]
-    pub fn echo(mut self, echo: Echo) -> Self {
-        self.echo = echo;
-        self
     }
 }
 

@@ -21,3 +21,25 @@ impl Programs {
         std::env::split_paths(&path).map(|folder| folder.join(name)).find(runs)
     }
 }
+
+/// The settings of a runner of programs: `search` and `echo`, for its fields `programs` and `echo`.
+macro_rules! settings {
+    ($runner:ty, $programs:literal) => {
+        impl $runner {
+            #[doc = concat!("Looks for ", $programs, " in these folders, which are written as in PATH.")]
+            #[must_use]
+            pub fn search(mut self, path: impl Into<std::ffi::OsString>) -> Self {
+                self.programs.path = Some(path.into());
+                self
+            }
+
+            /// Hands what they write to `echo`, too.
+            #[must_use]
+            pub fn echo(mut self, echo: crate::target::Echo) -> Self {
+                self.echo = echo;
+                self
+            }
+        }
+    };
+}
+pub(super) use settings;

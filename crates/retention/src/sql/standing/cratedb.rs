@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clusterkeep_core::sql::{Engine, Row, Session, SqlBuilder, TableName, Value, sql};
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -127,7 +127,7 @@ fn digest(parts: &[String]) -> String {
         hash.update(part.as_bytes());
         hash.update(b"\n");
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex::digits(hash.finalize().iter().take(16))
 }
 
 async fn segments(

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use self::metadata::Metadata;
 use super::process::{self, Echo, Start};
-use super::programs::Programs;
+use super::programs::{Programs, settings};
 use super::{Python, PythonIsolation, Runner, Target};
 use crate::run::Run;
 
@@ -28,25 +28,13 @@ pub struct PythonRunner {
     echo: Echo,
 }
 
+settings!(PythonRunner, "`uv`, `python3` and `python`");
+
 impl PythonRunner {
     /// Runs it by what PATH has.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Looks for `uv`, `python3` and `python` in these folders, which are written as in PATH.
-    #[must_use]
-    pub fn search(mut self, path: impl Into<OsString>) -> Self {
-        self.programs.path = Some(path.into());
-        self
-    }
-
-    /// Hands what they write to `echo`, too.
-    #[must_use]
-    pub fn echo(mut self, echo: Echo) -> Self {
-        self.echo = echo;
-        self
     }
 
     /// The words that begin an interpreter; they end before what it is to run.

@@ -13,7 +13,7 @@ use clusterkeep_core::{Error, Result, folder};
 
 use self::project::Project;
 use super::process::{self, Echo, Start};
-use super::programs::Programs;
+use super::programs::{Programs, settings};
 use super::{Runner, Rust, Target};
 use crate::run::Run;
 
@@ -25,25 +25,13 @@ pub struct RustRunner {
     cache: Option<PathBuf>,
 }
 
+settings!(RustRunner, "`cargo`");
+
 impl RustRunner {
     /// Builds them by the `cargo` that PATH has, in the cache of this user.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Looks for `cargo` in these folders, which are written as in PATH.
-    #[must_use]
-    pub fn search(mut self, path: impl Into<OsString>) -> Self {
-        self.programs.path = Some(path.into());
-        self
-    }
-
-    /// Hands what they write to `echo`, too.
-    #[must_use]
-    pub fn echo(mut self, echo: Echo) -> Self {
-        self.echo = echo;
-        self
     }
 
     /// Keeps what is built in this folder. Whoever can write there decides what runs.

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::{Error, Result, hex};
 use sha2::{Digest, Sha256};
 
 use crate::inline;
@@ -39,7 +39,7 @@ impl Project {
         let stem = plain(path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default());
         let manifest = manifest(table, &stem, path.parent().unwrap_or(&path))?;
         let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-        let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digits = hex::digits(digest.iter().take(8));
         Ok(Self { folder: cache.join(format!("{stem}-{digits}")), manifest, source })
     }
 
