@@ -23,6 +23,9 @@ async fn three_nodes_make_one_cluster_twice() {
     let db = cluster.db().await.unwrap();
     let heap = db.query(sql("SELECT max(heap['max']) FROM sys.nodes")).await.unwrap().scalar::<i64>().unwrap();
     assert!(heap < 400 << 20, "{heap}");
+    // By its default it would put no shard on a disk that is 90 % full, of which a tenth may be much.
+    let high = sql("SELECT settings['cluster']['routing']['allocation']['disk']['watermark']['high'] FROM sys.cluster");
+    assert_eq!(db.query(high).await.unwrap().scalar::<String>().unwrap(), "1gb");
     db.close().await;
     write(&cluster, 7).await;
     assert_eq!(cluster.stop().await.unwrap(), ENDED);

@@ -15,6 +15,9 @@ use crate::secret::Secret;
 /// Where packages and people put it.
 const PLACES: [&str; 2] = ["/usr/share/crate", "/opt/crate"];
 
+/// With so little of the disk free, tables can be read and no longer written.
+const LEAST_FREE: &str = "1gb";
+
 /// The recipe.
 #[derive(Debug)]
 pub(super) struct CrateDb;
@@ -92,6 +95,11 @@ impl Recipe for CrateDb {
         set("path.data", home.data().into());
         set("path.logs", home.file("logs").into());
         set("path.repo", wish.peers.map_or_else(|| home.file("repo"), |peers| peers.repo.clone()).into());
+        // By its own defaults it puts no shard on a disk that is 90 % full, and moves those that are there to another node.
+        // The nodes here share one disk, which has often less than a tenth free and is far from full.
+        for watermark in ["low", "high", "flood_stage"] {
+            set(&format!("cluster.routing.allocation.disk.watermark.{watermark}"), LEAST_FREE.into());
+        }
         // Durability is a setting of each table here: there is none of the server that could be lowered.
         for (name, value) in wish.settings {
             set(name, value.into());
