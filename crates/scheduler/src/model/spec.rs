@@ -11,6 +11,7 @@ use clusterkeep_core::error::custom;
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 use super::when::fixed;
 use super::{Exclusion, Misfire, Notify, OnCrash, Overlap, Retry, Schedule, Target, When};
@@ -243,7 +244,7 @@ const fn is_zero(priority: &i16) -> bool {
 
 /// The name of a job: not empty, without control characters or blanks at its ends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct JobName(Arc<str>);
+pub struct JobName(SmolStr);
 
 impl JobName {
     /// A name.
@@ -270,7 +271,7 @@ impl JobName {
 impl JobName {
     /// The name of what has its name elsewhere.
     fn elsewhere() -> Self {
-        Self(Arc::default())
+        Self(SmolStr::default())
     }
 }
 
