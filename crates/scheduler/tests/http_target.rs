@@ -13,7 +13,12 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::{any, get};
-use clusterkeep_scheduler::{Event, Job, Retry, RunRecord, RunState, Scheduler, Target, Targets, Triggered};
+use chrono::Utc;
+use clusterkeep_scheduler::deploy::Timetables;
+use clusterkeep_scheduler::{
+    Event, Job, MemoryStore, Permissions, Retry, RunQuery, RunRecord, RunState, Scheduler, Store, Target, Targets,
+    Timetable, Triggered,
+};
 
 async fn once(target: &str) -> RunRecord {
     let target: Target = serde_json::from_str(target).unwrap();
@@ -178,4 +183,41 @@ async fn redirects_are_followed_as_far_as_is_said_and_secrets_stay_at_home() {
     let run =
         once(&format!(r#"{{"http": "{base}/away?{other}/echo", "redirects": 3, "headers": {{"X-Key": "k"}}}}"#)).await;
     assert_eq!(run.state, RunState::Failed, "what was meant for one host is not sent to another");
+}
+
+#[tokio::test]
+async fn those_of_stored_jobs_go_where_this_machine_lets_them_and_no_redirect_leads_elsewhere() {
+    let (base, other) = (serve().await, serve().await);
+    let job = |name: &str, url: &str| {
+        let run = serde_json::json!({ "http": url, "redirects": 3 });
+        serde_json::from_value(serde_json::json!({ "name": name, "when": "@every 1s", "run": run })).unwrap()
+    };
+    let jobs = vec![
+        job("listed", &format!("{base}/echo")),
+        job("within", &format!("{base}/here")),
+        job("away", &format!("{base}/away?{other}/echo")),
+        job("unlisted", &format!("{other}/echo")),
+    ];
+    let store: Arc<dyn Store> = MemoryStore::new().into();
+    let folder = tempfile::tempdir().unwrap();
+    let timetables = Timetables::new(store.clone(), "memory", folder.path());
+    let plan = timetables.plan(&[Timetable::of("weather", jobs)], Utc::now()).await.unwrap();
+    timetables.apply(&plan, plan.hash.into()).await.unwrap();
+    let allow = serde_json::json!({ "namespaces": { "weather": { "targets": ["http"], "origins": [base] } } });
+    let allow: Permissions = serde_json::from_value(allow).unwrap();
+    let builder = Scheduler::builder().store(store.clone()).namespace("weather").targets(Targets::local());
+    let scheduler = builder.stored().permissions(allow).start().await.unwrap();
+    let mut states = Vec::new();
+    while states.len() < 4 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let runs = store.runs(&RunQuery::within("weather")).await.unwrap();
+        let ended = runs.into_iter().filter(|run| run.state.is_final());
+        states = ended.map(|run| (run.key.job, run.state)).collect();
+        states.sort_by(|a: &(String, RunState), b| a.0.cmp(&b.0));
+        states.dedup_by(|a, b| a.0 == b.0);
+    }
+    scheduler.drain().await.unwrap();
+    let of = |job: &str| states.iter().find(|(name, _)| name == job).unwrap().1;
+    assert_eq!((of("listed"), of("within")), (RunState::Succeeded, RunState::Succeeded));
+    assert_eq!((of("away"), of("unlisted")), (RunState::Failed, RunState::Refused));
 }

@@ -150,7 +150,7 @@ async fn another_secret_than_the_listed_one_is_refused() {
     let with = |reference: &str| {
         ticking(&format!(r#"{{"http": "http://127.0.0.1:9/", "headers": {{"Authorization": "{reference}"}}}}"#))
     };
-    let allow = r#"{"namespaces": {"weather": {"targets": ["http"], "references": ["env:TOKEN"]}}}"#;
+    let allow = r#"{"namespaces": {"weather": {"targets": ["http"], "origins": ["http://127.0.0.1:9"], "references": ["env:TOKEN"]}}}"#;
     let allow: Permissions = serde_json::from_str(allow).unwrap();
     world.put(vec![with("env:TOKEN")]).await;
     let scheduler = world.builder().stored().permissions(allow).start().await.unwrap();

@@ -122,7 +122,8 @@ impl Core {
         let (store, clock, stopping) = (self.store.clone(), self.clock.clone(), self.stop.clone());
         let reporting = Reporting { store, clock, stopping, ending };
         let spec = entry.body();
-        let job = Job { target: spec.run.clone(), most: spec.timeout, retries: spec.retry.is_some() };
+        let retries = spec.retry.is_some();
+        let job = Job { target: spec.run.clone(), stored: entry.stored, most: spec.timeout, retries };
         let handler = match stored::check(self.permissions.as_ref(), entry, &record) {
             Ok(()) => entry.handler().clone(),
             Err(error) => Handler::refusing(&error),

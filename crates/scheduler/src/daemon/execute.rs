@@ -19,7 +19,7 @@ use crate::store::RunEnd;
 pub(crate) async fn execute(handler: Handler, mut record: RunRecord, job: Job, reporting: Reporting) -> RunRecord {
     let clock = reporting.clock.clone();
     let limit = Limit { most: job.most, ends_itself: handler.ends_itself, ending: reporting.ending.clone() };
-    let run = Run::new(&record, job.target, reporting);
+    let run = Run::new(&record, job.target, job.stored, reporting);
     let call = {
         let run = run.clone();
         // The handler itself may panic before it returns its future.
@@ -45,6 +45,8 @@ pub(crate) async fn execute(handler: Handler, mut record: RunRecord, job: Job, r
 /// What a job says about an attempt of it.
 pub(crate) struct Job {
     pub(crate) target: Target,
+    /// It came out of the store.
+    pub(crate) stored: bool,
     pub(crate) most: Option<Age>,
     /// A failed attempt may be followed by another one.
     pub(crate) retries: bool,

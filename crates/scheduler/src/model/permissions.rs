@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{JobSpec, SinkSpec, Sinks, TargetKind, sink};
+use super::{JobSpec, SinkSpec, Sinks, Target, TargetKind, sink};
 
 /// What jobs that came out of a store may use, by namespace; and where timetables may come from.
 ///
@@ -55,6 +55,9 @@ pub struct Permission {
     /// Manifests that jobs may name.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub manifests: BTreeSet<String>,
+    /// Where requests of jobs may go, as their URLs begin: `https://HOST`, or `https://HOST:PORT`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub origins: BTreeSet<String>,
     /// References to secrets that jobs may use: `env:NAME`, `file:PATH`.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub references: BTreeSet<String>,
@@ -91,6 +94,12 @@ impl Permissions {
         let kind = spec.run.kind();
         if kind != TargetKind::Action && !permission.targets.contains(&kind) {
             return Err(refused(namespace, &format!("targets of the kind {kind}"), "targets", kind.as_str()));
+        }
+        if let Target::Http(http) = &spec.run
+            && !permission.origins.contains(&http.origin())
+        {
+            let origin = shown(&http.origin());
+            return Err(refused(namespace, &format!("requests to `{origin}`"), "origins", &origin));
         }
         let json = serde_json::to_value(spec).map_err(|error| Error::caused("write a job as JSON", error))?;
         let Value::Object(fields) = json else { return Err(Error::failed("a job is no JSON object")) };
@@ -241,7 +250,8 @@ mod tests {
     #[test]
     fn what_is_listed_may_be_used_and_nothing_near_it() {
         let some = listed(
-            r#"{"targets": ["http", "sql"], "clusters": ["production", "postgres://a@b/c?password=env:PG"],
+            r#"{"targets": ["http", "sql"], "origins": ["http://localhost", "https://api:8080"],
+                "clusters": ["production", "postgres://a@b/c?password=env:PG"],
                 "manifests": ["weather"], "references": ["env:TOKEN", "file:/run/secrets/x"]}"#,
         );
         for (run, may) in [
@@ -255,6 +265,16 @@ mod tests {
             (r#"{"http": "http://localhost/", "headers": {"X": "Bearer env:TOKEN"}}"#, true),
             (r#"{"http": "http://localhost/", "headers": {"X": "env:TOKEN&"}}"#, false),
             (r#"{"http": "http://localhost/", "body": {"deep": ["env:HOME"]}}"#, false),
+            (r#"{"http": "https://me@api:8080?x"}"#, true),
+            (r#"{"http": "http://api:8080"}"#, false),
+            (r#"{"http": "https://api:8081"}"#, false),
+            (r#"{"http": "https://api"}"#, false),
+            (r#"{"http": "http://localhost:80/"}"#, false),
+            (r#"{"http": "http://localhost.evil/"}"#, false),
+            (r#"{"http": "http://localhost@evil/"}"#, false),
+            (r#"{"http": "http://evil#@localhost/"}"#, false),
+            (r#"{"http": "http://evil\\@localhost/"}"#, false),
+            (r#"{"http": "http://evil/@localhost"}"#, false),
             (r#"{"sql": "SELECT 1", "cluster": "production"}"#, true),
             (r#"{"sql": "SELECT 1", "cluster": "Production"}"#, false),
             (r#"{"sql": "SELECT 1", "cluster": "postgres://a@b/c?password=env:PG"}"#, true),

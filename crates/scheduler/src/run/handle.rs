@@ -36,6 +36,7 @@ struct Inner {
     attempt: u32,
     note: Option<DstNote>,
     target: Target,
+    stored: bool,
     args: serde_json::Map<String, serde_json::Value>,
     /// The arguments are somebody's, and not the job's.
     by_hand: bool,
@@ -74,8 +75,8 @@ pub(crate) struct Reporting {
 }
 
 impl Run {
-    /// The attempt that a record is about, at this target.
-    pub(crate) fn new(record: &RunRecord, target: Target, reporting: Reporting) -> Self {
+    /// The attempt that a record is about, at this target of a job that may have been `stored`.
+    pub(crate) fn new(record: &RunRecord, target: Target, stored: bool, reporting: Reporting) -> Self {
         let RunRecord { key, attempt, worker, note, args, .. } = record.clone();
         let by_hand = args.is_some();
         let args = args.or_else(|| target.as_action().map(|action| action.args.clone())).unwrap_or_default();
@@ -84,6 +85,7 @@ impl Run {
             attempt,
             note,
             target,
+            stored,
             args,
             by_hand,
             worker,
@@ -127,6 +129,12 @@ impl Run {
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.0.attempt
+    }
+
+    /// Whether its job came out of the store: its program does not have it, and whoever can write to the store has had a say.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.0.stored
     }
 
     /// What its processes carry, and those of no other attempt do.

@@ -27,7 +27,7 @@ const MOST_BODY: usize = MOST_OUTPUT;
 /// Sends requests.
 ///
 /// Redirects are followed as far as the job says, and never to another host where the request has headers or a body of its
-/// own: what is meant for one place is not sent to another.
+/// own, or where the job came out of a store: what is meant for one place is not sent to another.
 #[derive(Debug, Default)]
 pub struct HttpRunner {
     /// One client per way to follow redirects: building one reads the machine's certificates.
@@ -59,7 +59,8 @@ impl HttpRunner {
 
     async fn work(&self, http: &Http, run: &Run) -> Result<()> {
         let began = Instant::now();
-        let elsewhere = http.headers.is_empty() && http.body.is_none();
+        // Of a stored job it was looked at where it goes, and not where that would send it.
+        let elsewhere = http.headers.is_empty() && http.body.is_none() && !run.is_stored();
         let method = reqwest::Method::from_bytes(http.method.as_str().as_bytes())
             .map_err(|error| Error::caused("read the method of the request", error))?;
         let within = http.within.and_then(|within| within.as_duration()).unwrap_or(WITHIN);

@@ -109,6 +109,15 @@ impl Http {
         }
     }
 
+    /// The scheme, the host, and the port where one is said, as they are written: `https://HOST:PORT`.
+    pub(crate) fn origin(&self) -> String {
+        let (scheme, rest) = self.http.split_once("://").unwrap_or_default();
+        // A backslash is as good as a slash (WHATWG URL, "authority state").
+        let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("{scheme}://{host}")
+    }
+
     /// Where it goes, without what may be secret: user, query and fragment.
     #[must_use]
     pub fn place(&self) -> String {
