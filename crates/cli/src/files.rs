@@ -116,89 +116,119 @@ pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
 
 /// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
 pub(crate) fn merged(all: &[Located<Timetable>]) -> Result<Vec<Timetable>> {
-    let merged = together(all)?;
-    match unknown_sink(all, &merged) {
-        Some((error, _)) => Err(error),
-        None => Ok(merged.into_values().collect()),
+    let Merged { timetables, wrong, elsewhere } = together(all);
+    match wrong.into_iter().chain(elsewhere).next() {
+        Some(error) => Err(error),
+        None => Ok(timetables.into_values().collect()),
     }
 }
 
 /// The same for a store, which keeps with each job who is told of it, and no sinks: a timetable that has none of its own
 /// names those of the machine that runs its jobs. The first of these comes with them, as what is wrong for `run -f`.
 pub(crate) fn merged_for_store(all: &[Located<Timetable>]) -> Result<(Vec<Timetable>, Option<Error>)> {
-    let mut merged = together(all)?;
-    let elsewhere = match unknown_sink(all, &merged) {
-        Some((error, true)) => return Err(error),
-        Some((error, false)) => Some(error),
-        None => None,
-    };
-    for timetable in merged.values_mut().filter(|timetable| !timetable.notify.is_empty()) {
+    let Merged { mut timetables, wrong, elsewhere } = together(all);
+    if let Some(error) = wrong.into_iter().next() {
+        return Err(error);
+    }
+    for timetable in timetables.values_mut().filter(|timetable| !timetable.notify.is_empty()) {
         for job in timetable.jobs.iter_mut().filter(|job| job.notify.is_none()) {
             job.notify = Some(timetable.notify.clone());
         }
     }
-    Ok((merged.into_values().collect(), elsewhere))
+    Ok((timetables.into_values().collect(), elsewhere.into_iter().next()))
 }
 
-/// A sink that a timetable names and does not have, as an error with its place, and whether it has others.
-fn unknown_sink(all: &[Located<Timetable>], merged: &BTreeMap<String, Timetable>) -> Option<(Error, bool)> {
-    all.iter().find_map(|found| {
-        let (namespace, Located { value, place }) = (named(found), found);
-        let known = merged.get(&namespace).map(|timetable| &timetable.sinks);
-        let (_, sink, position) =
-            value.named_sinks().find(|(_, sink, _)| known.is_none_or(|known| !known.contains_key(*sink)))?;
-        let names: Vec<_> = known.into_iter().flat_map(|known| known.keys()).map(|name| format!("`{name}`")).collect();
-        let said = if names.is_empty() { "no `sinks`".to_owned() } else { names.join(", ") };
-        let error = Error::input(format!("there is no sink `{sink}`"))
-            .at(Place { position: position.or(place.position), ..place.clone() })
-            .with_hint(format!("the timetable of `{namespace}` has {said}"));
-        Some((error, !names.is_empty()))
-    })
+/// All that is wrong with timetables only when they are taken together; and the sinks that some name which have none of
+/// their own, as what is wrong for `run -f` alone.
+pub(crate) fn wrong_together(all: &[Located<Timetable>]) -> (Vec<Error>, Vec<Error>) {
+    let Merged { wrong, elsewhere, .. } = together(all);
+    (wrong, elsewhere)
 }
 
-fn together(all: &[Located<Timetable>]) -> Result<BTreeMap<String, Timetable>> {
-    let mut merged: BTreeMap<String, Timetable> = BTreeMap::new();
+/// One timetable for each namespace, and what is wrong with them.
+#[derive(Default)]
+struct Merged {
+    timetables: BTreeMap<String, Timetable>,
+    wrong: Vec<Error>,
+    /// Sinks that are named where none is said.
+    elsewhere: Vec<Error>,
+}
+
+fn together(all: &[Located<Timetable>]) -> Merged {
+    let mut merged = Merged::default();
     for found in all {
-        let (namespace, Located { value, place }) = (named(found), found);
-        let timetable = merged.entry(namespace).or_insert_with_key(|name| Timetable::of(name, Vec::new()));
+        let Located { value, place } = found;
+        let timetable =
+            merged.timetables.entry(named(found)).or_insert_with_key(|name| Timetable::of(name, Vec::new()));
         if timetable.meta.is_empty() {
             timetable.meta = value.meta.clone();
         }
         timetable.meta.origin.get_or_insert_with(|| resource(&place.file));
         timetable.prune |= value.prune;
-        let twice = |what: String| Err(Error::input(what).at(place.clone()));
+        let mut twice =
+            |what: String, hint: &str| merged.wrong.push(Error::input(what).at(place.clone()).with_hint(hint));
         for job in &value.jobs {
             if timetable.jobs.iter().any(|known| known.name == job.name) {
-                return twice(format!("job `{}` of `{}` is there twice", job.name, timetable.namespace()))
-                    .map_err(|error| error.with_hint("give each job of a namespace a name of its own"));
+                twice(
+                    format!("job `{}` of `{}` is there twice", job.name, timetable.namespace()),
+                    "give each job of a namespace a name of its own",
+                );
+                continue;
             }
             timetable.jobs.push(job.clone());
         }
         for (name, sink) in &value.sinks {
             if timetable.sinks.insert(name.clone(), sink.clone()).is_some() {
-                return twice(format!("sink `{name}` of `{}` is there twice", timetable.namespace()))
-                    .map_err(|error| error.with_hint("one document is enough to say where a sink of a namespace is"));
+                twice(
+                    format!("sink `{name}` of `{}` is there twice", timetable.namespace()),
+                    "one document is enough to say where a sink of a namespace is",
+                );
             }
         }
         if !timetable.notify.is_empty() && !value.notify.is_empty() {
-            return twice(format!("two documents say who is told of all jobs of `{}`", timetable.namespace()))
-                .map_err(|error| error.with_hint("say it in one of them"));
+            twice(
+                format!("two documents say who is told of all jobs of `{}`", timetable.namespace()),
+                "say it in one of them",
+            );
         }
         timetable.notify.extend(value.notify.iter().cloned());
     }
-    for timetable in merged.values() {
-        check_chains(&timetable.jobs).map_err(|broken| {
-            let Broken { job, place, error } = *broken;
-            let of = |found: &&Located<Timetable>| {
-                named(found) == timetable.namespace() && found.value.jobs.iter().any(|known| known.name.as_str() == job)
-            };
-            match all.iter().find(of) {
-                Some(found) => error.at(Place { position: place.or(found.place.position), ..found.place.clone() }),
-                None => error,
-            }
-        })?;
+    for timetable in merged.timetables.values() {
+        merged.wrong.extend(check_chains(&timetable.jobs).into_iter().map(|broken| located(broken, timetable, all)));
     }
-    Ok(merged)
+    for found in all {
+        if let Some(timetable) = merged.timetables.get(&named(found)) {
+            let unknown = unknown_sinks(found, timetable);
+            if timetable.sinks.is_empty() { &mut merged.elsewhere } else { &mut merged.wrong }.extend(unknown);
+        }
+    }
+    merged
+}
+
+/// What is wrong with a chain, with its place.
+fn located(broken: Broken, timetable: &Timetable, all: &[Located<Timetable>]) -> Error {
+    let Broken { job, place, error } = broken;
+    let of = |found: &&Located<Timetable>| {
+        named(found) == timetable.namespace() && found.value.jobs.iter().any(|known| known.name.as_str() == job)
+    };
+    match all.iter().find(of) {
+        Some(found) => error.at(Place { position: place.or(found.place.position), ..found.place.clone() }),
+        None => error,
+    }
+}
+
+/// The sinks that a document names and its namespace does not have, as errors with their places.
+fn unknown_sinks(found: &Located<Timetable>, timetable: &Timetable) -> Vec<Error> {
+    let Located { value, place } = found;
+    let names: Vec<_> = timetable.sinks.keys().map(|name| format!("`{name}`")).collect();
+    let said = if names.is_empty() { "no `sinks`".to_owned() } else { names.join(", ") };
+    let unknown = value.named_sinks().filter(|(_, sink, _)| !timetable.sinks.contains_key(*sink));
+    let error = |(_, sink, position): (_, &str, Option<(u64, u64)>)| {
+        Error::input(format!("there is no sink `{sink}`"))
+            .at(Place { position: position.or(place.position), ..place.clone() })
+            .with_hint(format!("the timetable of `{}` has {said}", timetable.namespace()))
+    };
+    unknown.map(error).collect()
 }
 
 /// Says which of these timetables have a namespace that nobody has named.

@@ -51,6 +51,34 @@ fn broken_chains_are_refused_where_they_stand() {
 }
 
 #[test]
+fn validate_says_all_that_is_wrong_between_jobs() {
+    let place = Place::with_weather();
+    let jobs = [
+        "name: a, when: { after: c }",
+        "name: c, when: { after: a }",
+        "name: d, when: { after: [x, y] }",
+        "name: e, when: '@daily', notify: [{ on: failure, to: pager }]",
+        "name: f, when: '@daily', notify: [{ on: failure, to: [ops, nobody] }]",
+    ];
+    place.write(
+        "bad.yaml",
+        &timetable("sinks: { ops: { webhook: 'https://example.org/', secret: 'env:HOOK' } }\n", &jobs),
+    );
+    let said = place.run(&["schedule", "validate", "bad.yaml"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    for part in [
+        "bad.yaml:4:31: jobs follow each other in a cycle: a -> c -> a",
+        "bad.yaml:6:31: job `d` follows `x`, which is not there",
+        "bad.yaml:6:31: job `d` follows `y`, which is not there",
+        "there is no sink `pager`",
+        "there is no sink `nobody`",
+        "1 file: 5 errors, 0 warnings",
+    ] {
+        assert!(said.stdout.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
 fn notifications_that_can_not_be_are_refused_where_they_stand() {
     for (notify, part) in [
         ("{ on: failure, to: pager }", "there is no sink `pager`"),

@@ -318,7 +318,7 @@ impl SchedulerBuilder {
             }
         }
         wrong.extend(self.telling.check(&jobs).err());
-        wrong.extend(check_chains(&jobs).err().map(|broken| broken.error));
+        wrong.extend(check_chains(&jobs).into_iter().map(|broken| broken.error));
         let count = wrong.len();
         match wrong.pop() {
             None => Ok(jobs),

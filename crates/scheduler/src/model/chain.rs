@@ -1,7 +1,7 @@
 //! Whether jobs that follow one another can: every one is there, none follows itself, and what is awaited together comes
 //! together. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use clusterkeep_core::{Error, Result};
 
@@ -18,6 +18,12 @@ pub struct Broken {
     pub error: Error,
 }
 
+impl Broken {
+    fn of(job: &JobSpec, following: &Following, error: Error) -> Self {
+        Self { job: job.name.as_str().to_owned(), place: following.jobs().place(), error }
+    }
+}
+
 impl JobBody {
     /// What it follows, if it does.
     #[must_use]
@@ -29,40 +35,40 @@ impl JobBody {
     }
 }
 
-/// Checks all jobs of a namespace; the first that can't be is named.
-///
-/// # Errors
-///
-/// A job that follows one that is not there, or, by way of others, itself; one that follows several whose runs are not for
-/// the same instants.
-pub fn check_chains(jobs: &[JobSpec]) -> Result<(), Box<Broken>> {
+/// What is wrong with all jobs of a namespace, taken together: a job that follows one that is not there, or, by way of
+/// others, itself (each cycle once); one that follows several whose runs are not for the same instants.
+#[must_use]
+pub fn check_chains(jobs: &[JobSpec]) -> Vec<Broken> {
     if jobs.iter().all(|job| job.following().is_none()) {
-        return Ok(());
+        return Vec::new();
     }
+    let mut found = Vec::new();
+    let mut circling: HashSet<&str> = HashSet::new();
     let named: HashMap<&str, &JobSpec> = jobs.iter().map(|job| (job.name.as_str(), job)).collect();
     for job in jobs {
         let Some(following) = job.following() else { continue };
-        let broken = |error| {
-            let place = following.jobs().place();
-            Box::new(Broken { job: job.name.as_str().to_owned(), place, error })
-        };
-        if let Some(unknown) = following.jobs().iter().find(|name| !named.contains_key(name.as_str())) {
+        for unknown in following.jobs().iter().filter(|name| !named.contains_key(name.as_str())) {
             let error = Error::input(format!("job `{}` follows `{unknown}`, which is not there", job.name));
-            return Err(broken(error.with_hint("a job follows jobs of its own namespace")));
+            found.push(Broken::of(job, following, error.with_hint("a job follows jobs of its own namespace")));
+        }
+        if circling.contains(job.name.as_str()) {
+            continue;
         }
         if let Some(cycle) = cycle(job, &named) {
             let error = Error::input(format!("jobs follow each other in a cycle: {}", cycle.join(" -> ")));
-            return Err(broken(error.with_hint("let one of them run by itself, at a time")));
+            found.push(Broken::of(job, following, error.with_hint("let one of them run by itself, at a time")));
+            circling.extend(cycle);
         }
+    }
+    // Up a cycle there is no end, and so no instant.
+    if !found.is_empty() {
+        return found;
     }
     for job in jobs {
         let Some(following) = job.following() else { continue };
-        together(job, following, &named).map_err(|error| {
-            let place = following.jobs().place();
-            Box::new(Broken { job: job.name.as_str().to_owned(), place, error })
-        })?;
+        found.extend(together(job, following, &named).err().map(|error| Broken::of(job, following, error)));
     }
-    Ok(())
+    found
 }
 
 /// The way from a job back to itself, in the order in which they run.
@@ -137,7 +143,7 @@ mod tests {
     }
 
     fn broken(jobs: &[JobSpec]) -> String {
-        check_chains(jobs).unwrap_err().error.to_string()
+        check_chains(jobs).remove(0).error.to_string()
     }
 
     #[test]
@@ -156,22 +162,22 @@ mod tests {
         for n in 1..2_000 {
             jobs.push(after(&n.to_string(), &[&(n - 1).to_string()]));
         }
-        check_chains(&jobs).unwrap();
+        assert!(check_chains(&jobs).is_empty());
     }
 
     #[test]
     fn what_is_awaited_together_comes_together() {
         let diamond = [at("a", "@daily"), after("b", &["a"]), after("c", &["a"]), after("d", &["b", "c"])];
-        check_chains(&diamond).unwrap();
-        check_chains(&[at("a", "0 3 * * *"), at("b", "0 3 * * *"), after("c", &["a", "b"])]).unwrap();
+        assert!(check_chains(&diamond).is_empty());
+        assert!(check_chains(&[at("a", "0 3 * * *"), at("b", "0 3 * * *"), after("c", &["a", "b"])]).is_empty());
         let error = broken(&[at("a", "0 3 * * *"), at("b", "0 4 * * *"), after("c", &["a", "b"])]);
         assert!(
             error.contains("`c` awaits runs that are not for the same instants: those of `a` and of `b`"),
             "{error}"
         );
         // The place of a hashed field depends on the job's name.
-        assert!(check_chains(&[at("a", "H 3 * * *"), at("b", "H 3 * * *"), after("c", &["a", "b"])]).is_err());
-        assert!(check_chains(&[at("a", "@after 1 h"), at("b", "@after 1 h"), after("c", &["a", "b"])]).is_err());
+        assert!(!check_chains(&[at("a", "H 3 * * *"), at("b", "H 3 * * *"), after("c", &["a", "b"])]).is_empty());
+        assert!(!check_chains(&[at("a", "@after 1 h"), at("b", "@after 1 h"), after("c", &["a", "b"])]).is_empty());
         assert_eq!(broken(&[after("b", &["a"])]), "job `b` follows `a`, which is not there");
     }
 }

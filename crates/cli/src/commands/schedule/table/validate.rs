@@ -63,13 +63,17 @@ pub(in super::super) async fn validate(args: ValidateArgs, context: &Context) ->
     let mut found: Vec<Finding> = texts.iter().flat_map(of_text).collect();
     if !found.iter().any(|finding| finding.level == Level::Error) {
         // What only shows when all of them are taken together.
-        match files::documents(&texts).and_then(|found| files::merged_for_store(&found)) {
-            Ok((_, elsewhere)) => found.extend(elsewhere.map(|error| {
-                let hint = "`schedule apply` takes it, for machines whose permissions have the sink; `run -f` does not";
-                Finding { hint: Some(hint.to_owned()), ..Finding::of(Level::Warning, &error, "") }
-            })),
-            Err(error) => found.push(Finding::of(Level::Error, &error, "")),
-        }
+        let hint = "`schedule apply` takes it, for machines whose permissions have the sink; `run -f` does not";
+        let (wrong, elsewhere) = match files::documents(&texts) {
+            Ok(documents) => files::wrong_together(&documents),
+            Err(error) => (vec![error], Vec::new()),
+        };
+        found.extend(wrong.iter().map(|error| Finding::of(Level::Error, error, "")));
+        found.extend(
+            elsewhere
+                .iter()
+                .map(|error| Finding { hint: Some(hint.to_owned()), ..Finding::of(Level::Warning, error, "") }),
+        );
     }
     let wrong = found.iter().any(|finding| finding.level == Level::Error);
     let text = match context.printer.format() {
