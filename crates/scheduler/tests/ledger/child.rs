@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::sql::{ConnectOptions, Db, Engine};
 use clusterkeep_scheduler::{
-    CrateStore, Event, Job, Overlap, PostgresStore, Run, RunRecord, RunState, Scheduler, SqliteStore, Store, open,
+    CrateStore, Event, Following, Job, On, Overlap, PostgresStore, Run, RunRecord, RunState, Scheduler, SqliteStore,
+    Store, open,
 };
 use clusterkeep_testkit::fault::{Fault, Trap, faulty};
 use tokio::time::sleep;
@@ -26,6 +27,8 @@ const LIFE: &str = "CLUSTERKEEP_TEST_LEDGER_LIFE";
 
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 pub(crate) const JOBS: [&str; 3] = ["quick", "queued", "slow"];
+/// The one that follows the first of these, whatever comes of it.
+pub(crate) const FOLLOWER: &str = "follower";
 
 /// How a child is to die.
 #[derive(Debug, Clone, Copy, Default)]
@@ -100,7 +103,10 @@ async fn begin(url: &DatabaseUrl, log: Arc<File>) -> clusterkeep_core::Result<Sc
         };
         builder = builder.job(Job::named(name).run(name).cron("* * * * * *").overlap(overlap));
     }
+    let following = Following::of([JOBS[0]]).on(On::Always);
+    let follower = Job::named(FOLLOWER).run(JOBS[0]).following(following).overlap(Overlap::Queue);
     builder
+        .job(follower)
         .on_event(move |event| match event {
             Event::Overtaken(run) => say("overtaken", run),
             Event::Rescued(run) => say("rescued", run),

@@ -12,7 +12,7 @@ use clusterkeep_testkit::fault::Fault;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 
-use crate::child::{self, Fate, JOBS, LEASE};
+use crate::child::{self, FOLLOWER, Fate, JOBS, LEASE};
 
 /// The schedulers, and who kills them.
 pub(crate) struct Ring {
@@ -153,6 +153,7 @@ impl Ring {
         for job in JOBS {
             self.count(job, &effects).await;
         }
+        self.count_followers().await;
         println!("{} kills, {} late ends refused", self.killed, self.log("overtaken").len());
     }
 
@@ -191,6 +192,27 @@ impl Ring {
         );
         assert_eq!(counted, expected, "lost: {lost:?}");
     }
+}
+
+impl Ring {
+    /// One run of the follower for each end of what it follows, whoever has died in between.
+    async fn count_followers(&self) {
+        let runs = async |job: &str| self.store.runs(&RunQuery::of("default", job)).await.unwrap();
+        let nominal = |run: RunRecord| run.key.nominal;
+        let mut ends: Vec<_> = runs(JOBS[0]).await.into_iter().filter(leads_on).map(nominal).collect();
+        let followers = runs(FOLLOWER).await;
+        assert!(followers.iter().all(|run| run.state != RunState::Running), "{followers:?}");
+        let mut followed: Vec<_> = followers.into_iter().map(nominal).collect();
+        ends.sort_unstable();
+        followed.sort_unstable();
+        println!("{FOLLOWER}: {} ends, {} runs", ends.len(), followed.len());
+        assert_eq!(followed, ends);
+    }
+}
+
+/// Whether a run was there: fires that nobody was there for lead to nothing.
+fn leads_on(run: &RunRecord) -> bool {
+    run.state.is_final() && run.missed.is_none() && !matches!(run.state, RunState::Coalesced | RunState::Missed)
 }
 
 impl Drop for Ring {
