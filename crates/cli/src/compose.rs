@@ -126,7 +126,7 @@ impl Actions {
     /// The first job that does not.
     pub fn check<'a>(&self, jobs: impl IntoIterator<Item = &'a JobSpec>) -> Result<()> {
         for job in jobs {
-            let of_cluster = |hint| {
+            let of_cluster = |hint: &str| {
                 Err(Error::input(format!("job `{}` works on a cluster, and none is named", job.name)).with_hint(hint))
             };
             if matches!(&job.run, Target::Sql(sql) if sql.cluster.is_none()) && self.db.is_none() {

@@ -185,7 +185,7 @@ impl FromStr for Age {
         if unit.is_empty() {
             return Err(refuse(
                 "has no unit",
-                format!("write `{number} s`, `{number} min`, `{number} h`, `{number} days` or another unit that is meant"),
+                format!("write its unit: `{number} s`, `{number} min`, `{number} h`, `{number} days` or what is meant"),
             ));
         }
         if unit == "m" {

@@ -19,9 +19,9 @@ use super::schedule::{store, utc};
 use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
+use crate::files::{self, Unknown};
 use crate::output::{Colour, Printer};
 use crate::source::{Asked, Text};
-use crate::files::{self, Unknown};
 use crate::{health, metrics, permissions, source, targets};
 
 /// How often it is looked whether schedulers of former files have nothing to do any more.

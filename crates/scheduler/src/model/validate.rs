@@ -141,7 +141,9 @@ impl Looked {
 
     /// Looks at the action that a job runs, where it runs one.
     fn action(&mut self, run: &Tree, file: &str, actions: &[KnownAction]) {
-        let Some((name, place)) = run.get("action").and_then(|action| Some((action.text()?, action.at))) else { return };
+        let Some((name, place)) = run.get("action").and_then(|action| Some((action.text()?, action.at))) else {
+            return;
+        };
         let Some(known) = actions.iter().find(|known| known.name == name) else {
             let known: Vec<String> = actions.iter().map(|known| format!("`{}`", known.name)).collect();
             let error = Error::input(format!("there is no action `{}`", name.escape_debug()))

@@ -14,8 +14,8 @@ use crate::args::{BackfillArgs, CancelArgs, JobArgs, PauseArgs, ResumeArgs, Retr
 use crate::commands::run::finished;
 use crate::compose::Actions;
 use crate::context::{Context, actor};
-use crate::output::{Format, Listing};
 use crate::files::{self, Unknown};
+use crate::output::{Format, Listing};
 use crate::{source, targets};
 
 pub(super) async fn pause(args: PauseArgs, context: &Context) -> Result<ExitCode> {

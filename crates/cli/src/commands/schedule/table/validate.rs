@@ -3,6 +3,7 @@
 use clusterkeep_core::error::Place;
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::Findings;
+use clusterkeep_scheduler::import::Note;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -116,8 +117,14 @@ fn of_task(text: &Text) -> Vec<Finding> {
         Ok(task) => task,
         Err(error) => return vec![Finding::of(Level::Error, &error, &text.name)],
     };
-    let notes = task.into_iter().flat_map(|task| task.notes);
-    notes.map(|note| Finding::of(Level::Warning, &Error::input(note.text), &text.name)).collect()
+    task.into_iter().flat_map(|task| task.notes).map(|note| of_note(&note, &text.name)).collect()
+}
+
+/// A remark on a task file, at the line that it names.
+fn of_note(note: &Note, file: &str) -> Finding {
+    let line = note.place.rsplit_once(':').and_then(|(_, line)| line.parse().ok());
+    let place = Place { file: file.to_owned(), position: line.map(|line| (line, 1)) };
+    Finding::of(Level::Warning, &Error::input(note.text.as_str()).at(place), file)
 }
 
 fn lines(found: &[Finding], files: usize, printer: &Printer) -> String {
