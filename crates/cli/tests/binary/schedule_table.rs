@@ -303,26 +303,26 @@ fn what_a_job_can_not_run_is_refused_where_its_file_is_read() {
     let place = Place::empty();
     let job = |name: &str, run: &str| format!("- {{ name: {name}, when: '@daily', run: {run} }}\n");
     for (jobs, said, hint) in [
-        (job("a", "{ action: history, keep: 90 }"), "jobs.yaml:4:59: age `90` has no unit", "write its unit: `90 s`"),
+        (job("a", "{ action: history, keep: 90 }"), "jobs.yaml:4:60: age `90` has no unit", "write its unit: `90 s`"),
         (
             job("a", "{ action: retention, manifest: 3, foo: 4, approve: within_guards }"),
-            "jobs.yaml:4:68: unknown field `foo`",
+            "jobs.yaml:4:69: unknown field `foo`",
             "known here: `manifest`, `approve`",
         ),
         (
             job("a", "{ action: retention, manifest: weather }"),
-            "jobs.yaml:4:36: field `approve` is missing",
+            "jobs.yaml:4:35: field `approve` is missing",
             "write `run: { action: retention, manifest: NAME, approve: within_guards }`",
         ),
         (
             job("a", "{ action: history, keep: 1 y, zone: Mars/Olympus }"),
-            "jobs.yaml:4:70: `Mars/Olympus` is no known time zone",
+            "jobs.yaml:4:71: `Mars/Olympus` is no known time zone",
             "write a name of the IANA database",
         ),
-        (job("a", "{ sql: VACUUM, cluster: 'foo://x' }"), "jobs.yaml:4:36: ", "hint: "),
+        (job("a", "{ sql: VACUUM, cluster: 'foo://x' }"), "jobs.yaml:4:35: ", "hint: "),
         (
             format!("{}{}", job("a", "{ command: x }"), job("a", "{ command: x }")),
-            "jobs.yaml:5:9: job `a` is there already, in line 4",
+            "jobs.yaml:5:11: job `a` is there already, in line 4",
             "give each job of a namespace a name of its own",
         ),
     ] {
@@ -344,7 +344,7 @@ fn an_action_that_is_not_known_is_taken_by_a_store_alone() {
         "jobs.yaml",
         "kind: Timetable\nnamespace: n\njobs:\n- { name: a, when: '@daily', run: { action: nope, x: 1 } }\n",
     );
-    let said = "jobs.yaml:4:44: there is no action `nope`";
+    let said = "jobs.yaml:4:45: there is no action `nope`";
     let valid = place.run(&["schedule", "validate", "jobs.yaml"]);
     assert!(valid.code == Some(2) && valid.stdout.contains(said), "{valid}");
     for args in [READERS[3], READERS[5]] {
@@ -382,7 +382,7 @@ fn sql_that_names_no_cluster_is_refused_where_none_is_named() {
     );
     let ran = place.run(READERS[5]);
     assert_eq!(ran.code, Some(2), "{ran}");
-    assert!(ran.stderr.contains("jobs.yaml:4:36: job `a` works on a cluster, and none is named"), "{ran}");
+    assert!(ran.stderr.contains("jobs.yaml:4:35: job `a` works on a cluster, and none is named"), "{ran}");
     place.run(READERS[0]).done();
 }
 

@@ -213,11 +213,11 @@ mod tests {
     #[test]
     fn arguments_of_an_action_are_refused_at_their_place() {
         let found = of("jobs:\n- { name: a, when: '@daily', run: { action: tidy, keep: x } }\n");
-        assert_eq!(texts(&found.errors), ["f.yaml:4:56: invalid type: string \"x\", expected u8"]);
+        assert_eq!(texts(&found.errors), ["f.yaml:4:57: invalid type: string \"x\", expected u8"]);
         assert_eq!(found.errors[0].hint().as_deref(), Some("write `run: { action: tidy, keep: 3 }`"));
         assert!(found.documents.is_empty(), "{found:?}");
         let other = of("jobs:\n- { name: a, when: '@daily', run: { action: other, keep: x } }\n");
-        assert_eq!(texts(&other.unknown), ["f.yaml:4:44: there is no action `other`"]);
+        assert_eq!(texts(&other.unknown), ["f.yaml:4:45: there is no action `other`"]);
         assert!(other.errors.is_empty() && other.documents.len() == 1, "somebody may have it: {other:?}");
     }
 
