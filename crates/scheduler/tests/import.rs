@@ -328,6 +328,11 @@ fn task_files_say_when_they_run() {
         ),
         (
             "a.py",
+            "# /// task\n# when = \"@daily\"\n# cwd = \"/\"\n# grace = \"5\"\n# ///\n",
+            "a.py:4:11: `run` of Python: age `5` has no unit",
+        ),
+        (
+            "a.py",
             "# /// task\n# when = \"@daily\"\n# run = \"x\"\n# ///\n",
             "a.py:3:9: its metadata has `run`, and what runs is the file itself",
         ),
@@ -343,6 +348,15 @@ fn task_files_say_when_they_run() {
         let error = task(name, text).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     }
+}
+
+#[test]
+fn steps_that_may_not_be_meant_are_remarked_upon() {
+    let tab = read(Format::Crontab, "tab", "*/45 * * * * a\n", "UTC");
+    assert!(says(&tab, NoteLevel::Hint, "not every 45 minutes"), "{:?}", notes(&tab));
+    let text = "# /// task\n#\n# when = \"*/45 * * * *\"\n# ///\n";
+    let found = task_file(&Source { name: "a.py".into(), text: text.into() }, "/srv/a.py").unwrap().unwrap();
+    assert_eq!(found.notes[0].place, "a.py:3");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::collect::{At, Collector};
 use super::{Imported, Note, NoteLevel, Source, Surroundings, secret, supertask};
 use crate::inline;
 use crate::model::secret::reveals;
-use crate::model::{JobSpec, namespace_is_named};
+use crate::model::{JobSpec, namespace_is_named, nearer};
 
 /// What a task file says.
 #[derive(Debug, Clone, PartialEq)]
@@ -254,11 +254,12 @@ fn own(stem: &str, path: &str, source: &Source, metadata: &Metadata, collector: 
         });
     }
     job.push(said("run", Value::Map(run)));
-    let job = Tree { value: Value::Map(job), at: block }.read::<JobSpec>(&source.name);
-    let job = job.map_err(|wrong| {
-        wrong.into_iter().next().unwrap_or_else(|| Error::input("it can't be run as its metadata says"))
-    })?;
-    let job = job.checked()?;
+    let job = Tree { value: Value::Map(job), at: block };
+    let read = job.read::<JobSpec>(&source.name).map_err(|wrong| {
+        let first = wrong.into_iter().next().map(|error| nearer(error, &job, &source.name));
+        first.unwrap_or_else(|| Error::input("it can't be run as its metadata says"))
+    });
+    let job = read?.checked()?;
     collector.add(&metadata.remark_at("when", source), job, None);
     Ok(())
 }

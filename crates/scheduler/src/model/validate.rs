@@ -109,7 +109,7 @@ impl Looked {
         let namespace = tree.get("namespace").and_then(Tree::text).map(str::to_owned);
         for job in tree.get("jobs").map(Tree::items).unwrap_or_default() {
             match job.read::<JobSpec>(file).map(JobSpec::checked) {
-                Err(errors) => self.misread.extend(errors),
+                Err(errors) => self.misread.extend(errors.into_iter().map(|error| nearer(error, job, file))),
                 Ok(Err(error)) => self.misread.push(at(error, file, job.at)),
                 Ok(Ok(spec)) => {
                     let position = job.get("when").map_or(job.at, |when| when.at);
@@ -163,6 +163,16 @@ impl Looked {
 
 fn at(error: Error, file: &str, position: Position) -> Error {
     error.at(Place { file: file.to_owned(), position: Some(position) })
+}
+
+/// The same error, where it is about what a job runs: at the key without which that could be read.
+pub(crate) fn nearer(error: Error, job: &Tree, file: &str) -> Error {
+    let Some(run) = job.get("run").filter(|run| position(&error) == Some(run.at)) else { return error };
+    let Value::Map(entries) = &run.value else { return error };
+    match entries.iter().find(|entry| run.without(&entry.key).read::<Target>(file).is_ok()) {
+        Some(entry) => at(error, file, entry.value.at),
+        None => error,
+    }
 }
 
 /// All that is wrong with each sink, but for what only follows from that.
@@ -219,6 +229,19 @@ mod tests {
         let other = of("jobs:\n- { name: a, when: '@daily', run: { action: other, keep: x } }\n");
         assert_eq!(texts(&other.unknown), ["f.yaml:4:45: there is no action `other`"]);
         assert!(other.errors.is_empty() && other.documents.len() == 1, "somebody may have it: {other:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_target_stands_at_its_key() {
+        let found = of("jobs:\n- name: a\n  when: '@daily'\n  run:\n    http: https://example.org\n    expect: 900\n");
+        assert_eq!(
+            texts(&found.errors),
+            ["f.yaml:8:13: `run` of a request: invalid type: integer `900`, expected a sequence"]
+        );
+        assert!(found.errors[0].hint().is_some(), "{found:?}");
+        let bare = of("jobs:\n- { name: a, when: '@daily', run: { http: 'ftp://x' } }\n");
+        assert!(texts(&bare.errors)[0].starts_with("f.yaml:4:35: `ftp://x` is no URL"), "{bare:?}");
+        assert!(bare.errors[0].hint().is_some(), "{bare:?}");
     }
 
     #[test]
