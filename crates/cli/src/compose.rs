@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use clusterkeep_core::clock::SimulatedClock;
 use clusterkeep_core::event::{Event, Events};
+use clusterkeep_core::manifest::tree::Tree;
 use clusterkeep_core::plan::{Approval, Outcome, Report};
 use clusterkeep_core::sql::Db;
 use clusterkeep_core::state::State;
@@ -20,8 +21,9 @@ use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_retention::model::Manifest;
 use clusterkeep_retention::plan::Domain;
 use clusterkeep_retention::{Planned, Retention, text};
-use clusterkeep_scheduler::{JobSpec, Run, SchedulerBuilder, Store};
+use clusterkeep_scheduler::{JobSpec, KnownAction, Run, SchedulerBuilder, Store, Target};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,17 @@ pub const RETENTION: &str = "retention";
 
 /// The name of the action that removes old run history.
 pub const HISTORY: &str = "history";
+
+/// Every action, with what it is given: what files are checked against when they are read.
+pub(crate) const ACTIONS: [KnownAction; 2] = [
+    KnownAction { name: RETENTION, arguments: "manifest: NAME, approve: within_guards", wrong: wrong::<RetentionArgs> },
+    KnownAction { name: HISTORY, arguments: "keep: 90 days", wrong: wrong::<history::Args> },
+];
+
+/// All that is wrong with arguments that are to be read as these.
+fn wrong<T: DeserializeOwned>(args: &Tree, file: &str) -> Vec<Error> {
+    args.read::<T>(file).err().unwrap_or_default()
+}
 
 /// What the actions work on.
 #[derive(Clone)]
@@ -113,19 +126,23 @@ impl Actions {
     /// The first job that does not.
     pub fn check<'a>(&self, jobs: impl IntoIterator<Item = &'a JobSpec>) -> Result<()> {
         for job in jobs {
+            let of_cluster = |hint: &str| {
+                Err(Error::input(format!("job `{}` works on a cluster, and none is named", job.name)).with_hint(hint))
+            };
+            if matches!(&job.run, Target::Sql(sql) if sql.cluster.is_none()) && self.db.is_none() {
+                return of_cluster("name it with --cluster, or with `cluster` beside `sql`");
+            }
             let Some(run) = job.run.as_action() else { continue };
             match run.action.as_str() {
-                RETENTION if self.db.is_none() => {
-                    return Err(Error::input(format!("job `{}` works on a cluster, and none is named", job.name))
-                        .with_hint("name it with --cluster"));
-                }
+                RETENTION if self.db.is_none() => return of_cluster("name it with --cluster"),
                 RETENTION => drop(self.retention_args(job.name.as_str(), &run.args)?),
                 HISTORY if self.history.is_some() => {
                     history::policy(job.name.as_str(), &run.args)?;
                 }
                 other => {
+                    let known = ACTIONS.map(|action| format!("`{}`", action.name)).join(" and ");
                     return Err(Error::input(format!("job `{}`: there is no action `{other}`", job.name))
-                        .with_hint(format!("there is `{RETENTION}`, and `{HISTORY}`")));
+                        .with_hint(format!("there is {known}")));
                 }
             }
         }

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clusterkeep_core::error::Place;
+use clusterkeep_core::manifest::tree::{Tree, trees};
 use clusterkeep_core::manifest::{self, Located};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_retention::model::Manifest;
 use clusterkeep_scheduler::import::{Source, TaskFile, task_file};
-use clusterkeep_scheduler::{Broken, Timetable, check_chains, ephemeral_namespace};
+use clusterkeep_scheduler::{Broken, Timetable, check_chains, ephemeral_namespace, validate};
 
+use crate::compose::ACTIONS;
 use crate::output::Printer;
 use crate::source::{self, Text};
 
@@ -65,12 +67,26 @@ pub(crate) fn manifest(files: &[PathBuf], name: Option<&str>) -> Result<Located<
     }
 }
 
+/// What becomes of a job whose action this program does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// It is taken: who runs it may have the action.
+    Taken,
+    /// It is refused: it is to be run here.
+    Refused,
+}
+
 /// The documents of timetables, of which there may be none. A task file is one with one job.
-pub(crate) fn any_documents(texts: &[Text]) -> Result<Vec<Located<Timetable>>> {
+pub(crate) fn any_documents(texts: &[Text], unknown: Unknown) -> Result<Vec<Located<Timetable>>> {
     let mut found = Vec::new();
     for Text { name, text } in texts {
         if !is_task(name) {
-            found.extend(manifest::read_str::<Timetable>(text, name)?);
+            let read = validate(text, name, Some(&ACTIONS));
+            let foreign = read.unknown.into_iter().filter(|_| unknown == Unknown::Refused);
+            if let Some(error) = read.errors.into_iter().chain(foreign).next() {
+                return Err(error);
+            }
+            found.extend(read.documents);
             continue;
         }
         let place = Place { file: name.clone(), position: None };
@@ -105,13 +121,32 @@ pub(crate) fn task(text: &str, name: &str) -> Result<Option<TaskFile>> {
 }
 
 /// The same, where there must be one.
-pub(crate) fn documents(texts: &[Text]) -> Result<Vec<Located<Timetable>>> {
-    some(any_documents(texts)?, texts)
+pub(crate) fn documents(texts: &[Text], unknown: Unknown) -> Result<Vec<Located<Timetable>>> {
+    some(any_documents(texts, unknown)?, texts)
+}
+
+/// The same error with the place of what the job runs, where it has none.
+pub(crate) fn placed(error: Error, texts: &[Text], namespace: &str, job: &str) -> Error {
+    if matches!(&error, Error::Input { place: Some(_), .. }) {
+        return error;
+    }
+    for Text { name, text } in texts.iter().filter(|text| !is_task(&text.name)) {
+        for tree in trees::<Timetable>(text, name).unwrap_or_default() {
+            let of = tree.get("namespace").and_then(Tree::text).map_or_else(|| ephemeral(name), str::to_owned);
+            let named = |known: &&Tree| known.get("name").and_then(Tree::text) == Some(job);
+            let known = tree.get("jobs").and_then(|jobs| jobs.items().iter().find(named));
+            if let Some(run) = known.filter(|_| of == namespace).and_then(|known| known.get("run")) {
+                let at = run.get("action").unwrap_or(run).at;
+                return error.at(Place { file: name.clone(), position: Some(at) });
+            }
+        }
+    }
+    error
 }
 
 /// The jobs of all timetables: one timetable for each namespace, in whose documents nothing is there twice.
 pub(crate) fn timetables(files: &[PathBuf]) -> Result<Vec<Timetable>> {
-    merged(&documents(&source::local(files)?)?)
+    merged(&documents(&source::local(files)?, Unknown::Taken)?)
 }
 
 /// One timetable for each namespace; what a file says about itself is taken from the first that says anything.
@@ -264,7 +299,11 @@ fn resource(file: &str) -> String {
 
 /// The timetable with the job of this name.
 pub(crate) fn timetable_of(files: &[PathBuf], job: &str) -> Result<Timetable> {
-    let all = timetables(files)?;
+    with_job(timetables(files)?, job)
+}
+
+/// The one of these with the job of this name.
+pub(crate) fn with_job(all: Vec<Timetable>, job: &str) -> Result<Timetable> {
     let known: Vec<_> = all.iter().flat_map(|timetable| &timetable.jobs).map(|job| format!("`{}`", job.name)).collect();
     let has = |timetable: &Timetable| timetable.jobs.iter().any(|known| known.name.as_str() == job);
     let mut with: Vec<_> = all.into_iter().filter(has).collect();

@@ -10,17 +10,17 @@ use chrono::{DateTime, Utc};
 use clusterkeep_core::{Error, Result};
 use clusterkeep_retention::model::{Keep, Manifest, Policy, check, resolve};
 use clusterkeep_retention::plan::cutoffs;
-use clusterkeep_scheduler::{Run, Store};
+use clusterkeep_scheduler::{Run, Store, Zone};
 use serde::Deserialize;
 
 /// What a job's arguments say.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Args {
+pub(crate) struct Args {
     keep: Keep,
     /// Whose days are counted; UTC's, where it is missing.
     #[serde(default)]
-    zone: Option<String>,
+    zone: Zone,
 }
 
 /// The policy that a job's arguments stand for.
@@ -35,7 +35,7 @@ pub(crate) fn policy(job: &str, args: &serde_json::Map<String, serde_json::Value
         hint: Some("write `run: { action: history, keep: 90 days }`".into()),
         source: Some(error.into()),
     })?;
-    let policy = Policy::for_table("runs").time("nominal").zone(args.zone.as_deref().unwrap_or("UTC"));
+    let policy = Policy::for_table("runs").time("nominal").zone(&args.zone.to_string());
     let manifest = Manifest::named(job).policy(policy.drop_after(args.keep));
     check(&manifest)?;
     Ok(manifest)

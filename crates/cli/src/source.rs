@@ -9,10 +9,12 @@ use std::time::Duration;
 use clusterkeep_core::manifest::{self, MAX_BYTES};
 use clusterkeep_core::{Error, Result, hex};
 use clusterkeep_retention::archive::Location;
-use clusterkeep_scheduler::{Permissions, secrets_in};
+use clusterkeep_scheduler::{Permissions, remarks};
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 
+use crate::compose::ACTIONS;
+use crate::files::Unknown;
 use crate::output::{Colour, Printer};
 use crate::{files, permissions};
 
@@ -63,15 +65,19 @@ pub(crate) fn local(files: &[PathBuf]) -> Result<Vec<Text>> {
     files.iter().map(read).collect()
 }
 
-/// Says what should not stand in texts that are gone on with: secrets.
-pub(crate) fn warn(texts: &[Text], printer: &Printer) {
+/// Says what may not be meant in texts that are gone on with; where unknown actions are taken, that they are unknown.
+pub(crate) fn warn(texts: &[Text], unknown: Unknown, printer: &Printer) {
     for Text { name, text } in texts {
         // What a task file says of its job is read again, and was in order before.
         if let Some(task) = files::task(text, name).ok().flatten() {
             task.notes.iter().for_each(|note| printer.note(&format!("{}: {}", note.place, note.text)));
             continue;
         }
-        for warning in secrets_in(text, name) {
+        let found = remarks(text, name, Some(&ACTIONS));
+        let foreign = found.unknown.into_iter().filter(|_| unknown == Unknown::Taken).map(|error| {
+            error.with_hint("the store takes it, for schedulers of another program; `clusterkeep run` has it not")
+        });
+        for warning in found.warnings.into_iter().chain(foreign) {
             let level = printer.paint_err(Colour::Act, "warning:");
             printer.alert(&format!("{level} {}", crate::errors::chain(&warning)));
             if let Some(hint) = warning.hint() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, Months, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::civil;
@@ -184,7 +185,7 @@ impl FromStr for Age {
         if unit.is_empty() {
             return Err(refuse(
                 "has no unit",
-                format!("write `{number} days`; units are milliseconds, seconds .. years, and `forever`"),
+                format!("write its unit: `{number} s`, `{number} min`, `{number} h`, `{number} days` or what is meant"),
             ));
         }
         if unit == "m" {
@@ -192,13 +193,12 @@ impl FromStr for Age {
         }
         let unit = Unit::parse(unit).ok_or_else(|| refuse("has an unknown unit", EXAMPLES.into()))?;
         let count: u32 = number.parse().map_err(|_| refuse("is too large", EXAMPLES.into()))?;
-        Self::new(count, unit)
-            .ok_or_else(|| refuse("is zero, which would mean everything", "write `forever` to keep all".into()))
+        Self::new(count, unit).ok_or_else(|| refuse("is zero", format!("the shortest is 1 {}", unit.word())))
     }
 }
 
 const EXAMPLES: &str = "write a whole number and a unit, such as `90 days`; units are ms, s, min, h, d, w, y or the words \
-     (`months` only as a word), and `forever`";
+     (`months` only as a word)";
 
 impl Serialize for Age {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -208,8 +208,34 @@ impl Serialize for Age {
 
 impl<'de> Deserialize<'de> for Age {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        deserializer.deserialize_any(AgeVisitor)
+    }
+}
+
+/// Takes a number, too, to say what it lacks.
+struct AgeVisitor;
+
+impl Visitor<'_> for AgeVisitor {
+    type Value = Age;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number with a unit, such as `90 days`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Age, E> {
         text.parse().map_err(crate::error::custom)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Age, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Age, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Age, E> {
+        self.visit_str(&number.to_string())
     }
 }
 
@@ -261,6 +287,17 @@ mod tests {
             let error = text.parse::<Age>().unwrap_err();
             assert!(error.hint().is_some(), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_a_length_fits_intervals_too() {
+        for text in ["5", "0s", "5 dayz", ""] {
+            let error = text.parse::<Age>().unwrap_err();
+            let said = format!("{error} {}", error.hint().unwrap());
+            assert!(!said.contains("forever") && !said.contains("everything"), "{text}: {said}");
+        }
+        let error = serde_json::from_str::<Age>("5").unwrap_err().to_string();
+        assert!(error.contains("age `5` has no unit"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,14 @@
 //! Only text is taken apart: nothing is run, imported or looked up.
 
 use clusterkeep_core::error::Place;
+use clusterkeep_core::manifest::tree::Position;
+#[cfg(feature = "import")]
+use clusterkeep_core::manifest::tree::{Entry, Tree, Value};
 use clusterkeep_core::{Error, Result};
+#[cfg(feature = "import")]
+use toml::Spanned;
+#[cfg(feature = "import")]
+use toml::de::{DeTable, DeValue};
 
 /// TOML out of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +31,71 @@ impl Block {
     ///
     /// It is no TOML, with its place in `file`.
     pub(crate) fn table(&self, file: &str) -> Result<toml::Table> {
-        self.text.parse().map_err(|error: toml::de::Error| {
-            let before = self.text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() as u64;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u64;
-            Error::input(format!("its inline metadata is no TOML: {}", error.message().trim_end()))
-                .at(Place { file: file.to_owned(), position: Some((self.line + line, column + self.indent + 1)) })
-        })
+        self.text.parse().map_err(|error| self.no_toml(&error, file))
+    }
+
+    fn no_toml(&self, error: &toml::de::Error, file: &str) -> Error {
+        let position = self.position(error.span().map_or(0, |span| span.start));
+        Error::input(format!("its inline metadata is no TOML: {}", error.message().trim_end()))
+            .at(Place { file: file.to_owned(), position: Some(position) })
+    }
+
+    /// The line and column in the file of what begins at this byte.
+    fn position(&self, byte: usize) -> Position {
+        let before = self.text.get(..byte).unwrap_or_default();
+        let line = before.matches('\n').count() as u64;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u64;
+        (self.line + line, column + self.indent + 1)
+    }
+
+    /// What it says, as a tree in which every key and value knows its place in the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`table`](Self::table).
+    #[cfg(feature = "import")]
+    pub(crate) fn tree(&self, file: &str) -> Result<Tree> {
+        let table = self.table(file)?;
+        let placed = DeTable::parse(&self.text).map_err(|error| self.no_toml(&error, file))?;
+        let at = (self.line, 1);
+        Ok(Tree { value: Value::Map(self.entries(&table, Some(placed.get_ref()), at)), at })
+    }
+
+    #[cfg(feature = "import")]
+    fn entries(&self, table: &toml::Table, placed: Option<&DeTable<'_>>, outer: Position) -> Vec<Entry> {
+        let entry = |(key, value): (&String, &toml::Value)| {
+            let known = placed.and_then(|table| table.iter().find(|(name, _)| name.get_ref() == key));
+            Entry {
+                key: key.clone(),
+                at: known.map_or(outer, |(name, _)| self.position(name.span().start)),
+                value: self.value(value, known.map(|(_, value)| value), outer),
+            }
+        };
+        let mut entries: Vec<Entry> = table.iter().map(entry).collect();
+        entries.sort_by_key(|entry| entry.at);
+        entries
+    }
+
+    #[cfg(feature = "import")]
+    fn value(&self, value: &toml::Value, placed: Option<&Spanned<DeValue<'_>>>, outer: Position) -> Tree {
+        let at = placed.map_or(outer, |placed| self.position(placed.span().start));
+        let placed = placed.map(Spanned::get_ref);
+        let value = match value {
+            toml::Value::String(text) => Value::Text(text.clone()),
+            toml::Value::Integer(number) => Value::Integer((*number).into()),
+            toml::Value::Float(number) => Value::Float(*number),
+            toml::Value::Boolean(truth) => Value::Bool(*truth),
+            toml::Value::Datetime(instant) => Value::Text(instant.to_string()),
+            toml::Value::Array(items) => {
+                let placed = placed.and_then(DeValue::as_array);
+                let item = |(number, item): (usize, &toml::Value)| {
+                    self.value(item, placed.and_then(|items| items.get(number)), at)
+                };
+                Value::List(items.iter().enumerate().map(item).collect())
+            }
+            toml::Value::Table(table) => Value::Map(self.entries(table, placed.and_then(DeValue::as_table), at)),
+        };
+        Tree { value, at }
     }
 }
 
@@ -107,22 +172,6 @@ pub(crate) fn rust(text: &str, file: &str) -> Result<(Option<Block>, String)> {
     Err(Error::input("its frontmatter has no end")
         .at(Place { file: file.to_owned(), position: Some((first, 1)) })
         .with_hint(format!("end it with a line of `{}`", "-".repeat(dashes))))
-}
-
-/// TOML as JSON; an instant is the text that it was written as.
-#[cfg(feature = "import")]
-pub(crate) fn json(value: toml::Value) -> serde_json::Value {
-    match value {
-        toml::Value::String(text) => text.into(),
-        toml::Value::Integer(number) => number.into(),
-        toml::Value::Float(number) => number.into(),
-        toml::Value::Boolean(truth) => truth.into(),
-        toml::Value::Datetime(instant) => instant.to_string().into(),
-        toml::Value::Array(items) => items.into_iter().map(json).collect(),
-        toml::Value::Table(fields) => {
-            serde_json::Value::Object(fields.into_iter().map(|(key, value)| (key, json(value))).collect())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -74,10 +74,10 @@ pub use daemon::{DrainReport, Event, Outage, Scheduler, SchedulerBuilder, Trigge
 pub use history::{Overview, overview};
 pub use ledger::{Count, GenerationCount, Ledger, ledger};
 pub use model::{
-    Action, Broken, Condition, Exclusion, Exec, Findings, Following, IntoWhen, Job, JobBody, JobName, JobSpec, Mail,
-    Meta, Misfire, Names, Notify, Occasion, On, OnCrash, Overlap, Permission, Permissions, Retry, Schedule, SecretRef,
-    SinkKind, SinkSpec, Sinks, Stamp, Target, TargetKind, Timetable, ValueAt, Webhook, When, Words, check_chains,
-    ephemeral_namespace, secrets_in, validate,
+    Action, Broken, Condition, Exclusion, Exec, Findings, Following, IntoWhen, Job, JobBody, JobName, JobSpec,
+    KnownAction, Mail, Meta, Misfire, Names, Notify, Occasion, On, OnCrash, Overlap, Permission, Permissions, Retry,
+    Schedule, SecretRef, SinkKind, SinkSpec, Sinks, Stamp, Target, TargetKind, Timetable, ValueAt, Webhook, When,
+    Words, check_chains, ephemeral_namespace, remarks, validate,
 };
 #[cfg(feature = "notify")]
 pub use notify::{Facts, Message, Sink, Undelivered};

@@ -318,18 +318,45 @@ fn task_files_say_when_they_run() {
     }
     for (name, text, part) in [
         ("a.py", "\n# /// task\n# when = @daily\n# ///\n", "a.py:3:10: its inline metadata is no TOML"),
-        ("a.py", "# /// task\n# when = \"61 * * * *\"\n# ///\n", "a.py:2:1: "),
+        ("a.py", "# /// task\n# when = \"61 * * * *\"\n# ///\n", "a.py:2:10: "),
         ("a.py", "# /// task\n# whem = \"@daily\"\n# ///\n", "a.py:2:1: its metadata does not say when"),
-        ("a.py", "# /// task\n# when = \"@daily\"\n# zonne = \"UTC\"\n# ///\n", "unknown field `zonne`"),
-        ("a.py", "# /// task\n# when = \"@daily\"\n# run = \"x\"\n# ///\n", "the file itself"),
+        ("a.py", "# /// task\n# when = \"@daily\"\n# zonne = \"UTC\"\n# ///\n", "a.py:3:3: unknown field `zonne`"),
+        (
+            "a.py",
+            "# /// task\n# when = \"@daily\"\n# zone = \"UTC\"\n# [retry]\n# attempts = 0\n# ///\n",
+            "a.py:5:14: 0 is too few",
+        ),
+        (
+            "a.py",
+            "# /// task\n# when = \"@daily\"\n# cwd = \"/\"\n# grace = \"5\"\n# ///\n",
+            "a.py:4:11: `run` of Python: age `5` has no unit",
+        ),
+        (
+            "a.py",
+            "# /// task\n# when = \"@daily\"\n# run = \"x\"\n# ///\n",
+            "a.py:3:9: its metadata has `run`, and what runs is the file itself",
+        ),
         ("a.py", "# /// task\n# when = \"@daily\"\n", "has no end"),
         ("a.rs", "---\n[package.metadata.task]\ncron = \"@daily\"\n---\n", "supertask's"),
-        ("a.rs", "---\n[package.metadata.task]\nwhen = \"@daily\"\noptions = {}\n---\n", "function of Python"),
+        (
+            "a.rs",
+            "---\n[package.metadata.task]\nwhen = \"@daily\"\noptions = {}\n---\n",
+            "a.rs:4:11: `options` are for a function of Python",
+        ),
         ("a.rs", "---\n[package\n---\n", "a.rs:2:9: its inline metadata is no TOML"),
     ] {
         let error = task(name, text).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     }
+}
+
+#[test]
+fn steps_that_may_not_be_meant_are_remarked_upon() {
+    let tab = read(Format::Crontab, "tab", "*/45 * * * * a\n", "UTC");
+    assert!(says(&tab, NoteLevel::Hint, "not every 45 minutes"), "{:?}", notes(&tab));
+    let text = "# /// task\n#\n# when = \"*/45 * * * *\"\n# ///\n";
+    let found = task_file(&Source { name: "a.py".into(), text: text.into() }, "/srv/a.py").unwrap().unwrap();
+    assert_eq!(found.notes[0].place, "a.py:3");
 }
 
 #[test]

@@ -19,9 +19,10 @@ use super::schedule::{store, utc};
 use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
+use crate::files::{self, Unknown};
 use crate::output::{Colour, Printer};
 use crate::source::{Asked, Text};
-use crate::{files, health, metrics, permissions, source, targets};
+use crate::{health, metrics, permissions, source, targets};
 
 /// How often it is looked whether schedulers of former files have nothing to do any more.
 const LOOK: Duration = Duration::from_secs(1);
@@ -29,7 +30,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let args = with_default_file(args)?;
     let loaded = context.interruptible(Loaded::read(&args)).await?;
-    source::warn(&loaded.texts, &context.printer);
+    source::warn(&loaded.texts, Unknown::Refused, &context.printer);
     for (line, remark) in loaded.permissions.warnings() {
         context.printer.alert(&format!("warning: line {line} of the file of permissions: {remark}"));
     }
@@ -144,8 +145,8 @@ impl Loaded {
         let asked = Asked { files: &args.files, checksums: &args.checksum, allow: args.allow.as_deref() };
         let texts = source::texts(asked).await?;
         let documents = match args.namespace.is_empty() {
-            true => files::documents(&texts)?,
-            false => files::any_documents(&texts)?,
+            true => files::documents(&texts, Unknown::Refused)?,
+            false => files::any_documents(&texts, Unknown::Refused)?,
         };
         let mut timetables = files::merged(&documents)?;
         for namespace in &args.namespace {
@@ -200,7 +201,10 @@ impl Starting<'_> {
         };
         let actions = actions.history(self.store.clone());
         for timetable in &loaded.timetables {
-            actions.check(&timetable.jobs)?;
+            for job in &timetable.jobs {
+                let wrong = |error| files::placed(error, &loaded.texts, timetable.namespace(), job.name.as_str());
+                actions.check([job]).map_err(wrong)?;
+            }
         }
         let mut all = Vec::new();
         for timetable in loaded.timetables {

@@ -250,7 +250,7 @@ fn a_task_file_is_a_timetable_of_one_job() {
     let place = place();
     place.write("task.py", TASK);
     let valid = place.run(&["schedule", "validate", "task.py"]).done();
-    assert!(valid.stdout.contains("warning: task.py: a secret stands in plain text, under `API_TOKEN`"), "{valid}");
+    assert!(valid.stdout.contains("warning: task.py:9:1: a secret stands in plain text, under `API_TOKEN`"), "{valid}");
     assert!(
         valid.stdout.ends_with("1 file: 0 errors, 1 warning\n") && !valid.everything().contains("hunter2"),
         "{valid}"
@@ -261,7 +261,7 @@ fn a_task_file_is_a_timetable_of_one_job() {
     assert!(both.stdout.contains("create 3 jobs of weather"), "{both}");
     place.write("task.py", &TASK.replace("30 3 * * *", "61 3 * * *"));
     let wrong = place.run(&["schedule", "validate", "task.py"]);
-    assert!(wrong.code == Some(2) && wrong.stdout.starts_with("error: task.py:5:1: "), "{wrong}");
+    assert!(wrong.code == Some(2) && wrong.stdout.starts_with("error: task.py:5:10: "), "{wrong}");
     place.write("task.py", "x = 1\n");
     let none = schedule(&place, &["plan", "-f", "task.py"]);
     assert!(none.code == Some(2) && none.stderr.contains("does not say when it runs"), "{none}");
@@ -286,6 +286,104 @@ fn secrets_in_plain_text_are_warned_about_wherever_a_timetable_is_gone_on_with()
     until(&mut lines, "warning: jobs.yaml:4:73: a secret stands in plain text");
     until(&mut lines, "succeeded");
     end(child);
+}
+
+/// What reads a timetable, but for `validate`, which says it on the standard output.
+const READERS: [&[&str]; 6] = [
+    &["schedule", "plan", "-f", "jobs.yaml", "--state", "sqlite://jobs.db"],
+    &["schedule", "diff", "-f", "jobs.yaml", "--state", "sqlite://jobs.db"],
+    &["schedule", "apply", "-f", "jobs.yaml", "--state", "sqlite://jobs.db"],
+    &["schedule", "trigger", "a", "-f", "jobs.yaml", "--state", "memory:"],
+    &["schedule", "next", "a", "-f", "jobs.yaml"],
+    &["run", "-f", "jobs.yaml", "--state", "memory:"],
+];
+
+#[test]
+fn what_a_job_can_not_run_is_refused_where_its_file_is_read() {
+    let place = Place::empty();
+    let job = |name: &str, run: &str| format!("- {{ name: {name}, when: '@daily', run: {run} }}\n");
+    for (jobs, said, hint) in [
+        (job("a", "{ action: history, keep: 90 }"), "jobs.yaml:4:60: age `90` has no unit", "write its unit: `90 s`"),
+        (
+            job("a", "{ action: retention, manifest: 3, foo: 4, approve: within_guards }"),
+            "jobs.yaml:4:69: unknown field `foo`",
+            "known here: `manifest`, `approve`",
+        ),
+        (
+            job("a", "{ action: retention, manifest: weather }"),
+            "jobs.yaml:4:35: field `approve` is missing",
+            "write `run: { action: retention, manifest: NAME, approve: within_guards }`",
+        ),
+        (
+            job("a", "{ action: history, keep: 1 y, zone: Mars/Olympus }"),
+            "jobs.yaml:4:71: `Mars/Olympus` is no known time zone",
+            "write a name of the IANA database",
+        ),
+        (job("a", "{ sql: VACUUM, cluster: 'foo://x' }"), "jobs.yaml:4:35: ", "hint: "),
+        (
+            format!("{}{}", job("a", "{ command: x }"), job("a", "{ command: x }")),
+            "jobs.yaml:5:11: job `a` is there already, in line 4",
+            "give each job of a namespace a name of its own",
+        ),
+    ] {
+        place.write("jobs.yaml", &format!("kind: Timetable\nnamespace: n\njobs:\n{jobs}"));
+        let valid = place.run(&["schedule", "validate", "jobs.yaml"]);
+        assert!(valid.code == Some(2) && valid.stdout.contains(said) && valid.stdout.contains(hint), "{valid}");
+        for args in READERS {
+            let ran = place.run(args);
+            assert!(ran.code == Some(2) && ran.stderr.contains(said) && ran.stderr.contains(hint), "{ran}");
+        }
+    }
+    assert!(!place.path().join("jobs.db").exists(), "nothing was begun");
+}
+
+#[test]
+fn an_action_that_is_not_known_is_taken_by_a_store_alone() {
+    let place = Place::empty();
+    place.write(
+        "jobs.yaml",
+        "kind: Timetable\nnamespace: n\njobs:\n- { name: a, when: '@daily', run: { action: nope, x: 1 } }\n",
+    );
+    let said = "jobs.yaml:4:45: there is no action `nope`";
+    let valid = place.run(&["schedule", "validate", "jobs.yaml"]);
+    assert!(valid.code == Some(2) && valid.stdout.contains(said), "{valid}");
+    for args in [READERS[3], READERS[5]] {
+        let ran = place.run(args);
+        assert!(ran.code == Some(2) && ran.stderr.contains(&format!("error: {said}")), "{ran}");
+    }
+    let planned = place.run(READERS[0]).done();
+    assert!(planned.stderr.contains(&format!("warning: {said}\nhint: the store takes it")), "{planned}");
+    place.run(READERS[4]).done();
+}
+
+#[test]
+fn a_step_that_may_not_be_meant_is_warned_about_wherever_a_timetable_is_gone_on_with() {
+    let place = Place::empty();
+    place.write(
+        "jobs.yaml",
+        "kind: Timetable\nnamespace: n\njobs:\n- { name: a, when: '*/45 * * * *', run: { command: 'true' } }\n",
+    );
+    let said = "warning: jobs.yaml:4:20: `*/45` fires at";
+    let valid = place.run(&["schedule", "validate", "jobs.yaml"]).done();
+    assert!(valid.stdout.contains(said) && valid.stdout.ends_with("0 errors, 1 warning\n"), "{valid}");
+    for args in [READERS[0], READERS[3]] {
+        let ran = place.run(args).done();
+        assert!(ran.stderr.contains(said), "{ran}");
+    }
+    assert_eq!(place.run(READERS[1]).code, Some(3));
+}
+
+#[test]
+fn sql_that_names_no_cluster_is_refused_where_none_is_named() {
+    let place = Place::empty();
+    place.write(
+        "jobs.yaml",
+        "kind: Timetable\nnamespace: n\njobs:\n- { name: a, when: '@daily', run: { sql: VACUUM } }\n",
+    );
+    let ran = place.run(READERS[5]);
+    assert_eq!(ran.code, Some(2), "{ran}");
+    assert!(ran.stderr.contains("jobs.yaml:4:35: job `a` works on a cluster, and none is named"), "{ran}");
+    place.run(READERS[0]).done();
 }
 
 /// A scheduler of stored jobs that has begun, and what it says.

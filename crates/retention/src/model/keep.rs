@@ -45,7 +45,10 @@ impl FromStr for Keep {
     fn from_str(text: &str) -> Result<Self> {
         match text.trim() {
             "forever" | "for ever" => Ok(Self::Forever),
-            age => age.parse().map(Self::For),
+            age => age.parse().map(Self::For).map_err(|error: Error| match error.hint() {
+                Some(hint) => error.with_hint(format!("{hint}; `forever` keeps all")),
+                None => error,
+            }),
         }
     }
 }

@@ -150,6 +150,9 @@ impl Collector {
         match compared {
             Ok(equivalence) => {
                 self.imported.equivalences.extend(equivalence.flatten());
+                for warning in job.when.warnings().unwrap_or_default() {
+                    self.note(&at, NoteLevel::Hint, warning.to_string());
+                }
                 self.imported.jobs.push(job);
                 true
             }

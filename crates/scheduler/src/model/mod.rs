@@ -48,5 +48,7 @@ pub use sink::{Exec, Mail, SinkKind, SinkSpec, Sinks, Webhook};
 pub use spec::{JobBody, JobName, JobSpec};
 pub use target::{Action, Target, TargetKind};
 pub use timetable::Timetable;
-pub use validate::{Findings, secrets_in, validate};
+#[cfg(feature = "import")]
+pub(crate) use validate::nearer;
+pub use validate::{Findings, KnownAction, remarks, validate};
 pub use when::{IntoWhen, When};

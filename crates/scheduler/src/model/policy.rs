@@ -3,8 +3,10 @@
 use std::num::NonZeroU32;
 
 use clusterkeep_core::age::Age;
+use clusterkeep_core::error::custom;
+use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a fire does while an earlier run of the same job is still going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +21,7 @@ pub enum Overlap {
     /// The earlier one is cancelled, and it runs.
     Replace,
     /// It runs beside them, up to so many at once; further ones are skipped.
-    Allow(NonZeroU32),
+    Allow(#[serde(deserialize_with = "at_least_one")] NonZeroU32),
 }
 
 impl Overlap {
@@ -76,6 +78,7 @@ pub enum OnCrash {
 #[serde(deny_unknown_fields)]
 pub struct Retry {
     /// How often it is attempted at most, the first time included.
+    #[serde(deserialize_with = "at_least_one")]
     pub attempts: NonZeroU32,
     /// How long it waits before the second attempt.
     #[serde(default = "first_wait")]
@@ -83,6 +86,12 @@ pub struct Retry {
     /// How long it waits at most.
     #[serde(default = "longest_wait")]
     pub most: Age,
+}
+
+/// A number of runs or attempts.
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    NonZeroU32::new(u32::deserialize(deserializer)?)
+        .ok_or_else(|| custom(Error::input("0 is too few: nothing would ever run").with_hint("write 1 or more")))
 }
 
 const fn first_wait() -> Age {

@@ -7,10 +7,10 @@ use clusterkeep_core::Error;
 use clusterkeep_core::error::custom;
 use clusterkeep_core::manifest::Manifest;
 use schemars::JsonSchema;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{JobSpec, Meta, Notify, Sinks, namespace, sink};
+use super::{JobName, JobSpec, Meta, Notify, Sinks, namespace, sink};
 
 /// The jobs of a namespace.
 ///
@@ -79,6 +79,9 @@ impl Manifest for Timetable {
     const KIND: &'static str = "Timetable";
 }
 
+/// What to do about a name that two jobs have.
+pub(super) const OWN_NAME: &str = "give each job of a namespace a name of its own";
+
 /// Reads the name of a namespace.
 fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
@@ -86,7 +89,7 @@ fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D
     Ok(Some(name))
 }
 
-/// Reads jobs and stops at the first name that was there before, so that the error has its place.
+/// Reads jobs and stops at the first that is wrong or has a name that was there before: the error stands at that job.
 fn unique<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobSpec>, D::Error> {
     struct Jobs;
     impl<'de> Visitor<'de> for Jobs {
@@ -99,13 +102,23 @@ fn unique<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobSpec>, D:
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<JobSpec>, A::Error> {
             let mut jobs: Vec<JobSpec> = Vec::new();
             let mut names = HashSet::new();
-            while let Some(job) = list.next_element::<JobSpec>()? {
-                if !names.insert(job.name.clone()) {
-                    return Err(custom(Error::input(format!("job `{}` is there twice", job.name))));
-                }
-                jobs.push(job.checked().map_err(custom)?);
+            while let Some(job) = list.next_element_seed(Another(&mut names))? {
+                jobs.push(job);
             }
             Ok(jobs)
+        }
+    }
+    /// A job whose name is none of these.
+    struct Another<'a>(&'a mut HashSet<JobName>);
+    impl<'de> DeserializeSeed<'de> for Another<'_> {
+        type Value = JobSpec;
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<JobSpec, D::Error> {
+            let job = JobSpec::deserialize(deserializer)?;
+            if !self.0.insert(job.name.clone()) {
+                return Err(custom(Error::input(format!("job `{}` is there twice", job.name)).with_hint(OWN_NAME)));
+            }
+            job.checked().map_err(custom)
         }
     }
     deserializer.deserialize_seq(Jobs)
@@ -132,7 +145,9 @@ mod tests {
             (good.replace(r#""when""#, r#""whem""#), "unknown field `whem`"),
             (r#"{"name": "a", "when": "@daily"}"#.to_owned(), "missing field `run`"),
             (with(r#""misfire": {"all": {"within": "2"}}"#), "has no unit"),
-            (with(r#""overlap": {"allow": 0}"#), "nonzero"),
+            (with(r#""overlap": {"allow": 0}"#), "0 is too few"),
+            (with(r#""retry": {"attempts": 0}"#), "0 is too few"),
+            (with(r#""timeout": 5"#), "`5` has no unit"),
         ] {
             let jobs = if jobs.starts_with('[') { jobs } else { format!("[{jobs}]") };
             let error = read(&jobs).unwrap_err().to_string();

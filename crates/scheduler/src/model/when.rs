@@ -332,6 +332,17 @@ mod tests {
     }
 
     #[test]
+    fn hints_say_what_fits() {
+        let hint = |text: &str| text.parse::<When>().unwrap_err().hint().unwrap();
+        for known in ["@daily", "@every", "@after", "@at", "@reboot"] {
+            assert!(hint("@foo").contains(known), "{}", hint("@foo"));
+        }
+        assert_eq!(hint("@every 0s"), "the shortest is 1 second");
+        let quartz = serde_json::from_str::<When>(r#"{"quartz": "@foo"}"#).unwrap_err().to_string();
+        assert!(quartz.contains("@daily") && !quartz.contains("@every"), "{quartz}");
+    }
+
+    #[test]
     fn the_crate_crons_schedules_keep_their_dialect() {
         let theirs: cron::Schedule = "0 30 3 * * 1".parse().unwrap();
         let when = theirs.into_when().unwrap();

@@ -38,7 +38,7 @@ pub(super) fn read(file: &Path, zone: Option<&str>, printer: &Printer) -> Result
         let rust = file.extension().is_some_and(|extension| extension == "rs");
         return Ok(Task::Target(Box::new(if rust { Rust::of(name).into() } else { Python::of(name).into() })));
     };
-    source::warn(&[Text { name, text }], printer);
+    source::warn(&[Text { name, text }], files::Unknown::Refused, printer);
     let mut job = found.job;
     if let Some(zone) = zone {
         job.zone = zone.parse()?;

@@ -14,8 +14,9 @@ use crate::args::{BackfillArgs, CancelArgs, JobArgs, PauseArgs, ResumeArgs, Retr
 use crate::commands::run::finished;
 use crate::compose::Actions;
 use crate::context::{Context, actor};
+use crate::files::{self, Unknown};
 use crate::output::{Format, Listing};
-use crate::{files, source, targets};
+use crate::{source, targets};
 
 pub(super) async fn pause(args: PauseArgs, context: &Context) -> Result<ExitCode> {
     let (store, record) = job(&args.job, context).await?;
@@ -48,9 +49,10 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
     if args.files.is_empty() {
         return context.interruptible(queue(args, context)).await;
     }
-    let timetable = files::timetable_of(&args.files, &args.job)?;
     let texts = source::local(&args.files)?;
-    source::warn(&texts, &context.printer);
+    let documents = files::documents(&texts, Unknown::Refused)?;
+    let timetable = files::with_job(files::merged(&documents)?, &args.job)?;
+    source::warn(&texts, Unknown::Refused, &context.printer);
     let manifests: Vec<_> = files::manifests(&texts)?.into_iter().map(|manifest| manifest.value).collect();
     let of_the_job = timetable.jobs.iter().filter(|job| job.name.as_str() == args.job);
     let served = match args.cluster.cluster.is_some() || of_the_job.clone().any(targets::needs_cluster) {
@@ -63,7 +65,11 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
         None => Actions::without_cluster(manifests),
     };
     let actions = actions.history(store.clone());
-    actions.check(&timetable.jobs)?;
+    // What the other jobs run is looked at as far as schedulers refuse it.
+    for job in timetable.jobs.iter().filter(|job| job.run.as_action().is_some() || job.name.as_str() == args.job) {
+        let wrong = |error| files::placed(error, &texts, timetable.namespace(), job.name.as_str());
+        actions.check([job]).map_err(wrong)?;
+    }
     let targets = targets::all(&args.cluster, &Echo::default());
     let builder = Scheduler::builder().store(store).actor(actor()).targets(targets).timetable(timetable);
     let triggered = context.interruptible(actions.register(builder).trigger(&args.job)).await?;

@@ -132,7 +132,8 @@ impl Http {
         let rest = self.http.strip_prefix("http://").or_else(|| self.http.strip_prefix("https://"));
         let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
         if host.is_empty() || self.http.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(Error::input(format!("`{}` is no URL of http:// or https://", self.place())));
+            return Err(Error::input(format!("`{}` is no URL of http:// or https://", self.place()))
+                .with_hint("write it with its scheme and host: `http: https://example.org/path`"));
         }
         for (name, value) in &self.headers {
             let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);

@@ -46,8 +46,8 @@ fn whole<T: DeserializeOwned>(what: &str, map: Map<String, Value>) -> Result<T> 
         // The hint of an error within travels behind a mark.
         let text = error.to_string();
         let (text, hint) = text.split_once('\u{1f}').map_or((text.as_str(), None), |(text, hint)| (text, Some(hint)));
-        let error = Error::input(format!("`run` of {what}: {text}"));
-        hint.map_or_else(|| Error::input(format!("`run` of {what}: {text}")), |hint| error.with_hint(hint))
+        Error::input(format!("`run` of {what}: {text}"))
+            .with_hint(hint.unwrap_or("`clusterkeep schema timetable` says what goes where"))
     })
 }
 

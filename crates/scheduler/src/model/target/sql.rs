@@ -1,10 +1,12 @@
 //! Statements on a database.
 
+use clusterkeep_core::address::ClusterAddress;
 use clusterkeep_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::some_text;
+use crate::model::secret::is_reference;
 
 /// Statements, one after the other, in one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,8 +65,14 @@ impl Sql {
             return Err(Error::input("`sql` has no statement").with_hint("write one, such as `sql: \"VACUUM\"`"));
         }
         all.iter().try_for_each(|statement| some_text("the statement", statement))?;
-        self.cluster.as_deref().map_or(Ok(()), |cluster| some_text("the cluster", cluster))
+        self.cluster.as_deref().map_or(Ok(()), address)
     }
+}
+
+/// The address of a cluster in any of its forms, or where one is kept.
+fn address(text: &str) -> Result<()> {
+    some_text("the cluster", text)?;
+    if is_reference(text) { Ok(()) } else { text.parse::<ClusterAddress>().map(drop) }
 }
 
 impl Statements {

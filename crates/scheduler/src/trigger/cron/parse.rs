@@ -16,6 +16,8 @@ const NICKNAMES: [(&str, &str); 7] = [
     ("@hourly", "0 * * * *"),
 ];
 
+const KNOWN: &str = "known are @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly";
+
 /// Reads a whole expression.
 pub(super) fn expression(text: &str, dialect: Dialect, name: &str) -> Result<(Cron, Vec<Warning>)> {
     read(text, dialect, name).map_err(|Wrong { what, hint }| {
@@ -35,7 +37,10 @@ fn read(text: &str, dialect: Dialect, name: &str) -> Checked<(Cron, Vec<Warning>
             Some((_, fields)) => read(fields, Dialect::Crontab, name),
             None => Err(Wrong {
                 what: "this nickname is unknown".to_owned(),
-                hint: Some("known are @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly".to_owned()),
+                hint: Some(match dialect {
+                    Dialect::Crontab => format!("{KNOWN}; and `@every 90s`, `@after 10min`, `@at INSTANT`, `@reboot`"),
+                    _ => KNOWN.to_owned(),
+                }),
             }),
         };
     }

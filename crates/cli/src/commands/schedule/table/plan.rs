@@ -13,7 +13,7 @@ use clusterkeep_scheduler::{Existing, MemoryStore, Store, Timetable};
 use crate::args::{ApplyTimetableArgs, ApprovalArgs, DiffTimetableArgs, PlanTimetableArgs, StoreArgs, TimetableArgs};
 use crate::commands::cluster::planned::{self, Again, Next};
 use crate::context::{Context, actor, state_folder};
-use crate::files;
+use crate::files::{self, Unknown};
 use crate::output::{Format, Listing, Status};
 use crate::source::{self, Asked};
 
@@ -29,9 +29,9 @@ impl<'a> Wanted<'a> {
     async fn read(args: &'a TimetableArgs, store: &'a StoreArgs, delete: bool, context: &Context) -> Result<Self> {
         let asked = Asked { files: &args.files, checksums: &args.checksum, allow: args.allow.as_deref() };
         let texts = context.interruptible(source::texts(asked)).await?;
-        let found = files::documents(&texts)?;
+        let found = files::documents(&texts, Unknown::Taken)?;
         files::say_ephemeral(&found, &context.printer);
-        source::warn(&texts, &context.printer);
+        source::warn(&texts, Unknown::Taken, &context.printer);
         let (timetables, _) = files::merged_for_store(&found)?;
         let told: BTreeSet<&str> = timetables
             .iter()

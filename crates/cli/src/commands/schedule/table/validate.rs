@@ -3,13 +3,14 @@
 use clusterkeep_core::error::Place;
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::Findings;
+use clusterkeep_scheduler::import::Note;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::ValidateArgs;
-use crate::compose::{HISTORY, RETENTION};
+use crate::compose::ACTIONS;
 use crate::context::Context;
-use crate::files;
+use crate::files::{self, Unknown};
 use crate::output::{Colour, Format, Listing, Printer};
 use crate::source::{self, Asked, Text};
 
@@ -64,7 +65,7 @@ pub(in super::super) async fn validate(args: ValidateArgs, context: &Context) ->
     if !found.iter().any(|finding| finding.level == Level::Error) {
         // What only shows when all of them are taken together.
         let hint = "`schedule apply` takes it, for machines whose permissions have the sink; `run -f` does not";
-        let (wrong, elsewhere) = match files::documents(&texts) {
+        let (wrong, elsewhere) = match files::documents(&texts, Unknown::Refused) {
             Ok(documents) => files::wrong_together(&documents),
             Err(error) => (vec![error], Vec::new()),
         };
@@ -93,21 +94,37 @@ fn of_text(text: &Text) -> Vec<Finding> {
     if files::is_task(&text.name) {
         return of_task(text);
     }
-    let Findings { errors, warnings } =
-        clusterkeep_scheduler::validate(&text.text, &text.name, Some(&[RETENTION, HISTORY]));
-    let errors = errors.iter().map(|error| Finding::of(Level::Error, error, &text.name));
-    errors.chain(warnings.iter().map(|warning| Finding::of(Level::Warning, warning, &text.name))).collect()
+    let Findings { documents, mut errors, unknown, warnings } =
+        clusterkeep_scheduler::validate(&text.text, &text.name, Some(&ACTIONS));
+    errors.extend(unknown);
+    if documents.is_empty() && errors.is_empty() {
+        errors.push(
+            Error::input("there is no document of kind Timetable")
+                .at(Place { file: text.name.clone(), position: None })
+                .with_hint("begin one with `kind: Timetable`"),
+        );
+    }
+    let mut found: Vec<_> = errors.iter().map(|error| Finding::of(Level::Error, error, &text.name)).collect();
+    found.sort_by_key(|finding| (finding.line, finding.column));
+    found.extend(warnings.iter().map(|warning| Finding::of(Level::Warning, warning, &text.name)));
+    found
 }
 
 /// A Python or Rust file, which says one job.
 fn of_task(text: &Text) -> Vec<Finding> {
-    let task = match files::any_documents(std::slice::from_ref(text)).and_then(|_| files::task(&text.text, &text.name))
-    {
+    let read = files::any_documents(std::slice::from_ref(text), Unknown::Refused);
+    let task = match read.and_then(|_| files::task(&text.text, &text.name)) {
         Ok(task) => task,
         Err(error) => return vec![Finding::of(Level::Error, &error, &text.name)],
     };
-    let notes = task.into_iter().flat_map(|task| task.notes);
-    notes.map(|note| Finding::of(Level::Warning, &Error::input(note.text), &text.name)).collect()
+    task.into_iter().flat_map(|task| task.notes).map(|note| of_note(&note, &text.name)).collect()
+}
+
+/// A remark on a task file, at the line that it names.
+fn of_note(note: &Note, file: &str) -> Finding {
+    let line = note.place.rsplit_once(':').and_then(|(_, line)| line.parse().ok());
+    let place = Place { file: file.to_owned(), position: line.map(|line| (line, 1)) };
+    Finding::of(Level::Warning, &Error::input(note.text.as_str()).at(place), file)
 }
 
 fn lines(found: &[Finding], files: usize, printer: &Printer) -> String {
