@@ -147,7 +147,9 @@ fn what_is_run_once_is_recorded_where_it_is_said() {
     assert_eq!(of(&["run", "--command", "exit 3"]).code, Some(1));
     let runs = of(&["schedule", "history", "--format", "json"]).done().json();
     let states: Vec<_> = runs.as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
-    assert_eq!(states, ["dead", "succeeded", "succeeded"], "{runs}");
+    assert_eq!(states, ["failed", "succeeded", "succeeded"], "{runs}");
+    // It is over, and no scheduler is missing.
+    of(&["schedule", "doctor"]).done();
     let away = "postgres://nobody@127.0.0.1:1/none";
     let ran = run(&place, &["run", "--command", "echo no", "--when", "once", "--state", away]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran}");
@@ -217,6 +219,20 @@ fn two_commands_live_side_by_side_on_one_store_and_the_same_one_is_one() {
     let namespaces: BTreeSet<_> = fires.iter().map(|(namespace, _)| namespace).collect();
     assert_eq!(namespaces.len(), 2, "{namespaces:?}");
     assert_eq!(fires.iter().collect::<BTreeSet<_>>().len(), fires.len(), "no fire is run twice: {fires:?}");
+}
+
+#[test]
+fn the_same_is_not_run_at_once_twice_on_one_store() {
+    let place = Place::empty();
+    let args = ["run", "--command", "echo on; sleep 600", "--state", "sqlite://jobs.db"];
+    let first = Ticking::start(&place, &args);
+    first.hear(1);
+    let second = run(&place, &args);
+    assert_eq!((second.code, second.stdout.as_str()), (Some(6), ""), "{second}");
+    drop(first);
+    let runs = run(&place, &["schedule", "history", "--state", "sqlite://jobs.db", "--format", "json"]).done().json();
+    let waits = runs.as_array().unwrap().iter().any(|run| run["state"] == "pending");
+    assert!(!waits, "nothing waits for a scheduler that never comes: {runs}");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::target::{Echo, Stream};
 use clusterkeep_scheduler::{
-    Event, Job, MemoryStore, RunRecord, RunState, Scheduler, SchedulerBuilder, Store, Target, Triggered, control,
+    Event, Job, MemoryStore, RunRecord, RunState, ScheduleRecord, Scheduler, SchedulerBuilder, Store, Target,
+    Triggered, control,
 };
 
 use self::taskfile::Task;
@@ -130,6 +131,7 @@ async fn once(target: &Target, args: &RunArgs, context: &Context) -> Result<Exit
             return Err(Error::Locked { what: "the same is being run, and recorded in this store".into() });
         }
     };
+    retire(&*store, &namespace).await?;
     show(&run, as_it_comes, printer)?;
     match run.state {
         _ if stop.is_cancelled() => Err(Error::Interrupted { what: "the job was ended".into() }),
@@ -137,6 +139,14 @@ async fn once(target: &Target, args: &RunArgs, context: &Context) -> Result<Exit
         RunState::Refused => Ok(ExitCode::Refused),
         _ => Ok(ExitCode::Failed),
     }
+}
+
+/// Says that it is over, so that nobody misses a scheduler that runs it. Its history stays.
+async fn retire(store: &dyn Store, namespace: &str) -> Result<()> {
+    let now = SystemClock.now();
+    let over = |record| ScheduleRecord { retired: Some(now), next_fire: None, ..record };
+    let records: Vec<_> = store.named(namespace, &[NAME.to_owned()]).await?.into_iter().map(over).collect();
+    store.put(&records).await.map(drop)
 }
 
 /// What has come of it: the output, where it was not passed on before, and what went wrong.
