@@ -270,8 +270,14 @@ fn timetables_of_supertask() {
     );
     assert!(says(&imported, NoteLevel::Differs, "keeps the last alone"));
     assert!(says(&imported, NoteLevel::Differs, "counts from Monday as 0"));
-    assert!(says(&imported, NoteLevel::Lost, "not enabled"));
+    // What is off there is no job here, and counts as that.
+    assert!(says(&imported, NoteLevel::Refused, "not enabled"));
+    assert_eq!((imported.refused(), imported.namespace.as_deref()), (1, None));
     assert!(says(&imported, NoteLevel::Differs, "2 steps"));
+    let lines: Vec<_> = imported.notes.iter().map(|note| (note.job.as_deref(), note.place.as_str())).collect();
+    for of_task in [(Some("clean"), "t.yaml:4"), (Some("off"), "t.yaml:7"), (Some("two"), "t.yaml:10")] {
+        assert!(lines.contains(&of_task), "{lines:?}");
+    }
     assert!(imported.equivalences.iter().all(|fires| fires.differences.is_empty()), "{:?}", imported.equivalences);
     let python = "# /// script\n# dependencies = [\"x\"]\n# ///\n# /// task\n# cron = \"*/5 * * * *\" # often\n# [env]\n# A = 'b'\n\
                   # SECRET_TOKEN = \"hunter2\"\n# [options]\n# days = 3\n# dry = true\n# ///\ndef run(**kw): pass\n";
@@ -283,6 +289,26 @@ fn timetables_of_supertask() {
         serde_json::json!({"python": "tasks/clean_up.py:run", "kwargs": {"days": 3, "dry": true},
         "env": {"A": "b", "SECRET_TOKEN": "env:SECRET_TOKEN"}})
     );
+}
+
+#[test]
+fn the_namespace_of_supertask_is_kept() {
+    let task = "tasks: [{meta: {id: ID}, on: {schedule: [{cron: \"0 3 * * *\"}]}, steps: [{uses: python-file, run: \"a.py:run\"}]}]\n";
+    let source =
+        |name: &str, head: &str| Source { name: name.into(), text: head.to_owned() + &task.replace("ID", name) };
+    let read = |sources: &[Source]| import(Format::Supertask, sources, &around("UTC")).unwrap();
+    let one = read(&[source("a", "meta: {version: 1, namespace: foo}\n")]);
+    assert_eq!((one.namespace.as_deref(), one.jobs.len()), (Some("foo"), 1), "{:?}", notes(&one));
+    let two =
+        read(&[source("a", "meta: {namespace: foo}\n"), source("b", "meta: {namespace: bar}\n"), source("c", "")]);
+    assert_eq!((two.namespace.as_deref(), two.jobs.len()), (Some("foo"), 3));
+    assert!(says(&two, NoteLevel::Differs, "it was in the namespace `bar`, and is in `foo` now"), "{:?}", notes(&two));
+    assert!(says(&read(&[source("a", "meta: {namespace: ' x'}\n")]), NoteLevel::Lost, "no name for a namespace"));
+    let file = "# /// task\n# when = \"@daily\"\n# namespace = \"house\"\n# ///\ndef run(): pass\n";
+    let of_file = read(&[Source { name: "x.py".into(), text: file.into() }]);
+    assert_eq!(of_file.namespace.as_deref(), Some("house"), "{:?}", notes(&of_file));
+    let error = import(Format::Supertask, &[Source { name: "t".into(), text: "meta: {}\n".into() }], &around("UTC"));
+    assert!(error.unwrap_err().to_string().contains("it has no `tasks`"));
 }
 
 #[test]
