@@ -585,6 +585,42 @@ fn there_and_back() {
     );
 }
 
+/// Each of several times is a line of its own, where that means the same.
+#[test]
+fn several_times_are_written_one_by_one() {
+    let job = |when: &str| {
+        let text = format!(
+            r#"{{"name": "a", "when": {when}, "overlap": {{"allow": 9}}, "misfire": "skip", "run": {{"command": "x"}}}}"#
+        );
+        serde_json::from_str::<JobSpec>(&text).unwrap()
+    };
+    let written = |format, when: &str| export(format, &[job(when)]);
+    let out = written(export::Format::Systemd, r#""@at 2030-01-01T12:00:00.5Z""#);
+    assert!(out.text.contains("[Timer]\nOnCalendar=2030-01-01 12:00:00.500 UTC\nAcc"), "{}", out.text);
+    let any = r#"{"any": ["30 6 * * 1-5", {"any": ["0 18 * * 1-5", {"quartz": "0 0 9 ? * SAT"}]}]}"#;
+    let out = written(export::Format::Systemd, any);
+    let again = read(Format::Systemd, "-", &out.text, "UTC");
+    assert_eq!(
+        upcoming(&again.jobs[0].schedule().unwrap(), "2026-01-01T00:00:00Z", 50),
+        upcoming(&job(any).schedule().unwrap(), "2026-01-01T00:00:00Z", 50),
+        "{}",
+        out.text
+    );
+    assert!(out.text.matches("OnCalendar=").count() == 3);
+    let out = written(export::Format::Crontab, any);
+    assert!(out.text.ends_with("# a\nCRON_TZ=UTC\n30 6 * * 1-5 x\n0 18 * * 1-5 x\n0 9 * * SAT x\n"), "{}", out.text);
+    assert!(out.lost.is_empty(), "{:?}", out.lost);
+    for (format, when, part) in [
+        (export::Format::Crontab, r#"{"any": ["0 6 * * *", "0 6 * * MON"]}"#, "come together"),
+        (export::Format::Crontab, r#"{"any": ["0 6 * * *", "@every 7h"]}"#, "`@every 7 hours` is no cron expression"),
+        (export::Format::Systemd, r#"{"any": ["0 6 * * *", "@every 7h"]}"#, "`@every 7 hours` can't be said"),
+        (export::Format::Crontab, r#""@at 2030-01-01T12:00:00Z""#, "is no cron expression"),
+    ] {
+        let out = written(format, when);
+        assert!(out.written == 0 && out.lost[0].text.contains(part), "{when}: {:?}", out.lost);
+    }
+}
+
 #[test]
 fn what_can_t_be_said_elsewhere_is_named() {
     let job = |text: &str| serde_json::from_str::<JobSpec>(text).unwrap();
