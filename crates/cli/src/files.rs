@@ -284,9 +284,14 @@ fn named(found: &Located<Timetable>) -> String {
 }
 
 /// The namespace of a file that names none.
-fn ephemeral(file: &str) -> String {
+pub(crate) fn ephemeral(file: &str) -> String {
+    ephemeral_of(&resource(file))
+}
+
+/// The namespace of this host, this user and what has no name.
+pub(crate) fn ephemeral_of(resource: &str) -> String {
     let (host, user) = (whoami::hostname().unwrap_or_default(), whoami::username().unwrap_or_default());
-    ephemeral_namespace(&host, &user, &resource(file))
+    ephemeral_namespace(&host, &user, resource)
 }
 
 /// A file by its whole path, and anything else by its address.

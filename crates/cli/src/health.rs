@@ -17,6 +17,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::output::Printer;
 
 /// How long the store may take to answer before the program counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,26 +33,52 @@ const CALLERS: usize = 32;
 /// So many waiting runs are counted at most.
 const MOST_WAITING: u32 = 10_000;
 
-/// What is asked about.
+/// An address that was taken, before there is anything to answer. From then on it is counted what happens.
 #[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) store: Arc<dyn Store>,
-    /// The namespaces whose jobs run here; none before they have started, and while they are ending.
-    pub(crate) namespaces: watch::Receiver<Vec<String>>,
-    pub(crate) metrics: PrometheusHandle,
+pub(crate) struct Bound {
+    listener: TcpListener,
+    metrics: PrometheusHandle,
 }
 
-/// Takes the address.
-///
-/// # Errors
-///
-/// It can't be had.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| Error::caused(format!("listen on {address}"), error))
+impl Bound {
+    /// Takes the address.
+    ///
+    /// # Errors
+    ///
+    /// It can't be had.
+    pub(crate) async fn to(address: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|error| Error::caused(format!("listen on {address}"), error))?;
+        Ok(Self { listener, metrics: crate::metrics::install()? })
+    }
+
+    /// Says where it answers, and answers until what comes back is dropped. Of the namespaces whose jobs run here there
+    /// are none before they have started, and while they are ending.
+    pub(crate) fn answer(
+        self,
+        store: Arc<dyn Store>,
+        namespaces: watch::Receiver<Vec<String>>,
+        printer: &Printer,
+    ) -> JoinSet<()> {
+        if let Ok(address) = self.listener.local_addr() {
+            printer.note(&format!("answering on http://{address}: /healthz, /readyz, /metrics"));
+        }
+        let mut answering = JoinSet::new();
+        answering.spawn(serve(self.listener, Watched { store, namespaces, metrics: self.metrics }));
+        answering
+    }
+}
+
+/// What is asked about.
+#[derive(Debug)]
+struct Watched {
+    store: Arc<dyn Store>,
+    namespaces: watch::Receiver<Vec<String>>,
+    metrics: PrometheusHandle,
 }
 
 /// Answers until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, watched: Watched) {
+async fn serve(listener: TcpListener, watched: Watched) {
     let watched = Arc::new(watched);
     let callers = Arc::new(Semaphore::new(CALLERS));
     loop {

@@ -270,8 +270,14 @@ fn timetables_of_supertask() {
     );
     assert!(says(&imported, NoteLevel::Differs, "keeps the last alone"));
     assert!(says(&imported, NoteLevel::Differs, "counts from Monday as 0"));
-    assert!(says(&imported, NoteLevel::Lost, "not enabled"));
+    // What is off there is no job here, and counts as that.
+    assert!(says(&imported, NoteLevel::Refused, "not enabled"));
+    assert_eq!((imported.refused(), imported.namespace.as_deref()), (1, None));
     assert!(says(&imported, NoteLevel::Differs, "2 steps"));
+    let lines: Vec<_> = imported.notes.iter().map(|note| (note.job.as_deref(), note.place.as_str())).collect();
+    for of_task in [(Some("clean"), "t.yaml:4"), (Some("off"), "t.yaml:7"), (Some("two"), "t.yaml:10")] {
+        assert!(lines.contains(&of_task), "{lines:?}");
+    }
     assert!(imported.equivalences.iter().all(|fires| fires.differences.is_empty()), "{:?}", imported.equivalences);
     let python = "# /// script\n# dependencies = [\"x\"]\n# ///\n# /// task\n# cron = \"*/5 * * * *\" # often\n# [env]\n# A = 'b'\n\
                   # SECRET_TOKEN = \"hunter2\"\n# [options]\n# days = 3\n# dry = true\n# ///\ndef run(**kw): pass\n";
@@ -283,6 +289,26 @@ fn timetables_of_supertask() {
         serde_json::json!({"python": "tasks/clean_up.py:run", "kwargs": {"days": 3, "dry": true},
         "env": {"A": "b", "SECRET_TOKEN": "env:SECRET_TOKEN"}})
     );
+}
+
+#[test]
+fn the_namespace_of_supertask_is_kept() {
+    let task = "tasks: [{meta: {id: ID}, on: {schedule: [{cron: \"0 3 * * *\"}]}, steps: [{uses: python-file, run: \"a.py:run\"}]}]\n";
+    let source =
+        |name: &str, head: &str| Source { name: name.into(), text: head.to_owned() + &task.replace("ID", name) };
+    let read = |sources: &[Source]| import(Format::Supertask, sources, &around("UTC")).unwrap();
+    let one = read(&[source("a", "meta: {version: 1, namespace: foo}\n")]);
+    assert_eq!((one.namespace.as_deref(), one.jobs.len()), (Some("foo"), 1), "{:?}", notes(&one));
+    let two =
+        read(&[source("a", "meta: {namespace: foo}\n"), source("b", "meta: {namespace: bar}\n"), source("c", "")]);
+    assert_eq!((two.namespace.as_deref(), two.jobs.len()), (Some("foo"), 3));
+    assert!(says(&two, NoteLevel::Differs, "it was in the namespace `bar`, and is in `foo` now"), "{:?}", notes(&two));
+    assert!(says(&read(&[source("a", "meta: {namespace: ' x'}\n")]), NoteLevel::Lost, "no name for a namespace"));
+    let file = "# /// task\n# when = \"@daily\"\n# namespace = \"house\"\n# ///\ndef run(): pass\n";
+    let of_file = read(&[Source { name: "x.py".into(), text: file.into() }]);
+    assert_eq!(of_file.namespace.as_deref(), Some("house"), "{:?}", notes(&of_file));
+    let error = import(Format::Supertask, &[Source { name: "t".into(), text: "meta: {}\n".into() }], &around("UTC"));
+    assert!(error.unwrap_err().to_string().contains("it has no `tasks`"));
 }
 
 #[test]
@@ -584,6 +610,42 @@ fn there_and_back() {
         (&again[0].when, &again[0].misfire, &again[0].overlap),
         (&cron_jobs[0].when, &cron_jobs[0].misfire, &cron_jobs[0].overlap)
     );
+}
+
+/// Each of several times is a line of its own, where that means the same.
+#[test]
+fn several_times_are_written_one_by_one() {
+    let job = |when: &str| {
+        let text = format!(
+            r#"{{"name": "a", "when": {when}, "overlap": {{"allow": 9}}, "misfire": "skip", "run": {{"command": "x"}}}}"#
+        );
+        serde_json::from_str::<JobSpec>(&text).unwrap()
+    };
+    let written = |format, when: &str| export(format, &[job(when)]);
+    let out = written(export::Format::Systemd, r#""@at 2030-01-01T12:00:00.5Z""#);
+    assert!(out.text.contains("[Timer]\nOnCalendar=2030-01-01 12:00:00.500 UTC\nAcc"), "{}", out.text);
+    let any = r#"{"any": ["30 6 * * 1-5", {"any": ["0 18 * * 1-5", {"quartz": "0 0 9 ? * SAT"}]}]}"#;
+    let out = written(export::Format::Systemd, any);
+    let again = read(Format::Systemd, "-", &out.text, "UTC");
+    assert_eq!(
+        upcoming(&again.jobs[0].schedule().unwrap(), "2026-01-01T00:00:00Z", 50),
+        upcoming(&job(any).schedule().unwrap(), "2026-01-01T00:00:00Z", 50),
+        "{}",
+        out.text
+    );
+    assert!(out.text.matches("OnCalendar=").count() == 3);
+    let out = written(export::Format::Crontab, any);
+    assert!(out.text.ends_with("# a\nCRON_TZ=UTC\n30 6 * * 1-5 x\n0 18 * * 1-5 x\n0 9 * * SAT x\n"), "{}", out.text);
+    assert!(out.lost.is_empty(), "{:?}", out.lost);
+    for (format, when, part) in [
+        (export::Format::Crontab, r#"{"any": ["0 6 * * *", "0 6 * * MON"]}"#, "come together"),
+        (export::Format::Crontab, r#"{"any": ["0 6 * * *", "@every 7h"]}"#, "`@every 7 hours` is no cron expression"),
+        (export::Format::Systemd, r#"{"any": ["0 6 * * *", "@every 7h"]}"#, "`@every 7 hours` can't be said"),
+        (export::Format::Crontab, r#""@at 2030-01-01T12:00:00Z""#, "is no cron expression"),
+    ] {
+        let out = written(format, when);
+        assert!(out.written == 0 && out.lost[0].text.contains(part), "{when}: {:?}", out.lost);
+    }
 }
 
 #[test]

@@ -48,9 +48,9 @@ pub struct ImportScheduleArgs {
     /// The files, `-` for the standard input; of apscheduler the address of the database
     #[arg(value_name = "FILE", default_value = "-")]
     pub sources: Vec<String>,
-    /// The namespace of the timetable
-    #[arg(long, short, value_name = "NAME", default_value = clusterkeep_scheduler::DEFAULT_NAMESPACE)]
-    pub namespace: String,
+    /// The namespace of the timetable; else the one that its source names, and without one the file has one of its own
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
     /// The zone that the other scheduler runs in, where it does not say so itself
     #[arg(long, value_name = "ZONE", value_parser = super::fires::zone)]
     pub zone: Option<Tz>,

@@ -20,9 +20,10 @@ use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
 use crate::files::{self, Unknown};
+use crate::health::Bound;
 use crate::output::{Colour, Printer};
 use crate::source::{Asked, Text};
-use crate::{health, metrics, permissions, source, targets};
+use crate::{metrics, permissions, source, targets};
 
 /// How often it is looked whether schedulers of former files have nothing to do any more.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,21 +40,14 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     // Heard from here on: a signal must never end what has begun.
     let mut hangups = Hangups::listen()?;
     let listener = match args.listen {
-        Some(listen) => Some((health::bind(listen.0).await?, metrics::install()?)),
+        Some(listen) => Some(Bound::to(listen.0).await?),
         None => None,
     };
     let target = context.connect_any(&args.cluster, ConnectOptions::default()).await?;
     let db = target.map(|target| target.db);
     let store = store(&args.store, db.as_ref(), context).await?;
     let (namespaces, watched) = watch::channel(Vec::new());
-    let mut answering = tokio::task::JoinSet::new();
-    if let Some((listener, metrics)) = listener {
-        if let Ok(address) = listener.local_addr() {
-            context.printer.note(&format!("answering on http://{address}: /healthz, /readyz, /metrics"));
-        }
-        answering
-            .spawn(health::serve(listener, health::Watched { store: store.clone(), namespaces: watched, metrics }));
-    }
+    let _answering = listener.map(|bound| bound.answer(store.clone(), watched, &context.printer));
     let starting = Starting { args: &args, db: db.as_ref(), store: &store, printer: &context.printer };
     let mut running = starting.start(loaded, Start::First).await?;
     let mut former: Vec<Going> = Vec::new();

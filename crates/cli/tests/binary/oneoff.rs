@@ -1,7 +1,10 @@
 //! One job without a timetable, and what runs have written.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -65,10 +68,27 @@ fn what_can_not_be_meant_is_refused() {
         &["run", "--command", " "],
         &["run", "--precise", "--command", "true"],
         &["run", "--file", "nowhere.py"],
+        &["run", "--", "foo:bar"],
+        &["run", "--", "http:127.0.0.1:1/"],
+        &["run", "--", "sql:SELECT 1"],
+        &["run", "--when", "@daily", "--", "sql:SELECT 1"],
+        &["run", "--command", "true", "--allow", "x.yaml"],
+        &["run", "--command", "true", "--when", "@daily", "--allow", "nowhere.yaml"],
+        &["run", "--command", "true", "--checksum", "sha256:00"],
+        &["run", "--watch", "1s", "--state", "memory:", "--", "true"],
+        &["run", "--watch", "1s", "--listen", "0", "--", "true"],
     ] {
         let ran = run(&place, args);
         assert_eq!(ran.code, Some(2), "{ran}");
         assert!(ran.stdout.is_empty(), "{ran}");
+    }
+    for (word, part) in [
+        ("foo:bar", "known are `cmd:`, `python:`"),
+        ("sql:SELECT 1", "hint: give --cluster"),
+        ("http:127.0.0.1:1/", "write it whole"),
+    ] {
+        let ran = run(&place, &["run", "--", word]);
+        assert!(ran.stderr.contains(part), "{ran}");
     }
     let nothing = run(&place, &["run"]);
     assert!(nothing.stderr.contains("there is no `clusterkeep.yaml` here"), "{nothing}");
@@ -95,6 +115,136 @@ fn it_runs_again_and_again_until_it_is_stopped() {
     assert_eq!(lines.iter().filter(|line| *line == "seen").count(), 4, "{lines:?}");
     assert!(lines[0].starts_with("every 50ms: command: echo seen  20"), "{lines:?}");
     assert!(began.elapsed() >= Duration::from_millis(150));
+}
+
+#[test]
+fn a_port_that_is_taken_ends_it() {
+    let place = Place::empty();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for when in ["@every 1s", "once"] {
+        let ran = run(&place, &["run", "--command", "echo no", "--when", when, "--listen", &port]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran}");
+        assert!(ran.stderr.contains(&format!("listen on 127.0.0.1:{port}")), "{ran}");
+    }
+    drop(taken);
+    let ticking = Ticking::start(&place, &["run", "--command", "echo tick", "--when", "@every 1s", "--listen", &port]);
+    ticking.hear(1);
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn what_is_run_once_is_recorded_where_it_is_said() {
+    let place = Place::empty();
+    let state = ["--state", "sqlite://jobs.db"];
+    let of = |args: &[&str]| run(&place, &[args, &state[..]].concat());
+    assert_eq!(of(&["run", "--command", "echo one", "--when", "once"]).done().stdout, "one\n");
+    assert_eq!(of(&["run", "--command", "echo one"]).done().stdout, "one\n");
+    assert_eq!(of(&["run", "--command", "exit 3"]).code, Some(1));
+    let runs = of(&["schedule", "history", "--format", "json"]).done().json();
+    let states: Vec<_> = runs.as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
+    assert_eq!(states, ["failed", "succeeded", "succeeded"], "{runs}");
+    // It is over, and no scheduler is missing.
+    of(&["schedule", "doctor"]).done();
+    let away = "postgres://nobody@127.0.0.1:1/none";
+    let ran = run(&place, &["run", "--command", "echo no", "--when", "once", "--state", away]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran}");
+}
+
+/// Something that goes on, with the lines of its output as they come.
+struct Ticking {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Ticking {
+    fn start(place: &Place, args: &[&str]) -> Self {
+        let mut command = place.command(args);
+        command.env("PATH", std::env::var_os("PATH").unwrap()).stderr(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines }
+    }
+
+    /// Waits for so many lines.
+    fn hear(&self, lines: usize) {
+        for line in 0..lines {
+            let heard = self.lines.recv_timeout(Duration::from_secs(30));
+            assert!(heard.is_ok(), "nothing came after {line} lines");
+        }
+    }
+
+    /// Forgets the lines that have come.
+    fn forget(&self) {
+        while self.lines.try_recv().is_ok() {}
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        // Where it has ended already there is nothing to end.
+        kill_process(Pid::from_child(&self.child), Signal::INT).ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn two_commands_live_side_by_side_on_one_store_and_the_same_one_is_one() {
+    let place = Place::empty();
+    let start = |line: &str| {
+        let args = ["run", "--command", line, "--when", "@every 1s", "--state", "sqlite://jobs.db"];
+        Ticking::start(&place, &args)
+    };
+    let first = start("echo first");
+    first.hear(1);
+    let second = start("echo second");
+    second.hear(1);
+    first.forget();
+    first.hear(2);
+    let again = start("echo second");
+    again.hear(1);
+    second.forget();
+    drop((first, second, again));
+    let runs =
+        run(&place, &["schedule", "history", "--state", "sqlite://jobs.db", "--format", "json", "--limit", "1000"]);
+    let runs = runs.done().json();
+    let of = |run: &serde_json::Value, key: &str| run[key].as_str().unwrap().to_owned();
+    let fires: Vec<_> = runs.as_array().unwrap().iter().map(|run| (of(run, "namespace"), of(run, "nominal"))).collect();
+    let namespaces: BTreeSet<_> = fires.iter().map(|(namespace, _)| namespace).collect();
+    assert_eq!(namespaces.len(), 2, "{namespaces:?}");
+    assert_eq!(fires.iter().collect::<BTreeSet<_>>().len(), fires.len(), "no fire is run twice: {fires:?}");
+}
+
+#[test]
+fn the_same_is_not_run_at_once_twice_on_one_store() {
+    let place = Place::empty();
+    let args = ["run", "--command", "echo on; sleep 600", "--state", "sqlite://jobs.db"];
+    let first = Ticking::start(&place, &args);
+    first.hear(1);
+    let second = run(&place, &args);
+    assert_eq!((second.code, second.stdout.as_str()), (Some(6), ""), "{second}");
+    drop(first);
+    let runs = run(&place, &["schedule", "history", "--state", "sqlite://jobs.db", "--format", "json"]).done().json();
+    let waits = runs.as_array().unwrap().iter().any(|run| run["state"] == "pending");
+    assert!(!waits, "nothing waits for a scheduler that never comes: {runs}");
+}
+
+#[test]
+fn an_expression_that_may_not_be_meant_is_remarked_on() {
+    let place = Place::empty();
+    let mut command = place.command(&["run", "--command", "true", "--when", "*/45 * * * *"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let said: Vec<_> = lines.by_ref().take_while(|line| !line.starts_with("running ")).collect();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+    assert!(said.iter().any(|line| line.starts_with("note: `*/45` fires at 0 and 45 in minutes")), "{said:?}");
 }
 
 #[test]

@@ -51,6 +51,24 @@ fn next_by_other_rules() {
 }
 
 #[test]
+fn every_as_kubernetes_says_it() {
+    let place = Place::empty();
+    let ask = |what: &str, text: &str| place.run(&["schedule", what, text, "--dialect", "kubernetes"]);
+    for text in ["@every 1h30m", "@every 90m", "@every 1.5h"] {
+        assert!(ask("explain", text).done().stdout.starts_with("every 90 minutes, "));
+        assert_eq!(ask("next", text).done().stdout.lines().count(), 5);
+        ask("lint", text).done();
+    }
+    ask("next", "@daily").done();
+    // Kubernetes has no such nickname; elsewhere `m` may be minutes or months.
+    for refused in
+        [ask("next", "@every 1 day"), ask("next", "@reboot"), place.run(&["schedule", "next", "@every 1h30m"])]
+    {
+        assert_eq!(refused.code, Some(2), "{refused}");
+    }
+}
+
+#[test]
 fn next_as_json() {
     let place = Place::empty();
     let gap = ["schedule", "next", "30 2 * * *", "--zone", "Europe/Berlin", "--after", "2026-03-28T12:00:00Z"];

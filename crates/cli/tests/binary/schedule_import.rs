@@ -89,6 +89,39 @@ fn a_file_is_written_whole_or_not_at_all() {
     assert_eq!(place.run(&import).code, Some(2), "never over what is there");
 }
 
+const TASKS: &str = "\
+meta: { namespace: foo }
+tasks:
+- meta: { id: clean }
+  on: { schedule: [{ cron: '0 3 * * *' }] }
+  steps: [{ uses: python-file, run: 'x.py:run' }]
+- meta: { id: off, enabled: false }
+  on: { schedule: [{ cron: '0 3 * * *' }] }
+  steps: [{ uses: python-file, run: 'x.py:run' }]
+";
+
+#[test]
+fn a_namespace_is_kept_and_never_made_up() {
+    let place = Place::empty();
+    place.write("tasks.yaml", TASKS);
+    let tasks = place.run(&["schedule", "import", "supertask", "tasks.yaml"]);
+    assert!(tasks.stdout.starts_with("kind: Timetable\nnamespace: foo\njobs:\n"), "{tasks}");
+    assert_eq!(tasks.code, Some(7), "{tasks}");
+    assert!(tasks.stderr.contains("tasks.yaml:6: refused: off: it is not enabled there"), "{tasks}");
+    let named = place.run(&["schedule", "import", "supertask", "tasks.yaml", "--namespace", "bar"]);
+    assert!(named.stdout.contains("\nnamespace: bar\n"), "{named}");
+    // Two files without one are never in the same: neither takes the other's jobs out of a store.
+    for (tab, file) in [("one", "one.yaml"), ("two", "two.yaml")] {
+        place.write(tab, &format!("0 0 1 1 * {tab}\n"));
+        place.run(&["schedule", "import", "crontab", tab, "--output", file]).done();
+    }
+    let plan =
+        ["schedule", "plan", "-f", "one.yaml", "-f", "two.yaml", "--state", "sqlite://jobs.db", "--format", "json"];
+    let plan = place.run(&plan).done();
+    assert!(plan.stdout.contains("one-") && plan.stdout.contains("two-"), "{plan}");
+    assert!(!std::fs::read_to_string(place.path().join("one.yaml")).unwrap().contains("namespace"));
+}
+
 #[test]
 fn a_job_store_in_a_database() {
     let place = Place::empty();

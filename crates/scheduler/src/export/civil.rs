@@ -1,7 +1,10 @@
 //! A job's times as a cron expression of five fields, where they are one.
 
+use chrono::DateTime;
+
+use crate::civil::Zone;
 use crate::import::without_large_steps;
-use crate::model::{JobSpec, When};
+use crate::model::{JobSpec, Schedule, When};
 use crate::trigger::{Cron, Dialect, Fold, Gap, Warning};
 
 /// Five fields for a cron daemon.
@@ -88,7 +91,7 @@ fn same(text: &str, dialect: Dialect, there: &str, other: Dialect) -> Result<(),
 /// Says what the other program does where the clock changes, if the job says something else.
 pub(super) fn changes(job: &JobSpec, there: (Gap, Fold), lost: &mut Vec<String>) {
     let Ok(Some((gap, fold))) = job.schedule().map(|schedule| schedule.policies()) else { return };
-    if job.zone == crate::civil::Zone::utc() {
+    if job.zone == Zone::utc() {
         return;
     }
     let word = |gap: Gap| match gap {
@@ -96,8 +99,13 @@ pub(super) fn changes(job: &JobSpec, there: (Gap, Fold), lost: &mut Vec<String>)
         Gap::RunAfter => "made up for after the gap",
         Gap::Shift => "moved by the gap's length",
     };
+    let mut say = |text: String| {
+        if !lost.contains(&text) {
+            lost.push(text);
+        }
+    };
     if gap != there.0 {
-        lost.push(format!("a time that the clock leaves out is {} here and {} there", word(gap), word(there.0)));
+        say(format!("a time that the clock leaves out is {} here and {} there", word(gap), word(there.0)));
     }
     let word = |fold: Fold| match fold {
         Fold::First => "the first time",
@@ -105,8 +113,25 @@ pub(super) fn changes(job: &JobSpec, there: (Gap, Fold), lost: &mut Vec<String>)
         Fold::Both => "both times",
     };
     if fold != there.1 {
-        lost.push(format!("a time that comes twice fires {} here and {} there", word(fold), word(there.1)));
+        say(format!("a time that comes twice fires {} here and {} there", word(fold), word(there.1)));
     }
+}
+
+/// Refuses times of which two come together: here that is one run, and one for each of them there.
+pub(super) fn apart(parts: &[JobSpec]) -> Result<(), String> {
+    for (index, one) in parts.iter().enumerate() {
+        for other in parts.iter().skip(index + 1) {
+            let both = When::All(vec![one.when.clone(), other.when.clone()]);
+            let trigger = both.trigger(one.name.as_str()).map_err(|error| error.to_string())?;
+            if Schedule::new(trigger).zone(Zone::utc()).next_after(DateTime::UNIX_EPOCH).is_some() {
+                return Err(format!(
+                    "`{}` and `{}` come together, which is one run here and would be two there",
+                    one.when, other.when
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What Vixie's cron and its kin do with five fields where the clock changes.

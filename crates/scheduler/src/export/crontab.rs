@@ -1,21 +1,25 @@
 //! A job as lines of a crontab.
 
-use super::civil::{as_cron_does, changes, crontab};
-use super::{Written, common, one_line, plain};
+use super::civil::{apart, as_cron_does, changes, crontab};
+use super::{Written, common, each, one_line, plain};
 use crate::civil::Zone;
 use crate::model::{JobSpec, Misfire, Overlap, Target, When};
 use crate::target::Program;
 
-/// The lines, with `CRON_TZ` where the zone is another than that of the lines before.
+/// The lines, one for each of its times, with `CRON_TZ` where the zone is another than that of the lines before.
 pub(super) fn write(job: &JobSpec, system: bool, zone: &mut Option<Zone>, lost: &mut Vec<String>) -> Written {
     let Target::Command(command) = &job.run else { return Err(format!("{} is no command", job.run.kind())) };
-    let when = crontab(job)?;
+    let parts = each(job);
+    let whens = parts.iter().map(crontab).collect::<Result<Vec<_>, _>>()?;
+    apart(&parts)?;
     common(job, lost)?;
     if job.jitter.is_some() {
         lost.push("`jitter` is not said there".to_owned());
     }
-    if when != "@reboot" {
-        changes(job, as_cron_does(&when), lost);
+    if job.when != When::Startup {
+        for (part, when) in parts.iter().zip(&whens) {
+            changes(part, as_cron_does(when), lost);
+        }
         if !matches!(job.overlap, Overlap::Allow(_)) {
             lost.push(format!(
                 "cron starts a run beside one that is still going, unlike `overlap: {}`",
@@ -86,7 +90,10 @@ pub(super) fn write(job: &JobSpec, system: bool, zone: &mut Option<Zone>, lost: 
         *zone = Some(job.zone.clone());
     }
     let comment = job.description.as_deref().map(|text| format!(": {}", one_line(text))).unwrap_or_default();
-    Ok(format!("# {}{comment}\n{lines}{when} {user}{text}\n", one_line(job.name.as_str())))
+    for when in whens {
+        lines.push_str(&format!("{when} {user}{text}\n"));
+    }
+    Ok(format!("# {}{comment}\n{lines}", one_line(job.name.as_str())))
 }
 
 /// Whether a `%` stands behind a backslash that is not itself behind one.

@@ -1,7 +1,7 @@
 //! Jobs for other schedulers: what can be said there as text, and what can't by its name.
 //!
 //! Pure functions of jobs. A job that would do something else there is left out and named; one that would only lose
-//! something is written, and what it loses is named.
+//! something, or fire otherwise where the clock changes, is written, and that is named.
 
 mod civil;
 mod crontab;
@@ -10,7 +10,7 @@ mod systemd;
 
 use serde::Serialize;
 
-use crate::model::{JobName, JobSpec};
+use crate::model::{JobName, JobSpec, When};
 use crate::named::by_name;
 
 /// Whom jobs are written for.
@@ -121,6 +121,17 @@ fn common(job: &JobSpec, lost: &mut Vec<String>) -> std::result::Result<(), Stri
         lost.push("`notify` is not said there".to_owned());
     }
     Ok(())
+}
+
+/// The job once for each of several times of which any is enough, with that one alone; else the job as it is.
+fn each(job: &JobSpec) -> Vec<JobSpec> {
+    let When::Any(parts) = &job.when else { return vec![job.clone()] };
+    let with = |when: &When| {
+        let mut one = job.clone();
+        one.when = when.clone();
+        each(&one)
+    };
+    parts.iter().flat_map(with).collect()
 }
 
 /// Text of ours on one line of somebody else's file.

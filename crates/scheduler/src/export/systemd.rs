@@ -1,7 +1,7 @@
 //! A job as a timer and a service, as `systemctl cat` would print them.
 
 use super::civil::changes;
-use super::{Written, common, one_line, plain};
+use super::{Written, common, each, one_line, plain};
 use crate::model::{JobSpec, Misfire, Overlap, Target, When};
 use crate::target::Program;
 use crate::trigger::{Cron, Dialect, Fold, Gap};
@@ -14,9 +14,12 @@ pub(super) fn write(job: &JobSpec, lost: &mut Vec<String>) -> Written {
     {
         return Err("its name is none of a unit: letters, digits, `-`, `_`, `.` and `:`".to_owned());
     }
-    let mut timer = on(job)?;
+    let parts = each(job);
+    let mut timer = parts.iter().map(on).collect::<Result<Vec<_>, _>>()?.concat();
     common(job, lost)?;
-    changes(job, (Gap::Skip, Fold::First), lost);
+    for part in &parts {
+        changes(part, (Gap::Skip, Fold::First), lost);
+    }
     match job.misfire {
         Misfire::Latest => timer.push("Persistent=true".to_owned()),
         Misfire::Skip => {}
@@ -79,7 +82,7 @@ pub(super) fn write(job: &JobSpec, lost: &mut Vec<String>) -> Written {
     ))
 }
 
-/// When the timer elapses.
+/// When the timer elapses; each line is another time, and those that come together are one there, too.
 fn on(job: &JobSpec) -> Result<Vec<String>, String> {
     let zone = &job.zone;
     Ok(match &job.when {
@@ -88,13 +91,9 @@ fn on(job: &JobSpec) -> Result<Vec<String>, String> {
             let texts = calendar(text, *dialect, job.name.as_str())?;
             texts.into_iter().map(|text| format!("OnCalendar={text} {zone}")).collect()
         }
-        When::Any(parts) => {
-            let mut lines = Vec::new();
-            for part in parts {
-                let When::Calendar(text) = part else { return Err(format!("`{}` can't be said there", job.when)) };
-                lines.push(format!("OnCalendar={} {zone}", words(text)));
-            }
-            lines
+        // A fraction of a second is said to the microsecond there.
+        When::At(at) if at.timestamp_subsec_nanos() % 1_000 == 0 => {
+            vec![format!("OnCalendar={} UTC", at.format("%Y-%m-%d %H:%M:%S%.f"))]
         }
         When::After(delay) => match delay.as_duration() {
             Some(delay) => vec!["OnBootSec=0".to_owned(), format!("OnUnitInactiveSec={}s", delay.as_secs_f64())],

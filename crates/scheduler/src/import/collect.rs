@@ -11,7 +11,7 @@ use super::equivalence::{Equivalence, Years, compare};
 use super::old::Old;
 use super::{Imported, MailServer, Note, NoteLevel, Surroundings};
 use crate::civil::Zone;
-use crate::model::{JobSpec, Mail, SinkKind, SinkSpec, Sinks, When};
+use crate::model::{JobSpec, Mail, SinkKind, SinkSpec, Sinks, When, namespace_is_named};
 
 /// How many runs of one job may go at once, where the other scheduler has no limit.
 pub(super) const NO_LIMIT: u32 = 1_000;
@@ -70,7 +70,13 @@ impl Collector {
             names: HashSet::new(),
             compared: HashMap::new(),
             fires: MOST_COMPARED,
-            imported: Imported { jobs: Vec::new(), sinks: Sinks::new(), notes: Vec::new(), equivalences: Vec::new() },
+            imported: Imported {
+                namespace: None,
+                jobs: Vec::new(),
+                sinks: Sinks::new(),
+                notes: Vec::new(),
+                equivalences: Vec::new(),
+            },
         }
     }
 
@@ -125,6 +131,21 @@ impl Collector {
         };
         self.imported.sinks.insert(name.clone(), sink);
         Ok(Some(name))
+    }
+
+    /// Takes the namespace that a source names, where it is the first that does.
+    pub(super) fn namespace(&mut self, at: &At, name: &str) {
+        if let Err(error) = namespace_is_named(name) {
+            return self.note(at, NoteLevel::Lost, format!("the namespace is left out: {error}"));
+        }
+        match self.imported.namespace.as_deref() {
+            None => self.imported.namespace = Some(name.to_owned()),
+            Some(first) if first != name => {
+                let text = format!("it was in the namespace `{name}`, and is in `{first}` now: import it by itself");
+                self.note(at, NoteLevel::Differs, text);
+            }
+            Some(_) => {}
+        }
     }
 
     /// A name like `wanted` that no other job has.

@@ -8,13 +8,13 @@ use clusterkeep_core::age::{Age, Unit};
 use clusterkeep_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::collect::{At, Collector, NO_LIMIT, age, job};
+use super::collect::{At, Collector, NO_LIMIT, job};
 use super::crontab::{at_once, without_large_steps};
 use super::old::{Old, robfig};
 use super::yaml::{at as look, documents, others, text, words};
 use super::{NoteLevel, Source, secret};
 use crate::civil::Zone;
-use crate::model::{JobSpec, Misfire, Overlap, Retry, When};
+use crate::model::{JobSpec, Misfire, Overlap, Retry, When, go};
 use crate::trigger::{Cron, Dialect};
 
 /// How often Kubernetes tries again where nothing is said, and how long it waits.
@@ -24,7 +24,7 @@ const LONGEST_WAIT: Age = clusterkeep_core::age::minutes(6);
 
 /// Reads the objects of a text.
 pub(super) fn read(source: &Source, collector: &mut Collector) -> Result<()> {
-    for (line, document) in documents(source)? {
+    for (line, document) in documents::<Value>(source)? {
         let at = At::line(&source.name, usize::try_from(line).unwrap_or_default());
         let items = look(&document, &["items"]).and_then(Value::as_array);
         for object in items.map_or(std::slice::from_ref(&document), Vec::as_slice) {
@@ -129,8 +129,9 @@ fn zone_within(schedule: &str) -> (&str, Option<&str>) {
 
 fn when(text: &str, created: Option<DateTime<Utc>>, at: &At, collector: &mut Collector) -> Result<(When, Option<Old>)> {
     if let Some(interval) = text.strip_prefix("@every ") {
-        let step = go_duration(interval.trim()).ok_or_else(|| Error::input(format!("`{text}` is no interval")))?;
-        let interval = age(TimeDelta::seconds(step)).ok_or_else(|| Error::input(format!("`{text}` is no interval")))?;
+        let none = || Error::input(format!("`{text}` is no interval"));
+        let interval = go::interval(interval.trim()).ok_or_else(none)?;
+        let step = interval.as_duration().and_then(|length| TimeDelta::from_std(length).ok()).ok_or_else(none)?;
         if created.is_none() {
             collector.note(
                 at,
@@ -138,7 +139,7 @@ fn when(text: &str, created: Option<DateTime<Utc>>, at: &At, collector: &mut Col
                 "its interval counts from when it was created, which is not known here: it counts from 1970",
             );
         }
-        let old = created.map(|from| Old::Every { from, step: TimeDelta::seconds(step) });
+        let old = created.map(|from| Old::Every { from, step });
         return Ok((When::Every { interval, from: created }, old));
     }
     let old = Old::Civil(robfig::read(text).map_err(Error::input)?);
@@ -155,26 +156,6 @@ fn when(text: &str, created: Option<DateTime<Utc>>, at: &At, collector: &mut Col
         format!("`{text}` has a step larger than its field: it is written `{written}`"),
     );
     Ok((When::Cron { text: written, dialect }, Some(old)))
-}
-
-/// Whole seconds of `1h30m`.
-fn go_duration(text: &str) -> Option<i64> {
-    let (mut seconds, mut digits) = (0_i64, String::new());
-    for c in text.chars() {
-        let unit = match c {
-            '0'..='9' => {
-                digits.push(c);
-                continue;
-            }
-            'h' => 3_600,
-            'm' => 60,
-            's' => 1,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(digits.parse::<i64>().ok()?.checked_mul(unit)?)?;
-        digits.clear();
-    }
-    (seconds > 0 && digits.is_empty()).then_some(seconds)
 }
 
 fn seconds(count: u64) -> Option<Age> {

@@ -129,6 +129,8 @@ pub struct Source {
 /// What became of another scheduler's jobs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Imported {
+    /// The namespace of the jobs, where the source names one.
+    pub namespace: Option<String>,
     /// The jobs, in the order of the source.
     pub jobs: Vec<JobSpec>,
     /// Where notifications of the jobs go, by the names that these call it.

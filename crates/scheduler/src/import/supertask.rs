@@ -3,7 +3,9 @@
 //! It hands its expressions to `APScheduler`, in Vienna's time: a 0 for the day of the week is Monday there.
 
 use clusterkeep_core::{Error, Result};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use serde_saphyr::Spanned;
 
 use super::aps::{cron, of_crontab};
 use super::collect::{At, Collector, job as new_job};
@@ -18,6 +20,16 @@ const ZONE: &str = "Europe/Vienna";
 /// How many runs of one job it lets go at once.
 const AT_ONCE: u32 = 10;
 
+/// A document; what else it says is not needed.
+#[derive(Deserialize)]
+#[serde(expecting = "a timetable of supertask, which has `tasks`")]
+struct Document {
+    #[serde(default)]
+    meta: Value,
+    #[serde(default)]
+    tasks: Option<Vec<Spanned<Value>>>,
+}
+
 /// Reads a text of either form.
 pub(super) fn read(source: &Source, collector: &mut Collector) -> Result<()> {
     if task::is_one(source) {
@@ -26,14 +38,19 @@ pub(super) fn read(source: &Source, collector: &mut Collector) -> Result<()> {
         }
         return Ok(());
     }
-    for (line, document) in documents(source)? {
-        let at = At::line(&source.name, usize::try_from(line).unwrap_or_default());
-        let tasks = look(&document, &["tasks"]).and_then(Value::as_array).ok_or_else(|| {
+    let place = |line: u64| At::line(&source.name, usize::try_from(line).unwrap_or_default());
+    for (line, document) in documents::<Document>(source)? {
+        let at = place(line);
+        let tasks = document.tasks.ok_or_else(|| {
             Error::input(format!("{}: this is no timetable of supertask: it has no `tasks`", at.place))
         })?;
+        if let Some(namespace) = text(&document.meta, &["namespace"]) {
+            collector.namespace(&at, namespace);
+        }
         for task in tasks {
-            let named = text(task, &["meta", "id"]).unwrap_or("?");
-            if let Err(error) = one(task, &at, collector) {
+            let at = place(task.referenced.line());
+            let named = text(&task.value, &["meta", "id"]).unwrap_or("?");
+            if let Err(error) = one(&task.value, &at, collector) {
                 collector.refuse(&at.job(named), &error);
             }
         }
@@ -45,8 +62,8 @@ fn one(task: &Value, at: &At, collector: &mut Collector) -> Result<()> {
     let id = text(task, &["meta", "id"]).ok_or_else(|| Error::input("a task has no `meta.id`"))?;
     let at = at.job(id);
     if look(task, &["meta", "enabled"]).and_then(Value::as_bool) == Some(false) {
-        collector.note(&at, NoteLevel::Lost, "it is not enabled there, and was left out");
-        return Ok(());
+        // A job of a timetable runs: what is to be paused is said to the store that it is in.
+        return Err(Error::input("it is not enabled there, and was left out"));
     }
     let steps = look(task, &["steps"]).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let active = |step: &&Value| look(step, &["if"]).and_then(Value::as_bool) != Some(false);

@@ -64,7 +64,10 @@ pub(super) fn import(source: &Source, collector: &mut Collector) -> Result<()> {
         return Err(Error::input("it does not say when it runs"));
     };
     if is_rust(&source.name) || source.name.ends_with(".py") {
-        return read(source, &source.name, &metadata, collector).map(drop);
+        if let Some(namespace) = read(source, &source.name, &metadata, collector)? {
+            collector.namespace(&metadata.remark_at("namespace", source), &namespace);
+        }
+        return Ok(());
     }
     Err(Error::input("a task file has to be named, so that the job can name it")
         .with_hint("give its path instead of `-`"))

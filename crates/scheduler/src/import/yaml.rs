@@ -2,24 +2,25 @@
 
 use clusterkeep_core::error::Place;
 use clusterkeep_core::{Error, Result};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_saphyr::Spanned;
 
 use super::Source;
 
 /// Every document of a text, with the line that it begins in.
-pub(super) fn documents(source: &Source) -> Result<Vec<(u64, Value)>> {
+pub(super) fn documents<T: DeserializeOwned>(source: &Source) -> Result<Vec<(u64, T)>> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         strict_booleans: true,
     };
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
-    let documents =
-        serde_saphyr::from_multiple_with_options::<serde_saphyr::Spanned<Value>>(text, options).map_err(|error| {
-            let position = error.location().map(|at| (at.line(), at.column()));
-            Error::input(format!("{}", error.without_snippet()))
-                .at(Place { file: source.name.clone(), position })
-                .with_hint("is it YAML or JSON?")
-        })?;
+    let documents = serde_saphyr::from_multiple_with_options::<Spanned<T>>(text, options).map_err(|error| {
+        let position = error.location().map(|at| (at.line(), at.column()));
+        Error::input(format!("{}", error.without_snippet()))
+            .at(Place { file: source.name.clone(), position })
+            .with_hint("is it YAML or JSON?")
+    })?;
     Ok(documents.into_iter().map(|document| (document.referenced.line(), document.value)).collect())
 }
 

@@ -7,6 +7,7 @@ mod chain;
 mod condition;
 mod except;
 mod following;
+pub(crate) mod go;
 mod job;
 mod limits;
 mod meta;

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use clusterkeep_core::age::{Age, Unit};
 use clusterkeep_core::{Error, Result};
 
-use super::Following;
+use super::{Following, go};
 use crate::trigger::{Cron, Dialect, Months, Rate, Trigger, Warning};
 
 /// When a job runs.
@@ -100,6 +100,31 @@ impl When {
             Self::Any(parts) => parts_of(parts, name).map(Trigger::Any),
             Self::All(parts) => parts_of(parts, name).map(Trigger::All),
         }
+    }
+
+    /// Reads the `schedule` of a `CronJob` of Kubernetes: an expression by its rules, or `@every` with a duration as Go
+    /// writes it.
+    ///
+    /// ```
+    /// use clusterkeep_scheduler::When;
+    /// assert_eq!(When::of_kubernetes("@every 1h30m")?.to_string(), "@every 90 minutes");
+    /// # Ok::<(), clusterkeep_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What can't be read.
+    pub fn of_kubernetes(text: &str) -> Result<Self> {
+        let trimmed = text.trim();
+        if let Some(interval) = trimmed.strip_prefix("@every ") {
+            let interval = go::interval(interval.trim()).ok_or_else(|| {
+                Error::input(format!("`{trimmed}` is no interval"))
+                    .with_hint("Kubernetes takes hours, minutes and seconds: `@every 1h30m`")
+            })?;
+            return Ok(Self::Every { interval, from: None });
+        }
+        let dialect = if trimmed.starts_with('@') { Dialect::Crontab } else { Dialect::Kubernetes };
+        Self::Cron { text: trimmed.to_owned(), dialect }.checked()
     }
 
     /// What the cron expressions in it say that their writer may not have meant.

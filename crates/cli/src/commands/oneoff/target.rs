@@ -5,6 +5,9 @@ use clusterkeep_scheduler::Target;
 use clusterkeep_scheduler::target::{Command, Container, Entry, Http, Node, Python, Rust, Sql};
 use serde_json::Value;
 
+/// What a first word may begin with, and a `:`.
+const KNOWN: [&str; 7] = ["cmd", "python", "node", "rust", "sql", "http", "container"];
+
 /// The target that they name. What is one word is a line for the shell; several words are a program and its arguments, as
 /// the caller's own shell has split them.
 pub(super) fn of(words: &[String]) -> Result<Target> {
@@ -12,10 +15,15 @@ pub(super) fn of(words: &[String]) -> Result<Target> {
         Error::input("there is nothing to run").with_hint("write it behind `--`, such as `-- cmd:echo hello`")
     })?;
     let (kind, text) = match first.split_once(':') {
-        Some((kind @ ("cmd" | "python" | "node" | "rust" | "sql" | "container"), text)) => (kind, text),
         // `http:https://example.org` and `https://example.org` are the same.
         Some(("http", text)) if text.starts_with("http:") || text.starts_with("https:") => ("http", text),
         Some(("http" | "https", text)) if text.starts_with("//") => ("http", first.as_str()),
+        Some((scheme @ ("http" | "https"), _)) => {
+            return Err(Error::input(format!("what is behind `{scheme}:` is no URL"))
+                .with_hint("write it whole: `http://127.0.0.1:8080/`; a command is meant by `cmd:` in front of it"));
+        }
+        Some((kind, text)) if KNOWN.contains(&kind) => (kind, text),
+        Some((other, _)) if is_prefix(other) => return Err(unknown(other)),
         _ => ("cmd", first.as_str()),
     };
     let target = match kind {
@@ -33,6 +41,18 @@ pub(super) fn of(words: &[String]) -> Result<Target> {
     };
     Target::check(&target)?;
     Ok(target)
+}
+
+/// Whether this in front of a `:` was meant to say what is run. One letter is a drive.
+fn is_prefix(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || "_+-".contains(c);
+    text.len() > 1 && text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(word)
+}
+
+fn unknown(prefix: &str) -> Error {
+    let known = KNOWN.map(|known| format!("`{known}:`")).join(", ");
+    Error::input(format!("`{prefix}:` is no kind of target"))
+        .with_hint(format!("known are {known}; a command is meant by `cmd:` in front of it"))
 }
 
 /// Of a function, words are JSON where they can be read as that, and `name=value` is an argument by name.
@@ -96,6 +116,15 @@ mod tests {
             (&["container:alpine:3", "echo", "x"], r#"{"container":"alpine:3","command":["echo","x"]}"#),
             (&["cmd:"], "error: the command is empty"),
             (&["python:x=1"], "error: `x=1` is no Python file or entry point"),
+            (&["/bin/a:b", "c"], r#"{"exec":["/bin/a:b","c"]}"#),
+            (&["echo a:b"], r#"{"command":"echo a:b"}"#),
+            (&["A=b:c env"], r#"{"command":"A=b:c env"}"#),
+            (&[": x"], r#"{"command":": x"}"#),
+            (&["cmd:foo:bar"], r#"{"command":"foo:bar"}"#),
+            (&["foo:bar"], "error: `foo:` is no kind of target"),
+            (&["CMD:echo", "x"], "error: `CMD:` is no kind of target"),
+            (&["http:127.0.0.1:1/"], "error: what is behind `http:` is no URL"),
+            (&["https:example.org"], "error: what is behind `https:` is no URL"),
             (&["http:https://example.org", "x"], "error: a request on the command line is a URL and nothing else"),
         ] {
             assert_eq!(read(words), expected, "{words:?}");

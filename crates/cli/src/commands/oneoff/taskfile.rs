@@ -14,8 +14,8 @@ use crate::source::{self, Text};
 pub(super) enum Task {
     /// The file itself; it says nothing about when.
     Target(Box<Target>),
-    /// What its metadata says.
-    Job(Box<JobSpec>),
+    /// What its metadata says, and the namespace that it is in.
+    Job(Box<JobSpec>, String),
 }
 
 /// The file of a command line that names one such file and nothing else.
@@ -38,10 +38,11 @@ pub(super) fn read(file: &Path, zone: Option<&str>, printer: &Printer) -> Result
         let rust = file.extension().is_some_and(|extension| extension == "rs");
         return Ok(Task::Target(Box::new(if rust { Rust::of(name).into() } else { Python::of(name).into() })));
     };
+    let namespace = found.namespace.unwrap_or_else(|| files::ephemeral(&name));
     source::warn(&[Text { name, text }], files::Unknown::Refused, printer);
     let mut job = found.job;
     if let Some(zone) = zone {
         job.zone = zone.parse()?;
     }
-    Ok(Task::Job(Box::new(job)))
+    Ok(Task::Job(Box::new(job), namespace))
 }

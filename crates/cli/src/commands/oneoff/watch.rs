@@ -8,7 +8,7 @@ use clusterkeep_scheduler::target::Echo;
 use clusterkeep_scheduler::{Target, Triggered};
 use tokio::time::Instant;
 
-use super::{NAME, builder};
+use super::{NAME, builder, namespace};
 use crate::args::RunArgs;
 use crate::context::Context;
 
@@ -18,9 +18,10 @@ const SHORTEST: Duration = Duration::from_millis(10);
 pub(super) async fn run(target: &Target, every: Duration, args: &RunArgs, context: &Context) -> Result<ExitCode> {
     let (printer, stop) = (&context.printer, context.stop_between_steps());
     let every = every.max(SHORTEST);
+    let namespace = namespace::once(target, args)?;
     let mut due = Instant::now();
     while !stop.is_cancelled() {
-        let triggered = builder(target, args, &Echo::default()).ending(stop.clone()).trigger(NAME).await?;
+        let triggered = builder(target, &namespace, args, &Echo::default()).ending(stop.clone()).trigger(NAME).await?;
         if stop.is_cancelled() {
             break;
         }

@@ -1,7 +1,7 @@
 //! What a command line asks about: an expression that stands on it, or jobs of a timetable.
 
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::{Schedule, When, Zone};
+use clusterkeep_scheduler::{Dialect, Schedule, When, Zone};
 
 use crate::args::{Grammar, ReadingArgs};
 use crate::files;
@@ -50,6 +50,7 @@ pub(super) fn some(what: Option<&str>, args: &ReadingArgs) -> Result<Vec<Asked>>
 fn on_the_command_line(text: &str, args: &ReadingArgs) -> Result<Asked> {
     let when = match args.dialect {
         Some(Grammar::Calendar) => When::Calendar(text.to_owned()),
+        Some(Grammar::Cron(Dialect::Kubernetes)) => When::of_kubernetes(text)?,
         Some(Grammar::Cron(dialect)) if !text.trim().starts_with('@') => When::Cron { text: text.to_owned(), dialect },
         Some(Grammar::Cron(_)) | None => text.parse()?,
     };

@@ -44,8 +44,8 @@ pub(super) async fn import(args: ImportScheduleArgs, context: &Context) -> Resul
         }
         Origin::Apscheduler => import_apscheduler(&rows(&args, context).await?, &around),
     };
-    let sinks = imported.sinks.clone();
-    let timetable = Timetable { sinks, ..Timetable::of(&args.namespace, imported.jobs.clone()) };
+    let (sinks, namespace) = (imported.sinks.clone(), args.namespace.clone().or_else(|| imported.namespace.clone()));
+    let timetable = Timetable { sinks, namespace, ..Timetable::of("", imported.jobs.clone()) };
     show(&args, &timetable, &imported, &context.printer)?;
     Ok(match (timetable.jobs.len(), imported.refused()) {
         (0, 0) => {
