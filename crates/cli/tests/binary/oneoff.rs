@@ -222,6 +222,27 @@ fn two_commands_live_side_by_side_on_one_store_and_the_same_one_is_one() {
 }
 
 #[test]
+fn a_task_file_is_in_the_namespace_that_it_names() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no python3");
+        return;
+    }
+    let place = Place::empty();
+    let state = ["--state", "sqlite://jobs.db"];
+    for (file, namespace) in [("named.py", "# namespace = \"house\"\n"), ("own.py", "")] {
+        let head = format!("# /// task\n# when = \"@every 1s\"\n{namespace}# ///\n");
+        place.write(file, &format!("{head}def run():\n    print('on', flush=True)\n"));
+        Ticking::start(&place, &[&["run", "--file", file], &state[..]].concat()).hear(1);
+    }
+    let all = run(&place, &[&["schedule", "list", "--format", "json"], &state[..]].concat()).done().json();
+    let of = |job: &str| {
+        let found = all.as_array().unwrap().iter().find(|schedule| schedule.to_string().contains(job));
+        found.map(|found| found["schedule"]["namespace"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    };
+    assert!(of("named.py") == "house" && of("own.py").starts_with("own-"), "{all}");
+}
+
+#[test]
 fn the_same_is_not_run_at_once_twice_on_one_store() {
     let place = Place::empty();
     let args = ["run", "--command", "echo on; sleep 600", "--state", "sqlite://jobs.db"];
