@@ -15,9 +15,9 @@ use clusterkeep_scheduler::{
 
 use self::taskfile::Task;
 use super::run::{finished, say};
-use super::schedule::store;
+use super::schedule::{changes, store};
 use crate::args::RunArgs;
-use crate::context::Context;
+use crate::context::{Context, actor};
 use crate::output::{Format, Printer};
 use crate::targets;
 
@@ -103,9 +103,9 @@ fn show(run: &RunRecord, as_it_comes: bool, printer: &Printer) -> Result<()> {
 
 /// Runs it whenever its time has come, until it is stopped.
 async fn again(mut job: Job, args: &RunArgs, context: &Context) -> Result<ExitCode> {
-    let store: Arc<dyn Store> = match &args.store.state {
-        Some(_) => store(&args.store, None, context).await?,
-        None => MemoryStore::new().into(),
+    let (store, changes): (Arc<dyn Store>, _) = match &args.store.state {
+        Some(_) => (store(&args.store, None, context).await?, changes(&args.store, context)?),
+        None => (MemoryStore::new().into(), None),
     };
     let stop = context.stop_between_steps();
     let (printer, echo) = (context.printer.clone(), passing(&context.printer));
@@ -116,6 +116,8 @@ async fn again(mut job: Job, args: &RunArgs, context: &Context) -> Result<ExitCo
     let next = spec.schedule()?.next_after(SystemClock.now());
     let mut scheduler = Scheduler::builder()
         .store(store)
+        .actor(actor())
+        .changes(changes)
         .namespace(NAMESPACE)
         .grace(args.grace.0)
         .lease(args.lease.0)
