@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::age;
@@ -153,7 +154,7 @@ async fn backfill_runs_what_did_not_run_once() {
         // Somebody else has looked at the same time.
         assert_eq!(found.queue(&*store).await.unwrap(), 0);
         let again = control::backfill(&*store, "default", "nightly", (from, to), 100, now).await.unwrap();
-        assert_eq!((again.fires.len(), again.have_run), (0, 14));
+        assert_eq!((again.fires.len(), again.have_run, again.waiting), (0, 10, 4));
         // Nor does a scheduler that comes back run them again.
         until(&store, "2026-11-15T00:00:00Z").await;
         let sum = november(&*store, "2026-11-15T00:00:00Z").await;
@@ -205,6 +206,27 @@ async fn what_waits_is_cancelled_and_tried_anew() {
         let renewed = control::retry(&*store, "default", "nightly", second).await.unwrap();
         assert_eq!(renewed[0].key, queued.key);
         assert_eq!(cancel(None).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_goes_hears_within_a_second_that_it_is_to_end() {
+    let dir = tempfile::tempdir().unwrap();
+    for store in stores(&dir).await {
+        let builder = Scheduler::builder().store(store.clone()).handler("thin-out", |_: Run| std::future::pending());
+        let scheduler = builder.job(job()).start().await.unwrap();
+        scheduler.trigger("nightly").await.unwrap();
+        let all = RunQuery::of("default", "nightly");
+        let state = async || store.runs(&all).await.unwrap()[0].state;
+        assert_eq!(state().await, RunState::Running);
+        let asked = Instant::now();
+        control::cancel(&*store, "default", "nightly", None, "not today", Utc::now()).await.unwrap();
+        while state().await != RunState::Cancelled {
+            // The next beat would come five seconds after the start.
+            assert!(asked.elapsed() < Duration::from_millis(1_500), "{store:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        scheduler.drain().await.unwrap();
     }
 }
 

@@ -139,6 +139,9 @@ impl Store for Faulty {
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat> {
         self.call(self.inner.beat(namespace, worker, place, lease)).await
     }
+    async fn to_cancel(&self, worker: Uuid) -> Result<Vec<(RunKey, u32, String)>> {
+        self.call(self.inner.to_cancel(worker)).await
+    }
     async fn leave(&self, worker: Uuid) -> Result<()> {
         self.call(self.inner.leave(worker)).await
     }

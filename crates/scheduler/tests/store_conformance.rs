@@ -661,9 +661,12 @@ async fn runs_are_cancelled(store: Arc<dyn Store>) {
     assert_eq!(store.beat("n", worker(2), "there", LEASE).await.unwrap().cancel, []);
     let beat = store.beat("n", worker(1), "here", LEASE).await.unwrap();
     assert_eq!(beat.cancel, [(goes.key.clone(), 1, "by ops".to_owned())]);
+    assert_eq!(store.to_cancel(worker(1)).await.unwrap(), beat.cancel, "the same between beats");
+    assert_eq!(store.to_cancel(worker(2)).await.unwrap(), []);
     store.finish(&[end(&goes, 1, RunState::Cancelled)]).await.unwrap();
     assert_eq!(store.runs(&RunQuery::all()).await.unwrap()[0].cancel, None);
     assert_eq!(store.beat("n", worker(1), "here", LEASE).await.unwrap().cancel, []);
+    assert_eq!(store.to_cancel(worker(1)).await.unwrap(), []);
     // An attempt that fails before its holder is told is not followed by another one.
     let fails = run("a", 180, RunState::Running);
     fire(&*store, std::slice::from_ref(&fails)).await;

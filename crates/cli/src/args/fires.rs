@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use chrono_tz::Tz;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use clusterkeep_scheduler::{Dialect, Fold, Gap};
 
+use super::schedule::StoreArgs;
 use super::{Moment, Timeout};
 
 /// An expression or a job, and what it is to be read by.
 #[derive(Debug, Args)]
 pub struct ExpressionArgs {
-    /// A cron expression, `@every 6h` or the like; with -f, the name of a job
+    /// A cron expression, `@every 6h` or the like; with -f, --state or --namespace, the name of a job
     pub what: String,
     /// How it is read; that of the job, or by crontab
     #[command(flatten)]
@@ -20,12 +21,19 @@ pub struct ExpressionArgs {
 
 /// How an expression is read.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("jobs").args(["files", "state", "namespace"]).multiple(true))]
 pub struct ReadingArgs {
     /// The file with the timetable that the job is in
-    #[arg(long = "file", short, value_name = "FILE")]
+    #[arg(long = "file", short, value_name = "FILE", conflicts_with = "state")]
     pub files: Vec<PathBuf>,
+    /// Where the job is kept, as for `schedule show`
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The namespace of the stored job; without --state it is looked for in the user's state directory
+    #[arg(long, value_name = "NAME", conflicts_with = "files")]
+    pub namespace: Option<String>,
     /// Whose rules the expression is read by: crontab, quartz (and the crate `cron`), kubernetes, or calendar (systemd)
-    #[arg(long, value_name = "DIALECT", conflicts_with = "files", value_parser = grammar)]
+    #[arg(long, value_name = "DIALECT", conflicts_with = "jobs", value_parser = grammar)]
     pub dialect: Option<Grammar>,
     /// The zone whose civil time is meant; that of the job, or UTC
     #[arg(long, value_name = "ZONE", value_parser = zone)]
@@ -36,6 +44,14 @@ pub struct ReadingArgs {
     /// What happens to times that come twice: first, second, both; else first for fixed times, both for intervals
     #[arg(long, value_name = "POLICY", value_parser = fold)]
     pub fold: Option<Fold>,
+}
+
+impl ReadingArgs {
+    /// Whether jobs of a store are meant.
+    #[must_use]
+    pub const fn of_store(&self) -> bool {
+        self.store.state.is_some() || self.namespace.is_some()
+    }
 }
 
 /// How an expression without `@` is read.
@@ -54,7 +70,7 @@ Examples:
   clusterkeep schedule next '30 3 * * *' --zone America/New_York
   clusterkeep schedule next '30 1 * * *' --zone America/New_York --count 3 \\
       --after 2026-10-31T00:00:00-04:00
-  clusterkeep schedule next nightly -f examples/weather.yaml")]
+  clusterkeep schedule next nightly --state sqlite://clusterkeep-demo/jobs.db")]
 pub struct NextArgs {
     /// What is asked about.
     #[command(flatten)]
@@ -91,8 +107,8 @@ Examples:
   clusterkeep schedule lint '0 0 0 ? * 1' --dialect quartz
   clusterkeep schedule lint -f examples/weather.yaml --strict")]
 pub struct LintArgs {
-    /// A cron expression; with -f, the name of a job, and all of them where none is named
-    #[arg(required_unless_present = "files")]
+    /// A cron expression; with -f, --state or --namespace, the name of a job, and all of them where none is named
+    #[arg(required_unless_present = "jobs")]
     pub what: Option<String>,
     /// How it is read.
     #[command(flatten)]
@@ -116,8 +132,8 @@ Examples:
   clusterkeep schedule simulate nightly -f examples/weather.yaml --from 2014-01-15 \\
       --until 2014-01-29 --takes 5min --down 2014-01-17..2014-01-20 --expect-runs 12")]
 pub struct SimulateArgs {
-    /// A cron expression; with -f, the name of a job, and all of them where none is named
-    #[arg(required_unless_present = "files")]
+    /// A cron expression; with -f, --state or --namespace, the name of a job, and all of them where none is named
+    #[arg(required_unless_present = "jobs")]
     pub what: Option<String>,
     /// How it is read.
     #[command(flatten)]
@@ -134,14 +150,14 @@ pub struct SimulateArgs {
     /// Exit code 1 unless it has the fires of this file, which `--format json` has written
     #[arg(long, value_name = "FILE", conflicts_with_all = ["takes", "down"])]
     pub expect: Option<PathBuf>,
-    /// With -f: how long each run is taken to take; shows what the jobs' overlap and misfire policies make of it
-    #[arg(long, value_name = "DURATION", requires = "files")]
+    /// Of jobs: how long each run is taken to take; shows what the jobs' overlap and misfire policies make of it
+    #[arg(long, value_name = "DURATION", requires = "jobs")]
     pub takes: Option<Timeout>,
-    /// With -f: a time without a scheduler; it may be given several times
-    #[arg(long, value_name = "FROM..UNTIL", requires = "files", value_parser = span)]
+    /// Of jobs: a time without a scheduler; it may be given several times
+    #[arg(long, value_name = "FROM..UNTIL", requires = "jobs", value_parser = span)]
     pub down: Vec<Span>,
     /// With --takes or --down: exit code 1 unless so many fires run
-    #[arg(long, value_name = "N", requires = "files")]
+    #[arg(long, value_name = "N", requires = "jobs")]
     pub expect_runs: Option<u64>,
 }
 

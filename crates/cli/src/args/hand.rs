@@ -60,6 +60,9 @@ pub struct ResumeArgs {
     /// Which job.
     #[command(flatten)]
     pub job: JobArgs,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 /// Which fires.
@@ -89,12 +92,15 @@ pub struct BackfillArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 /// Which runs, and why.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A run that waits ends at once, one that is going as soon as its scheduler has heard of it.
+A run that waits ends at once, one that is going as soon as its scheduler has heard of it: within a second.
 
 Examples:
   clusterkeep schedule cancel nightly
@@ -128,30 +134,39 @@ pub struct RetryArgs {
     /// The run for this instant, also where it failed only once, was cancelled or was refused
     #[arg(long, value_name = "INSTANT")]
     pub run: Option<Moment>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 /// Which runs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Of much output the beginning and the end are kept. A run that is going writes it down every two seconds.
+Of much output the beginning and the end are kept. A run that is going writes it down every two seconds. Without a
+job each line is behind the name of its job.
 
 Examples:
   clusterkeep schedule logs nightly
-  clusterkeep schedule logs nightly --follow
+  clusterkeep schedule logs --namespace weather --follow
   clusterkeep schedule logs nightly --run 2014-01-15T08:30:00Z --format json")]
 pub struct LogsArgs {
-    /// Which job.
+    /// The job; all, where none is named
+    pub job: Option<String>,
+    /// Where runs are kept.
     #[command(flatten)]
-    pub job: JobArgs,
+    pub store: StoreArgs,
+    /// Only those of this namespace
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
     /// Only the run for this instant, as `schedule history` shows it
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", requires = "job")]
     pub run: Option<Moment>,
     /// Go on with what comes, until it is stopped
     #[arg(long, short)]
     pub follow: bool,
-    /// Of the latest runs at most so many
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub limit: u32,
+    /// Of the latest runs at most so many; by default 1 of a job, and 20 of all of them
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
 }
 
 /// Which fires.

@@ -127,6 +127,9 @@ pub struct TriggerArgs {
     /// How long a key stands for one run
     #[arg(long, value_name = "DURATION", requires = "key")]
     pub within: Option<Age>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 type Object = serde_json::Map<String, serde_json::Value>;

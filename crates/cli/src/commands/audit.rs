@@ -80,8 +80,14 @@ fn event(entry: &Entry) -> String {
 fn what(entry: &Entry) -> String {
     let text = |key: &str| entry.data.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
     let number = |key: &str| entry.data.get(key).and_then(serde_json::Value::as_u64);
-    let objects = entry.data.get("objects").and_then(serde_json::Value::as_array).map(Vec::len);
+    let objects = entry.data.get("objects").and_then(serde_json::Value::as_array);
+    let only = objects.filter(|all| all.len() == 1).and_then(|all| all.first()?.as_str());
+    let objects = objects.map(Vec::len);
     let parts = [
+        text("change").map(|change| match only {
+            Some(object) => format!("{change} {object}"),
+            None => change,
+        }),
         text("outcome"),
         text("approval").map(|approval| format!("approved by {approval}")),
         text("about"),
@@ -90,6 +96,7 @@ fn what(entry: &Entry) -> String {
         number("version").map(|n| format!("version {n}")),
         text("reason"),
         objects.map(|n| format!("{n} object{}", if n == 1 { "" } else { "s" })),
+        number("runs").map(|n| format!("{n} run{}", if n == 1 { "" } else { "s" })),
         number("steps").map(|n| format!("{n} step{}", if n == 1 { "" } else { "s" })),
         number("done").map(|n| format!("{n} done")),
         text("message"),

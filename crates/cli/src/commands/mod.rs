@@ -75,15 +75,7 @@ pub(crate) fn without_runtime(command: Command, printer: &Printer) -> Next {
             clap_complete::generate(shell, &mut Cli::command(), "clusterkeep", &mut script);
             Next::Done(done(printer, &String::from_utf8_lossy(&script)))
         }
-        Command::Schedule(ScheduleCommand::Next(args)) => {
-            Next::Done(schedule::next(&args, printer).and_then(|text| done(printer, &text)))
-        }
-        Command::Schedule(ScheduleCommand::Explain(args)) => {
-            Next::Done(schedule::explain(&args, printer).and_then(|text| done(printer, &text)))
-        }
-        Command::Schedule(ScheduleCommand::Lint(args)) => Next::Done(schedule::lint(&args, printer)),
-        Command::Schedule(ScheduleCommand::Simulate(args)) => Next::Done(schedule::simulate(&args, printer)),
-        Command::Schedule(command) => Next::Needs(Work::Schedule(command)),
+        Command::Schedule(command) => schedule::without_store(command, printer),
         Command::Demo(args) => Next::Needs(Work::Demo(args)),
         Command::Query(args) => Next::Needs(Work::Query(args)),
         Command::Cluster(command) => Next::Needs(Work::Cluster(command)),

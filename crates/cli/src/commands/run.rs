@@ -11,11 +11,12 @@ use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::manifest::Located;
 use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
+use clusterkeep_scheduler::control::Changes;
 use clusterkeep_scheduler::target::Echo;
 use clusterkeep_scheduler::{Event, Permissions, RunRecord, RunState, Scheduler, Store, Timetable};
 use tokio::sync::watch;
 
-use super::schedule::{store, utc};
+use super::schedule::{changes, store, utc};
 use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
@@ -46,9 +47,10 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
     let target = context.connect_any(&args.cluster, ConnectOptions::default()).await?;
     let db = target.map(|target| target.db);
     let store = store(&args.store, db.as_ref(), context).await?;
+    let changes = changes(&args.store, context)?;
     let (namespaces, watched) = watch::channel(Vec::new());
     let _answering = listener.map(|bound| bound.answer(store.clone(), watched, &context.printer));
-    let starting = Starting { args: &args, db: db.as_ref(), store: &store, printer: &context.printer };
+    let starting = Starting { args: &args, db: db.as_ref(), store: &store, changes, printer: &context.printer };
     let mut running = starting.start(loaded, Start::First).await?;
     let mut former: Vec<Going> = Vec::new();
     let ended = loop {
@@ -184,6 +186,8 @@ struct Starting<'a> {
     /// Nothing where no cluster is named.
     db: Option<&'a Db>,
     store: &'a Arc<dyn Store>,
+    /// Where it is written down what a start changes about jobs.
+    changes: Option<Changes>,
     printer: &'a Printer,
 }
 
@@ -208,6 +212,7 @@ impl Starting<'_> {
             let builder = Scheduler::builder()
                 .store(self.store.clone())
                 .actor(actor())
+                .changes(self.changes.clone())
                 .permissions(loaded.permissions.clone())
                 .grace(self.args.grace.0)
                 .lease(self.args.lease.0)
@@ -285,7 +290,11 @@ pub(super) fn say(printer: &Printer, event: &Event<'_>) {
         Event::Overtaken(run) => printer.note(&format!("{} was overtaken by a later attempt", named(run))),
         Event::Rescued(run) => printer.note(&format!("{} was left by its scheduler: {}", named(run), run.state)),
         Event::Superseded { job, generation } => {
-            printer.note(&format!("{job}: version {generation} of another scheduler is valid, it does not fire here"));
+            printer.note(&format!("{job}: version {generation} is valid now, the one before does not fire any more"));
+        }
+        Event::Removed { job, by } => {
+            let by = by.map(|by| format!(" by {}", by.escape_debug())).unwrap_or_default();
+            printer.note(&format!("{job}: removed{by}, it does not fire any more"));
         }
         Event::ClockSet { from, to } => printer.alert(&clock_set(*from, *to)),
         Event::LeftOut { job, error } => {

@@ -1,6 +1,6 @@
 //! Running fires of the past that did not run.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clusterkeep_core::{Error, Result};
@@ -31,8 +31,10 @@ pub struct Backfill {
     pub generation: u32,
     /// The nominal instants to run it for.
     pub fires: Vec<DateTime<Utc>>,
-    /// How many fires of the period have run, or are about to.
+    /// How many fires of the period have run, or are going.
     pub have_run: u64,
+    /// How many have a run that waits already.
+    pub waiting: u64,
     #[serde(skip)]
     priority: i16,
     /// The row and the step for those that no scheduler has decided upon yet.
@@ -75,7 +77,7 @@ pub async fn backfill(
         .with_hint(format!("begin at {}", before.to_rfc3339_opts(SecondsFormat::AutoSi, true))));
     }
     let until = until.min(now + TimeDelta::microseconds(1)).max(from);
-    let (mut fires, mut have_run) = (Vec::new(), 0);
+    let (mut fires, mut have_run, mut waiting) = (Vec::new(), 0, 0);
     let within = |at: &DateTime<Utc>| *at < until;
     let mut next = schedule.next_after(from - TimeDelta::nanoseconds(1)).filter(within);
     let mut stretch = Vec::with_capacity(STRETCH);
@@ -86,10 +88,13 @@ pub async fn backfill(
             next = schedule.next_after(at).filter(within);
         }
         let ran = ran(store, namespace, job, (begin, next.unwrap_or(until))).await?;
-        let missing = stretch.iter().filter(|at| !ran.contains(at));
-        let before = fires.len();
-        fires.extend(missing);
-        have_run += (stretch.len() + before - fires.len()) as u64;
+        for at in &stretch {
+            match ran.get(at) {
+                None => fires.push(*at),
+                Some(RunState::Pending) => waiting += 1,
+                Some(_) => have_run += 1,
+            }
+        }
         if fires.len() > most {
             return Err(Error::input(format!("more than {most} fires of `{job}` did not run in this period"))
                 .with_hint("take a shorter one, or allow more"));
@@ -101,6 +106,7 @@ pub async fn backfill(
         generation: record.generation,
         fires,
         have_run,
+        waiting,
         priority: record.spec.priority,
         undecided: undecided(&record, &schedule, (from, until), now),
     })
@@ -126,17 +132,17 @@ fn undecided(
     Some((NewRun { run, gate: Gate::OPEN }, step))
 }
 
-/// The instants of a period for which there is a run.
+/// The instants of a period for which there is a run, with its state.
 async fn ran(
     store: &dyn Store,
     namespace: &str,
     job: &str,
     (from, until): (DateTime<Utc>, DateTime<Utc>),
-) -> Result<HashSet<DateTime<Utc>>> {
+) -> Result<HashMap<DateTime<Utc>, RunState>> {
     let runs = store.runs(&RunQuery::of(namespace, job).between(from, until).without_output()).await?;
     let nominal = |run: &RunRecord| matches!(run.key.kind, RunKind::Scheduled | RunKind::Backfill);
     let runs = runs.into_iter().filter(|run| nominal(run) && has_run(run.state));
-    Ok(runs.map(|run| run.key.nominal).collect())
+    Ok(runs.map(|run| (run.key.nominal, run.state)).collect())
 }
 
 /// Whether a run was begun, or is about to be.

@@ -3,6 +3,7 @@
 //! Nothing here runs a handler. Each function says what it did, and none does more than it was asked for.
 
 mod backfill;
+mod changes;
 mod pause;
 mod queue;
 mod runs;
@@ -10,6 +11,7 @@ mod runs;
 use clusterkeep_core::{Error, Result};
 
 pub use backfill::{Backfill, backfill};
+pub use changes::{Change, Changes};
 pub use pause::{Resumed, pause, resume};
 pub use queue::{Dedup, Queued, queue};
 pub use runs::{cancel, retry};

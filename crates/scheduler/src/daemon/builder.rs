@@ -18,6 +18,7 @@ use super::handler::Handlers;
 use super::recover::rescue;
 use super::roster::{Roster, Scope};
 use super::telling::Telling;
+use crate::control::Changes;
 use crate::model::{Alike, Job, JobSpec, Notify, Permissions, SinkSpec, Timetable, all_of, check_chains};
 use crate::run::Run;
 use crate::store::{MemoryStore, Source, Store};
@@ -60,6 +61,7 @@ pub struct SchedulerBuilder {
     pub(crate) listener: Listener,
     pub(super) telling: Telling,
     source: Source,
+    changes: Option<Changes>,
     stored: bool,
     permissions: Option<Arc<Permissions>>,
     wrong: Vec<Error>,
@@ -82,6 +84,7 @@ impl SchedulerBuilder {
             listener: Listener::nobody(),
             telling: Telling::default(),
             source: Source { by: "library".to_owned(), origin: None },
+            changes: None,
             stored: false,
             permissions: None,
             wrong: Vec::new(),
@@ -154,6 +157,13 @@ impl SchedulerBuilder {
     /// Says who is recorded to have changed the jobs that are new or other than before: user and host.
     pub fn actor(mut self, by: impl Into<String>) -> Self {
         self.source.by = by.into();
+        self
+    }
+
+    /// Has it written into the audit that its start makes versions of jobs, or removes some; without, each version says who
+    /// made it, and that is all.
+    pub fn changes(mut self, changes: impl Into<Option<Changes>>) -> Self {
+        self.changes = changes.into();
         self
     }
 
@@ -336,6 +346,7 @@ impl SchedulerBuilder {
             clock: self.clock.clone(),
             listener: self.listener.clone(),
             source: self.source.clone(),
+            changes: self.changes.clone(),
             permissions: self.permissions.clone(),
             namespace: self.namespace.clone(),
             worker: Uuid::new_v4(),

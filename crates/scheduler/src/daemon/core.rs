@@ -15,6 +15,7 @@ use super::execute::Job;
 use super::handler::Handler;
 use super::roster::Entry;
 use super::stored;
+use crate::control::Changes;
 use crate::model::Permissions;
 use crate::run::{Reporting, RunRecord};
 use crate::store::{Beat, Source, Store};
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) listener: Listener,
     /// Who changes jobs that are other than in the store.
     pub(crate) source: Source,
+    /// Where it is written down that it changes jobs.
+    pub(crate) changes: Option<Changes>,
     /// What may run of what the store says.
     pub(crate) permissions: Option<Arc<Permissions>>,
     pub(crate) namespace: String,

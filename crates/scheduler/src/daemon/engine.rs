@@ -5,6 +5,7 @@
 //! at the same time: the store says who has made a row, and who may begin it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::{Error, Result};
@@ -32,6 +33,9 @@ pub(crate) const BATCH: usize = 1_000;
 
 /// How often the store is looked at for what others have asked for.
 pub(crate) const POLL: TimeDelta = TimeDelta::seconds(1);
+
+/// How often the store is asked what is to end, while runs go here.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// A request to run a job at once.
 #[derive(Debug)]
@@ -75,6 +79,8 @@ pub(crate) struct Engine {
     pub(crate) waiting: bool,
     /// When the lease is renewed: by the monotonic clock, which nobody sets.
     pub(crate) beat_at: Instant,
+    /// When the store is asked again which of the runs that go here are to end.
+    pub(crate) cancel_at: Instant,
     /// What the clock has shown, to see that somebody has set it.
     pub(crate) watch: ClockWatch,
     /// What the store has told of changes before.
@@ -100,6 +106,7 @@ impl Engine {
             look: true,
             waiting: false,
             beat_at: Instant::now() + core.lease / 3,
+            cancel_at: Instant::now(),
             watch: ClockWatch::new(now, core.clock.elapsed()),
             core,
             roster,
@@ -155,6 +162,10 @@ impl Engine {
             if Instant::now() >= self.beat_at {
                 self.beat().await?;
             }
+            if !self.active.is_empty() && Instant::now() >= self.cancel_at {
+                self.cancel_at = Instant::now() + LOOK;
+                self.end_cancelled().await?;
+            }
             let now = self.read_clock().await?;
             if self.wake_at() <= now {
                 // Where many are due, what has ended makes room for them.
@@ -176,6 +187,7 @@ impl Engine {
                 Some(request) = self.requests.recv() => self.run_now(request).await?,
                 () = clock.sleep_until(wake) => {}
                 () = tokio::time::sleep_until(self.beat_at) => {}
+                () = tokio::time::sleep_until(self.cancel_at), if !self.active.is_empty() => {}
             }
         }
         Ok(())
@@ -293,6 +305,10 @@ impl Engine {
         let attempt = self.core.attempt(entry, run.clone(), ending.clone());
         self.core.listener.hear(&Event::Started(&run));
         let task = self.tasks.spawn(attempt);
+        if self.active.is_empty() {
+            // Nobody has asked for the end of what has only begun: short runs cost no look.
+            self.cancel_at = Instant::now() + LOOK;
+        }
         let ending = ends_itself.then_some(ending);
         self.active.insert(task.id(), Active { index, run, task, ending, cancelled: None, cut_off: None });
     }

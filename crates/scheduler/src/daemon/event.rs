@@ -33,12 +33,19 @@ pub enum Event<'a> {
         /// The next fire now.
         to: Option<DateTime<Utc>>,
     },
-    /// Another scheduler has put a later version of a job, or has removed it: this one does not fire it any more.
+    /// A later version of a job was put: this scheduler does not fire the job any more, whoever put it does.
     Superseded {
         /// The job.
         job: &'a str,
         /// The version that is valid.
         generation: u32,
+    },
+    /// A job was removed: it does not fire any more.
+    Removed {
+        /// The job.
+        job: &'a str,
+        /// Who has removed it, where that is known.
+        by: Option<&'a str>,
     },
     /// Somebody has set the clock that fires go by.
     ClockSet {
@@ -113,6 +120,7 @@ impl Listener {
             Event::Superseded { job, generation } => {
                 tracing::info!(job, generation, "another version of the job is valid now");
             }
+            Event::Removed { job, by } => tracing::info!(job, by, "the job was removed"),
             Event::ClockSet { from, to } => tracing::warn!(%from, %to, "the clock was set"),
             Event::LeftOut { job, error } => {
                 tracing::warn!(job, error = *error as &dyn std::error::Error, "a job out of the store is left out");

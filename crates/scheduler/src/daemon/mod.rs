@@ -5,6 +5,7 @@
 //! policies would make of one. Only the engine has a loop.
 
 mod anew;
+mod brought;
 mod builder;
 mod certain;
 mod clock;

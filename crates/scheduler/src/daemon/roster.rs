@@ -1,11 +1,12 @@
 //! The jobs of one scheduler, brought together with what its store knows of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::Result;
 
+use super::brought::Brought;
 use super::core::Core;
 use super::due::Passed;
 use super::event::{Event, Listener};
@@ -104,6 +105,7 @@ impl Roster {
         let mut roster = Self::default();
         roster.reserve(specs.len());
         let mut missed = Owed::default();
+        let mut brought = Brought::of(core);
         for spec in specs {
             let work = roster.work(&spec, handlers.of(&spec)?)?;
             let old = if known.is_empty() { None } else { known.remove(spec.name.as_str()) };
@@ -116,20 +118,27 @@ impl Roster {
                     listener.hear(&Event::Moved { job, from: old.next_fire, to: record.next_fire });
                 }
             }
+            brought.job(old.as_ref(), &record);
             let entry = roster.entry(record, work, false);
             roster.push(entry);
         }
         let mut retired = Vec::new();
         for old in known.into_values().filter(|old| scope == Scope::All && old.retired.is_none()) {
             missed.add(owed_by(store, &old, "the job was removed before they ran", now).await?);
-            retired.push(retire(old, &core.source, now));
+            let gone = retire(old, &core.source, now);
+            brought.job(None, &gone);
+            retired.push(gone);
         }
+        brought.intend(now).await?;
         // Stepped over at once, so that no scheduler with the former version decides upon them, too.
         let made = store.fire(&missed.rows(), &missed.steps).await?;
+        let mut overtaken = HashSet::new();
         for entries in roster.entries.chunks(BATCH) {
-            store.put(&entries.iter().map(|entry| entry.kept.record()).collect::<Vec<_>>()).await?;
+            let records: Vec<_> = entries.iter().map(|entry| entry.kept.record()).collect();
+            overtaken.extend(not_put(&records, &store.put(&records).await?));
         }
-        store.put(&retired).await?;
+        overtaken.extend(not_put(&retired, &store.put(&retired).await?));
+        brought.came(&overtaken, core.now()).await?;
         for (run, _) in missed.runs.iter().zip(made).filter(|(_, made)| made.is_made()) {
             listener.hear(&Event::Passed(run));
         }
@@ -264,8 +273,12 @@ impl Entry {
         let superseded = record.generation > self.generation()
             || (record.generation == self.generation()
                 && (record.spec != self.kept.spec() || record.retired.is_some()));
-        if superseded != self.superseded {
-            listener.hear(&Event::Superseded { job: record.spec.name.as_str(), generation: record.generation });
+        if superseded && !self.superseded {
+            let job = record.spec.name.as_str();
+            listener.hear(&match record.retired {
+                None => Event::Superseded { job, generation: record.generation },
+                Some(_) => Event::Removed { job, by: record.source.as_ref().map(|source| source.by.as_str()) },
+            });
         }
         let as_before = superseded == self.superseded
             && record.paused.is_some() == self.paused().is_some()
@@ -304,6 +317,12 @@ impl Entry {
             _ => RunKind::Scheduled,
         }
     }
+}
+
+/// The jobs of which the store has a later version.
+fn not_put<'a>(records: &'a [ScheduleRecord], put: &'a [bool]) -> impl Iterator<Item = String> + 'a {
+    let late = records.iter().zip(put).filter(|(_, put)| !**put);
+    late.map(|(record, _)| record.spec.name.as_str().to_owned())
 }
 
 /// A row for fires that never ran.

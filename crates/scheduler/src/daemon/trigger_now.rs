@@ -1,16 +1,22 @@
-//! One run of one job by hand, without a scheduler of one's own that goes on.
+//! One run of one job by hand, without a scheduler of one's own that goes on: with all attempts that its job allows.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::{Error, Result};
+use serde_json::{Value, json};
 
 use super::builder::SchedulerBuilder;
 use super::core::Core;
 use super::dispatch::{Doer, begin_or};
 use super::event::Event;
 use super::execute::end_of;
-use super::roster::{Roster, Scope};
-use crate::control;
+use super::retry;
+use super::roster::{Entry, Roster, Scope};
+use crate::control::{self, Change};
 use crate::run::{RunKey, RunKind, RunRecord, RunState};
-use crate::store::{Gate, NewRun, Otherwise};
+use crate::store::{Gate, NewRun, Otherwise, RunQuery};
+
+/// How long an attempt waits for the end of another run of its job before it looks again.
+const TURN: TimeDelta = TimeDelta::seconds(1);
 
 /// What became of a job that was triggered by hand.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +28,9 @@ pub enum Triggered {
 }
 
 impl SchedulerBuilder {
-    /// Runs a job at once, beside its schedule: here, or by the scheduler that is running on the store.
+    /// Runs a job at once, beside its schedule: here, or by the scheduler that is running on the store. Where it fails and
+    /// its job says so it is attempted again, after the same wait as elsewhere. A wait that
+    /// [`ending`](Self::ending) cuts short leaves the run cancelled.
     ///
     /// # Errors
     ///
@@ -30,7 +38,9 @@ impl SchedulerBuilder {
     /// What the run itself fails with is in its record.
     pub async fn trigger(mut self, job: &str) -> Result<Triggered> {
         let jobs = self.checked()?;
-        let mut core = Core { waits: false, ..self.core() };
+        // Handlers hear of it, too.
+        let stop = self.ending.child_token();
+        let mut core = Core { waits: false, stop, ..self.core() };
         if !jobs.iter().any(|spec| spec.name.as_str() == job) {
             let known: Vec<&str> = jobs.iter().map(|spec| spec.name.as_str()).collect();
             return Err(
@@ -41,31 +51,125 @@ impl SchedulerBuilder {
         let now = core.now();
         let others = core.store.workers().await?;
         if others.iter().any(|worker| worker.alive && worker.namespace == core.namespace) {
-            let key = control::queue(&*core.store, &core.namespace, job, None, None, now).await?.key;
-            return Ok(Triggered::Queued(key));
+            let record = control::known(&*core.store, &core.namespace, job).await?;
+            let queue = async {
+                let key = control::queue(&*core.store, &core.namespace, job, None, None, now).await?.key;
+                Ok((key, came(now)))
+            };
+            return core.recorded(Change::of_job("trigger", &record), queue).await.map(Triggered::Queued);
         }
         core.beat().await?;
         let teller = self.telling.start(&mut core, &jobs, false)?;
         let ran = async {
             let mut roster = Roster::load(&core, &self.handlers, jobs, Scope::Some).await?;
             let entry = roster.get(0).ok_or_else(|| Error::input(format!("job `{job}` is unknown")))?;
-            let run = RunRecord::new(entry.kept.key(RunKind::Manual, now), RunState::Pending);
-            let mut doer = Doer { worker: core.worker, room: 1 };
-            let new = NewRun { gate: Gate::OPEN, ..begin_or(entry, run, &mut doer, now, Otherwise::Wait) };
-            let Some(run) = core.make(vec![new], &[]).await?.into_iter().flatten().next() else {
-                return Err(Error::failed(format!(
-                    "trigger job `{job}`: it was triggered at the same instant already"
-                )));
-            };
-            core.listener.hear(&Event::Started(&run));
-            let run = core.keep_lease(core.attempt(entry, run, self.ending.child_token())).await;
-            core.store.finish(&[end_of(&run)]).await?;
-            core.listener.hear(&Event::Finished(&run));
-            Ok(run)
+            let run = core.begin_by_hand(entry, now).await?;
+            self.to_its_end(&core, entry, run).await
         }
         .await;
         teller.close().await;
         core.store.leave(core.worker).await?;
-        ran.map(|run| Triggered::Ran(Box::new(run)))
+        ran
     }
+
+    /// Attempts a run until it has ended for good.
+    async fn to_its_end(&self, core: &Core, entry: &Entry, mut run: RunRecord) -> Result<Triggered> {
+        loop {
+            core.listener.hear(&Event::Started(&run));
+            run = core.keep_lease(core.attempt(entry, run, self.ending.child_token())).await;
+            if !self.ending.is_cancelled() {
+                retry::after(&mut run, entry.body().retry, core.now());
+            }
+            core.store.finish(&[end_of(&run)]).await?;
+            core.listener.hear(&Event::Finished(&run));
+            if run.state != RunState::Pending {
+                return Ok(Triggered::Ran(Box::new(run)));
+            }
+            run = match self.next_attempt(core, entry, run).await? {
+                Next::Begun(run) => *run,
+                Next::Over(triggered) => return Ok(triggered),
+            };
+        }
+    }
+
+    /// Waits until a run may be attempted again, and begins it.
+    async fn next_attempt(&self, core: &Core, entry: &Entry, mut run: RunRecord) -> Result<Next> {
+        loop {
+            let until = run.not_before.unwrap_or_else(|| core.now());
+            tokio::select! {
+                biased;
+                () = self.ending.cancelled() => return self.give_up(core, run).await,
+                () = core.keep_lease(core.clock.sleep_until(until)) => {}
+            }
+            let claim = vec![(run.clone(), entry.body().overlap.at_once())];
+            if let Some(run) = core.begin(claim).await?.into_iter().flatten().next() {
+                return Ok(Next::Begun(Box::new(run)));
+            }
+            // Others go on with it, have cancelled it, or run the job now.
+            run = core.as_it_is(&run).await?;
+            match run.state {
+                RunState::Pending => run.not_before = Some(core.now() + TURN),
+                RunState::Running => return Ok(Next::Over(Triggered::Queued(run.key))),
+                _ => return Ok(Next::Over(Triggered::Ran(Box::new(run)))),
+            }
+        }
+    }
+
+    /// Ends the wait of a run for its next attempt.
+    async fn give_up(&self, core: &Core, run: RunRecord) -> Result<Next> {
+        let why = "who waited for its next attempt was stopped";
+        core.store.cancel(&run.key, why, core.now()).await?;
+        let run = core.as_it_is(&run).await?;
+        core.listener.hear(&Event::Finished(&run));
+        Ok(Next::Over(Triggered::Ran(Box::new(run))))
+    }
+}
+
+/// What becomes of a run behind an attempt that has failed.
+enum Next {
+    /// Another attempt has begun.
+    Begun(Box<RunRecord>),
+    /// None follows here.
+    Over(Triggered),
+}
+
+impl Core {
+    /// Begins a run of a job beside its schedule.
+    async fn begin_by_hand(&self, entry: &Entry, now: DateTime<Utc>) -> Result<RunRecord> {
+        let record = entry.kept.record();
+        let run = RunRecord::new(record.key(RunKind::Manual, now), RunState::Pending);
+        let mut doer = Doer { worker: self.worker, room: 1 };
+        let new = NewRun { gate: Gate::OPEN, ..begin_or(entry, run, &mut doer, now, Otherwise::Wait) };
+        let begin = async {
+            let run = self.make(vec![new], &[]).await?.into_iter().flatten().next();
+            let run = run.ok_or_else(|| {
+                let job = entry.name();
+                Error::failed(format!("trigger job `{job}`: it was triggered at the same instant already"))
+            })?;
+            Ok((run, came(now)))
+        };
+        self.recorded(Change::of_job("trigger", &record), begin).await
+    }
+
+    /// Makes a change that is in the audit, where there is one.
+    async fn recorded<T>(&self, change: Change, work: impl Future<Output = Result<(T, Value)>>) -> Result<T> {
+        match &self.changes {
+            Some(changes) => changes.record(change, &*self.clock, work).await,
+            None => work.await.map(|(done, _)| done),
+        }
+    }
+
+    /// A run as the store has it now.
+    async fn as_it_is(&self, run: &RunRecord) -> Result<RunRecord> {
+        let key = &run.key;
+        let query =
+            RunQuery::of(&key.namespace, &key.job).between(key.nominal, key.nominal + TimeDelta::microseconds(1));
+        let found = self.store.runs(&query).await?.into_iter().find(|found| found.key == *key);
+        found.ok_or_else(|| Error::failed(format!("look at a run of job `{}`: it is not there any more", key.job)))
+    }
+}
+
+/// What the audit says of a run that was made.
+fn came(nominal: DateTime<Utc>) -> Value {
+    json!({ "run": nominal, "made": true })
 }

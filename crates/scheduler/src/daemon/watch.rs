@@ -35,6 +35,15 @@ impl Engine {
         self.catch_up().await
     }
 
+    /// Ends those of the runs that go here which somebody wants to end: they don't wait for the next beat.
+    pub(crate) async fn end_cancelled(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        for (key, attempt, why) in core.persist(|| core.store.to_cancel(core.worker)).await?.0 {
+            self.cancel_here(&key, attempt, &why);
+        }
+        Ok(())
+    }
+
     /// Looks for runs that can begin, and now and then for what others have changed.
     pub(crate) async fn look_at_store(&mut self) -> Result<()> {
         let now = self.core.now();

@@ -173,8 +173,13 @@ impl Timetables {
     /// What audit records are about.
     #[must_use]
     pub fn subject(&self) -> String {
-        format!("timetables in {}", self.place)
+        subject(&self.place)
     }
+}
+
+/// What audit records of changes of a store are about, which people know as `place`.
+pub(crate) fn subject(place: &str) -> String {
+    format!("timetables in {place}")
 }
 
 /// A plan, with what is needed to show and to apply it.

@@ -291,7 +291,7 @@ pub struct Worker {
 pub enum Cancelled {
     /// It was waiting, and is cancelled.
     Ended,
-    /// It is going; whoever runs it is told with the next beat of its heart.
+    /// It is going; whoever runs it looks for such wishes each half second.
     Asked,
     /// There is no such run, or it has ended.
     Not,
@@ -474,6 +474,10 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Takes or renews a worker's lease, for so long by the store's clock.
     async fn beat(&self, namespace: &str, worker: Uuid, place: &str, lease: Duration) -> Result<Beat>;
+
+    /// Those running rows of a worker that somebody wants to end, with the attempt and the reason: what a beat tells, for who
+    /// wants to know sooner.
+    async fn to_cancel(&self, worker: Uuid) -> Result<Vec<(RunKey, u32, String)>>;
 
     /// Gives a worker's lease back.
     async fn leave(&self, worker: Uuid) -> Result<()>;

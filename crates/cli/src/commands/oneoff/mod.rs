@@ -17,7 +17,7 @@ use clusterkeep_scheduler::{
 
 use self::taskfile::Task;
 use super::run::{finished, say};
-use super::schedule::store;
+use super::schedule::{changes, store};
 use crate::args::RunArgs;
 use crate::context::{Context, actor};
 use crate::health::Bound;
@@ -184,6 +184,7 @@ async fn again(mut job: Job, namespace: String, args: &RunArgs, context: &Contex
     let permissions = permissions::load(args.allow.as_deref())?;
     let bound = bound(args).await?;
     let store = kept(args, context).await?;
+    let changes = if args.store.state.is_some() { changes(&args.store, context)? } else { None };
     let (running, watched) = tokio::sync::watch::channel(Vec::new());
     let _answering = bound.map(|bound| bound.answer(store.clone(), watched, &context.printer));
     let stop = context.stop_between_steps();
@@ -192,6 +193,7 @@ async fn again(mut job: Job, namespace: String, args: &RunArgs, context: &Contex
         .store(store)
         .namespace(&namespace)
         .actor(actor())
+        .changes(changes)
         .permissions(permissions)
         .grace(args.grace.0)
         .lease(args.lease.0)

@@ -17,6 +17,9 @@ pub(crate) struct HistoryRun {
     /// program wrote, and of what was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<Source>,
+    /// How long its latest attempt took, where it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<f64>,
 }
 
 /// The runs, each with who has made its job as it was then.
@@ -40,7 +43,8 @@ pub(super) async fn with_authors(store: &dyn Store, runs: Vec<RunRecord>) -> Res
             number => all.get(&number),
         });
         let source = of.cloned().flatten();
-        all.push(HistoryRun { run, source });
+        let seconds = run.started.zip(run.finished).map(|(from, until)| (until - from).as_seconds_f64());
+        all.push(HistoryRun { run, source, seconds });
     }
     Ok(all)
 }

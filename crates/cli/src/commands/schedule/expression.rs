@@ -1,10 +1,41 @@
-//! What a command line asks about: an expression that stands on it, or jobs of a timetable.
+//! What a command line asks about: an expression that stands on it, or jobs of a timetable or of a store.
 
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::{Dialect, Schedule, When, Zone};
+use clusterkeep_scheduler::{Dialect, JobSpec, Schedule, When, Zone};
 
+use super::store;
 use crate::args::{Grammar, ReadingArgs};
+use crate::context::Context;
 use crate::files;
+
+/// The jobs that are asked about; none where it is an expression.
+pub(crate) type Jobs = Option<Vec<JobSpec>>;
+
+/// The jobs of the files.
+pub(crate) fn of_files(what: Option<&str>, args: &ReadingArgs) -> Result<Jobs> {
+    let timetables = match what {
+        _ if args.files.is_empty() => return Ok(None),
+        Some(job) => vec![files::timetable_of(&args.files, job)?],
+        None => files::timetables(&args.files)?,
+    };
+    let jobs = timetables.into_iter().flat_map(|timetable| timetable.jobs);
+    Ok(Some(jobs.filter(|job| what.is_none_or(|name| job.name.as_str() == name)).collect()))
+}
+
+/// The jobs of the store, as far as they were not removed; one that is named also where it was.
+pub(super) async fn of_store(what: Option<&str>, args: &ReadingArgs, context: &Context) -> Result<Jobs> {
+    let found = store::existing(&args.store, context).await?;
+    let namespace = args.namespace.as_deref();
+    let records = match (found, what) {
+        (Some(store), Some(job)) => vec![store::named(&*store, namespace, job).await?],
+        (Some(store), None) => {
+            store.schedules(namespace).await?.into_iter().filter(|record| record.retired.is_none()).collect()
+        }
+        (None, Some(job)) => return Err(store::unknown(job)),
+        (None, None) => Vec::new(),
+    };
+    Ok(Some(records.into_iter().map(|record| record.spec).collect()))
+}
 
 /// What is asked about, with its schedule.
 pub(super) struct Asked {
@@ -22,29 +53,19 @@ impl Asked {
 }
 
 /// The one that is meant.
-pub(super) fn one(what: &str, args: &ReadingArgs) -> Result<Asked> {
-    if args.files.is_empty() {
-        return on_the_command_line(what, args);
-    }
-    let timetable = files::timetable_of(&args.files, what)?;
-    let found = timetable.jobs.into_iter().find(|job| job.name.as_str() == what);
-    let job = found.ok_or_else(|| Error::input(format!("job `{what}` is unknown")))?;
-    Ok(Asked { job: Some(what.to_owned()), schedule: with(job.schedule()?, args), when: job.when.clone() })
+pub(super) fn one(what: &str, jobs: Jobs, args: &ReadingArgs) -> Result<Asked> {
+    let found = some(Some(what), jobs, args)?.into_iter().next();
+    found.ok_or_else(|| Error::input(format!("job `{what}` is unknown")))
 }
 
-/// The one that is meant; all jobs of the files, where none is named.
-pub(super) fn some(what: Option<&str>, args: &ReadingArgs) -> Result<Vec<Asked>> {
-    if let Some(what) = what {
-        return one(what, args).map(|asked| vec![asked]);
-    }
-    let mut all = Vec::new();
-    for timetable in files::timetables(&args.files)? {
-        for job in timetable.jobs {
-            let schedule = with(job.schedule()?, args);
-            all.push(Asked { job: Some(job.name.as_str().to_owned()), schedule, when: job.when.clone() });
-        }
-    }
-    Ok(all)
+/// The one that is meant; all jobs, where none is named.
+pub(super) fn some(what: Option<&str>, jobs: Jobs, args: &ReadingArgs) -> Result<Vec<Asked>> {
+    let Some(jobs) = jobs else { return Ok(vec![on_the_command_line(what.unwrap_or_default(), args)?]) };
+    let asked = |job: JobSpec| {
+        let schedule = with(job.schedule()?, args);
+        Ok(Asked { job: Some(job.name.as_str().to_owned()), schedule, when: job.when.clone() })
+    };
+    jobs.into_iter().map(asked).collect()
 }
 
 fn on_the_command_line(text: &str, args: &ReadingArgs) -> Result<Asked> {

@@ -1,28 +1,38 @@
 //! `schedule pause`, `resume`, `trigger`, `backfill`, `cancel` and `retry`: what somebody does by hand.
 
+use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::ConnectOptions;
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_scheduler::control::{self, Dedup};
+use clusterkeep_scheduler::control::{self, Change, Dedup};
 use clusterkeep_scheduler::target::Echo;
-use clusterkeep_scheduler::{Cancelled, Pause, RunRecord, RunState, Scheduler, Store, Triggered};
+use clusterkeep_scheduler::{
+    Cancelled, Event, Pause, RunRecord, RunState, ScheduleRecord, Scheduler, Store, Triggered,
+};
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::store::{job, store};
+use super::store::{changes, job, store};
 use super::{local, said, utc};
-use crate::args::{BackfillArgs, CancelArgs, JobArgs, PauseArgs, ResumeArgs, RetryArgs, TriggerArgs};
+use crate::args::{BackfillArgs, CancelArgs, JobArgs, PauseArgs, ResumeArgs, RetryArgs, StoreArgs, TriggerArgs};
 use crate::commands::run::finished;
 use crate::compose::Actions;
 use crate::context::{Context, actor};
 use crate::files::{self, Unknown};
-use crate::output::{Format, Listing};
+use crate::output::{Format, Listing, Printer};
 use crate::{source, targets};
 
 pub(super) async fn pause(args: PauseArgs, context: &Context) -> Result<ExitCode> {
     let (store, record) = job(&args.job, context).await?;
     let name = record.spec.name.as_str();
-    let pause = Pause { since: SystemClock.now(), by: actor(), note: args.note };
-    let holds = control::pause(&*store, &record.namespace, name, pause.clone()).await?;
+    let pause = Pause { since: SystemClock.now(), by: actor(), note: args.note.clone() };
+    let change = Change::of_job("pause", &record);
+    let holds = recorded(&args.job.store, change, args.note, context, async {
+        let holds = control::pause(&*store, &record.namespace, name, pause.clone()).await?;
+        let came = if holds == pause { json!({}) } else { json!({ "message": format!("it was {holds}") }) };
+        Ok((holds, came))
+    })
+    .await?;
     let already = if holds == pause { "" } else { "already " };
     let text =
         format!("{name} is {already}{holds}, since {}; `clusterkeep schedule resume {name}` ends it", utc(holds.since));
@@ -32,7 +42,13 @@ pub(super) async fn pause(args: PauseArgs, context: &Context) -> Result<ExitCode
 pub(super) async fn resume(args: ResumeArgs, context: &Context) -> Result<ExitCode> {
     let (store, record) = job(&args.job, context).await?;
     let name = record.spec.name.as_str();
-    let resumed = control::resume(&*store, &record.namespace, name, SystemClock.now()).await?;
+    let change = Change::of_job("resume", &record);
+    let resumed = recorded(&args.job.store, change, args.note, context, async {
+        let resumed = control::resume(&*store, &record.namespace, name, SystemClock.now()).await?;
+        let came = json!({ "skipped": resumed.skipped, "missed": resumed.missed });
+        Ok((resumed, came))
+    })
+    .await?;
     let next = resumed.next_fire.map(|at| format!("; next: {}", local(at, record.spec.zone.tz()))).unwrap_or_default();
     let text = match &resumed.paused {
         None => format!("{name} was not paused{next}"),
@@ -71,8 +87,12 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
         actions.check([job]).map_err(wrong)?;
     }
     let targets = targets::all(&args.cluster, &Echo::default());
-    let builder = Scheduler::builder().store(store).actor(actor()).targets(targets).timetable(timetable);
-    let triggered = context.interruptible(actions.register(builder).trigger(&args.job)).await?;
+    let changes = changes(&args.store, context)?.map(|changes| changes.why(args.note));
+    let builder =
+        Scheduler::builder().store(store).actor(actor()).changes(changes).targets(targets).timetable(timetable);
+    let (stop, printer) = (context.stop_between_steps(), context.printer.clone());
+    let builder = builder.ending(stop.clone()).on_event(move |event| waits(&printer, event));
+    let triggered = actions.register(builder).trigger(&args.job).await?;
     if let Some(db) = served {
         db.close().await;
     }
@@ -88,6 +108,9 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
                 let runs = [*run.clone()];
                 context.printer.data(&runs_of(&runs).render(context.printer.format(), &*run)?)?;
             }
+            if stop.is_cancelled() && run.state != RunState::Succeeded {
+                return Err(Error::Interrupted { what: format!("the run is recorded as {}", run.state) });
+            }
             Ok(match run.state {
                 RunState::Succeeded => ExitCode::Done,
                 RunState::Refused => ExitCode::Refused,
@@ -97,13 +120,37 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
     }
 }
 
+/// Says that a run has failed, and waits to be attempted again.
+fn waits(printer: &Printer, event: &Event<'_>) {
+    let Event::Finished(run) = event else { return };
+    if let Some(at) = run.not_before.filter(|_| run.state == RunState::Pending) {
+        let error = run.error.as_deref().unwrap_or_default();
+        let attempt = run.attempt.saturating_add(1);
+        printer.note(&format!("{} failed: {error}; attempt {attempt} follows at {}", run.key.job, utc(at)));
+    }
+}
+
 /// Leaves a run in the store, for a scheduler.
 async fn queue(args: TriggerArgs, context: &Context) -> Result<ExitCode> {
     let job_args = JobArgs { job: args.job, store: args.store, namespace: args.namespace };
     let (store, record) = job(&job_args, context).await?;
     let name = record.spec.name.as_str();
     let dedup = args.key.zip(args.within).map(|(key, within)| Dedup { key, within });
-    let queued = control::queue(&*store, &record.namespace, name, args.args, dedup.as_ref(), SystemClock.now()).await?;
+    let mut change = Change::of_job("trigger", &record);
+    if let Some(args) = &args.args {
+        // What they say may be secret.
+        change = change.with("args", args.keys().cloned().collect::<Vec<_>>());
+    }
+    if let Some(dedup) = &dedup {
+        change = change.with("key", dedup.key.as_str());
+    }
+    let queued = recorded(&job_args.store, change, args.note, context, async {
+        let now = SystemClock.now();
+        let queued = control::queue(&*store, &record.namespace, name, args.args, dedup.as_ref(), now).await?;
+        let came = json!({ "run": queued.key.nominal, "made": queued.made });
+        Ok((queued, came))
+    })
+    .await?;
     let text = if queued.made { "waits for a scheduler" } else { "is there already: its key was used in this window" };
     nobody(&*store, &record.namespace, context).await?;
     answer(&queued, &format!("{name} {} {text}", utc(queued.key.nominal)), context)
@@ -134,31 +181,44 @@ pub(super) async fn backfill(args: BackfillArgs, context: &Context) -> Result<Ex
         found.have_run
     );
     if !found.fires.is_empty() && !args.yes {
+        let waiting = if found.waiting > 0 { format!(", {} wait already", found.waiting) } else { String::new() };
+        let asked = format!("{what}{waiting}");
         if !context.printer.can_ask() {
-            return Err(Error::input(what).with_hint("there is nobody to ask: say --yes to make them"));
+            return Err(Error::input(asked).with_hint("there is nobody to ask: say --yes to make them"));
         }
-        context.printer.note(&what);
+        context.printer.note(&asked);
         if !context.printer.ask("make them?")? {
             context.printer.note("nothing was made");
             return Ok(ExitCode::Done);
         }
     }
-    let made = found.queue(&*store).await?;
+    let change = Change::of_job("backfill", &record).with("from", json!(period.0)).with("until", json!(period.1));
+    let made = recorded(&args.job.store, change, args.note, context, async {
+        let made = found.queue(&*store).await?;
+        Ok((made, json!({ "runs": made })))
+    })
+    .await?;
     if made > 0 {
         nobody(&*store, &record.namespace, context).await?;
     }
-    answer(&found, &format!("{what}; {made} wait now"), context)
+    answer(&found, &format!("{what}; {} wait now", found.waiting + made), context)
 }
 
 pub(super) async fn cancel(args: CancelArgs, context: &Context) -> Result<ExitCode> {
     let (store, record) = job(&args.job, context).await?;
     let name = record.spec.name.as_str();
     let of = args.run.map(|run| run.at(record.spec.zone.tz()));
-    let why = match args.note {
+    let why = match &args.note {
         Some(note) => format!("cancelled by {}: {note:?}", actor()),
         None => format!("cancelled by {}", actor()),
     };
-    let cancelled = control::cancel(&*store, &record.namespace, name, of, &why, SystemClock.now()).await?;
+    let cancelled = recorded(&args.job.store, of_runs("cancel", &record, of), args.note, context, async {
+        let now = SystemClock.now();
+        let cancelled = control::cancel(&*store, &record.namespace, name, of, &why, now).await?;
+        let came = which(cancelled.iter().map(|(run, _)| run));
+        Ok((cancelled, came))
+    })
+    .await?;
     let asked = cancelled.iter().filter(|(_, done)| *done == Cancelled::Asked).count();
     let text = match cancelled.len() {
         0 => format!("no run of {name} waits or is going"),
@@ -172,7 +232,12 @@ pub(super) async fn retry(args: RetryArgs, context: &Context) -> Result<ExitCode
     let (store, record) = job(&args.job, context).await?;
     let name = record.spec.name.as_str();
     let of = args.run.map(|run| run.at(record.spec.zone.tz()));
-    let renewed = control::retry(&*store, &record.namespace, name, of).await?;
+    let renewed = recorded(&args.job.store, of_runs("retry", &record, of), args.note, context, async {
+        let renewed = control::retry(&*store, &record.namespace, name, of).await?;
+        let came = which(&renewed);
+        Ok((renewed, came))
+    })
+    .await?;
     if !renewed.is_empty() {
         nobody(&*store, &record.namespace, context).await?;
     }
@@ -182,6 +247,36 @@ pub(super) async fn retry(args: RetryArgs, context: &Context) -> Result<ExitCode
         (count, _) => format!("{count} to be tried anew"),
     };
     list(&renewed, of.is_some(), &text, context)
+}
+
+/// Makes a change that is in the audit before it is made, and with what came of it.
+async fn recorded<T>(
+    args: &StoreArgs,
+    change: Change,
+    why: Option<String>,
+    context: &Context,
+    work: impl Future<Output = Result<(T, Value)>>,
+) -> Result<T> {
+    match changes(args, context)? {
+        Some(changes) => changes.why(why).record(change, &SystemClock, work).await,
+        None => work.await.map(|(done, _)| done),
+    }
+}
+
+/// A change of the runs of a job, or of the one for an instant.
+fn of_runs(what: &'static str, record: &ScheduleRecord, of: Option<DateTime<Utc>>) -> Change {
+    let change = Change::of_job(what, record);
+    match of {
+        Some(of) => change.with("run", json!(of)),
+        None => change,
+    }
+}
+
+/// How many runs these are, and between which instants: the run history has each.
+fn which<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Value {
+    let mut instants: Vec<_> = runs.into_iter().map(|run| run.key.nominal).collect();
+    instants.sort_unstable();
+    json!({ "runs": instants.len(), "first": instants.first(), "last": instants.last() })
 }
 
 /// The runs that something was done to; that there is none is bad input where one was named.

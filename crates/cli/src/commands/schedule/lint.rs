@@ -4,7 +4,7 @@ use clusterkeep_core::{ExitCode, Result};
 use clusterkeep_scheduler::{Level, Warning};
 use serde::Serialize;
 
-use super::expression;
+use super::expression::{self, Jobs};
 use crate::args::LintArgs;
 use crate::output::{Listing, Printer};
 
@@ -19,9 +19,9 @@ struct Remark {
 }
 
 /// Looks through what is asked about; the answer is no where `--strict` finds a warning.
-pub(crate) fn lint(args: &LintArgs, printer: &Printer) -> Result<ExitCode> {
-    let mut remarks = Vec::new();
-    for asked in expression::some(args.what.as_deref(), &args.reading)? {
+pub(crate) fn lint(args: &LintArgs, jobs: Jobs, printer: &Printer) -> Result<ExitCode> {
+    let (mut remarks, of_jobs) = (Vec::new(), jobs.is_some());
+    for asked in expression::some(args.what.as_deref(), jobs, &args.reading)? {
         remarks.extend(asked.when.lint()?.into_iter().map(|warning| Remark {
             job: asked.job.clone(),
             level: warning.level(),
@@ -30,10 +30,9 @@ pub(crate) fn lint(args: &LintArgs, printer: &Printer) -> Result<ExitCode> {
         }));
     }
     let listing = Listing::of(&remarks, "nothing to say");
-    let listing = if args.reading.files.is_empty() {
-        listing
-    } else {
-        listing.column("job", |remark: &Remark| remark.job.clone().into())
+    let listing = match of_jobs {
+        true => listing.column("job", |remark: &Remark| remark.job.clone().into()),
+        false => listing,
     };
     let listing = listing
         .column("level", |remark: &Remark| remark.level.as_str().into())

@@ -1,5 +1,7 @@
 //! `schedule list`, `show`, `history` and `ledger`: what a store knows.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::sql::Value;
@@ -23,10 +25,23 @@ use crate::output::{Format, Listing};
 const FEW: usize = 5;
 
 pub(super) async fn list(args: ListSchedulesArgs, context: &Context) -> Result<ExitCode> {
-    let all = match existing(&args.store, context).await? {
-        Some(store) => overview(&*store, args.namespace.as_deref()).await?,
+    let store = existing(&args.store, context).await?;
+    let all = match &store {
+        Some(store) => overview(&**store, args.namespace.as_deref()).await?,
         None => Vec::new(),
     };
+    if let (true, Some(store), Some(namespace)) = (all.is_empty(), &store, &args.namespace) {
+        // Without jobs elsewhere there is none yet, as the listing says.
+        let spaces =
+            store.schedules(None).await?.into_iter().map(|schedule| schedule.namespace).collect::<BTreeSet<_>>();
+        if !spaces.is_empty() {
+            let spaces = spaces.into_iter().collect::<Vec<_>>().join(", ");
+            context.printer.note(&format!("namespace `{namespace}` has no schedule; those that have: {spaces}"));
+            if context.printer.format() == Format::Table {
+                return Ok(ExitCode::Done);
+            }
+        }
+    }
     let listing = Listing::of(&all, "there is no schedule yet; `clusterkeep run -f FILE` makes those of a timetable")
         .column("namespace", |item: &Overview| item.schedule.namespace.as_str().into())
         .column("job", |item| item.schedule.spec.name.as_str().into())
@@ -64,7 +79,8 @@ pub(super) async fn show(args: ShowScheduleArgs, context: &Context) -> Result<Ex
     let limit = u32::try_from(FEW).unwrap_or(u32::MAX);
     let runs = store.runs(&RunQuery::of(&schedule.namespace, name).limit(limit).without_output()).await?;
     let computed = schedule.spec.schedule()?;
-    let fires = schedule.retired.is_none() && computed.trigger().is_nominal();
+    let (there, paused) = (schedule.retired.is_none(), schedule.paused.is_some());
+    let fires = there && !paused && computed.trigger().is_nominal();
     let next: Vec<Fire> = if fires { computed.upcoming(SystemClock.now()).take(FEW).collect() } else { Vec::new() };
     if context.printer.format() != Format::Table {
         let shown = Shown { schedule, generations, next, runs };
@@ -96,7 +112,7 @@ pub(super) async fn show(args: ShowScheduleArgs, context: &Context) -> Result<Ex
             version.spec.when
         ));
     }
-    text.push_str("next:\n");
+    text.push_str(if there && paused { "next: when it is resumed\n" } else { "next:\n" });
     for fire in &next {
         text.push_str(&format!("  {}", line(fire, zone)));
     }
@@ -151,7 +167,7 @@ pub(super) async fn history(args: HistoryArgs, context: &Context) -> Result<Exit
         .column("state", |told| told.run.state.to_string().into())
         .column("attempt", |told| told.run.attempt.into())
         .column("started", |told| told.run.started.map(utc).into())
-        .column("took", |told| took(&told.run))
+        .column("took", |told| told.seconds.map(|seconds| format!("{seconds:.1} s")).into())
         .column("exit", |told| told.run.exit.map(i64::from).into())
         .column("what", |told| said(&told.run).into())
         .column("changed by", |told| told.source.as_ref().map(|source| source.by.as_str()).into());
@@ -175,11 +191,6 @@ pub(super) async fn history(args: HistoryArgs, context: &Context) -> Result<Exit
         context.printer.note(&format!("there may be more: --before {}", instant(last.run.key.nominal)));
     }
     Ok(ExitCode::Done)
-}
-
-fn took(run: &RunRecord) -> Value {
-    let length = run.started.zip(run.finished).map(|(from, until)| until - from);
-    length.map(|length| format!("{:.1} s", length.as_seconds_f64())).into()
 }
 
 fn instant(at: DateTime<Utc>) -> String {

@@ -20,15 +20,40 @@ use chrono_tz::Tz;
 use clusterkeep_core::{ExitCode, Result};
 use clusterkeep_scheduler::RunRecord;
 
+use self::expression::{of_files, of_store};
+use self::lint::lint;
+use self::next::{explain, next};
+use self::simulate::simulate;
+use super::{Next, Work};
 use crate::args::ScheduleCommand;
 use crate::context::Context;
+use crate::output::Printer;
 
 pub(crate) use authors::HistoryRun;
-pub(super) use lint::lint;
-pub(super) use next::{explain, next};
-pub(super) use simulate::simulate;
-pub(super) use store::store;
+pub(super) use store::{changes, store};
 pub(crate) use table::documents;
+
+/// Answers what needs no store, and so no runtime: questions about expressions, and about jobs of files.
+pub(super) fn without_store(command: ScheduleCommand, printer: &Printer) -> Next {
+    let said = |text: Result<String>| text.and_then(|text| printer.data(&text)).map(|()| ExitCode::Done);
+    Next::Done(match command {
+        ScheduleCommand::Next(args) if !args.expression.reading.of_store() => {
+            let jobs = of_files(Some(&args.expression.what), &args.expression.reading);
+            said(jobs.and_then(|jobs| next(&args, jobs, printer)))
+        }
+        ScheduleCommand::Explain(args) if !args.expression.reading.of_store() => {
+            let jobs = of_files(Some(&args.expression.what), &args.expression.reading);
+            said(jobs.and_then(|jobs| explain(&args, jobs, printer)))
+        }
+        ScheduleCommand::Lint(args) if !args.reading.of_store() => {
+            of_files(args.what.as_deref(), &args.reading).and_then(|jobs| lint(&args, jobs, printer))
+        }
+        ScheduleCommand::Simulate(args) if !args.reading.of_store() => {
+            of_files(args.what.as_deref(), &args.reading).and_then(|jobs| simulate(&args, jobs, printer))
+        }
+        command => return Next::Needs(Work::Schedule(command)),
+    })
+}
 
 pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<ExitCode> {
     match command {
@@ -52,15 +77,25 @@ pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<E
         ScheduleCommand::Import(args) => context.interruptible(import::import(args, context)).await,
         ScheduleCommand::Export(args) => context.interruptible(export::export(args, context)).await,
         ScheduleCommand::Next(args) => {
-            context.printer.data(&next(&args, &context.printer)?)?;
+            let (what, reading) = (Some(args.expression.what.as_str()), &args.expression.reading);
+            let jobs = context.interruptible(of_store(what, reading, context)).await?;
+            context.printer.data(&next(&args, jobs, &context.printer)?)?;
             Ok(ExitCode::Done)
         }
         ScheduleCommand::Explain(args) => {
-            context.printer.data(&explain(&args, &context.printer)?)?;
+            let (what, reading) = (Some(args.expression.what.as_str()), &args.expression.reading);
+            let jobs = context.interruptible(of_store(what, reading, context)).await?;
+            context.printer.data(&explain(&args, jobs, &context.printer)?)?;
             Ok(ExitCode::Done)
         }
-        ScheduleCommand::Lint(args) => lint(&args, &context.printer),
-        ScheduleCommand::Simulate(args) => simulate(&args, &context.printer),
+        ScheduleCommand::Lint(args) => {
+            let jobs = context.interruptible(of_store(args.what.as_deref(), &args.reading, context)).await?;
+            lint(&args, jobs, &context.printer)
+        }
+        ScheduleCommand::Simulate(args) => {
+            let jobs = context.interruptible(of_store(args.what.as_deref(), &args.reading, context)).await?;
+            simulate(&args, jobs, &context.printer)
+        }
     }
 }
 

@@ -7,13 +7,14 @@ use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_scheduler::{Fire, Fold, Gap, When};
 use serde::Serialize;
 
-use super::{expression, utc};
+use super::expression::{self, Jobs};
+use super::utc;
 use crate::args::{ExplainScheduleArgs, NextArgs};
 use crate::output::{Format, Listing, Printer};
 
 /// The next fires of an expression or a job, as text; pure but for the clock, where no `--after` is given.
-pub(crate) fn next(args: &NextArgs, printer: &Printer) -> Result<String> {
-    let asked = expression::one(&args.expression.what, &args.expression.reading)?;
+pub(crate) fn next(args: &NextArgs, jobs: Jobs, printer: &Printer) -> Result<String> {
+    let asked = expression::one(&args.expression.what, jobs, &args.expression.reading)?;
     for warning in asked.when.warnings()? {
         printer.note(&format!("note: {warning}"));
     }
@@ -68,8 +69,8 @@ struct Explained {
 }
 
 /// An expression in plain words.
-pub(crate) fn explain(args: &ExplainScheduleArgs, printer: &Printer) -> Result<String> {
-    let asked = expression::one(&args.expression.what, &args.expression.reading)?;
+pub(crate) fn explain(args: &ExplainScheduleArgs, jobs: Jobs, printer: &Printer) -> Result<String> {
+    let asked = expression::one(&args.expression.what, jobs, &args.expression.reading)?;
     let (gap, fold) = asked.schedule.policies().unzip();
     let explained = Explained {
         words: asked.when.explain(asked.name())?,

@@ -4,24 +4,18 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use clusterkeep_core::{Error, ExitCode, Result};
-use clusterkeep_scheduler::{Count, Outage, RunRecord, rehearse as rows_of};
+use clusterkeep_scheduler::{Count, JobSpec, Outage, RunRecord, rehearse as rows_of};
 
 use super::simulate::MOST;
 use super::{local, said, utc};
 use crate::args::SimulateArgs;
-use crate::files;
 use crate::output::{Format, Listing, Printer};
 
 /// Goes through the period; the answer is no where something else was expected.
-pub(super) fn rehearse(args: &SimulateArgs, printer: &Printer) -> Result<ExitCode> {
-    let timetables = match &args.what {
-        Some(job) => vec![files::timetable_of(&args.reading.files, job)?],
-        None => files::timetables(&args.reading.files)?,
-    };
+pub(super) fn rehearse(args: &SimulateArgs, jobs: Vec<JobSpec>, printer: &Printer) -> Result<ExitCode> {
     let takes = args.takes.map_or(TimeDelta::zero(), |takes| TimeDelta::from_std(takes.0).unwrap_or(TimeDelta::MAX));
     let (mut all, mut text, mut fires, mut fired) = (Vec::new(), String::new(), 0, 0);
-    let jobs = timetables.into_iter().flat_map(|timetable| timetable.jobs);
-    for job in jobs.filter(|job| args.what.as_deref().is_none_or(|name| job.name.as_str() == name)) {
+    for job in jobs {
         if !job.schedule()?.trigger().is_nominal() {
             printer.note(&format!("note: {} is left out: its fires are not known beforehand", job.name));
             continue;

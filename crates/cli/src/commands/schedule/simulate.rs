@@ -7,7 +7,7 @@ use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::{DstNote, Fire};
 use serde::{Deserialize, Serialize};
 
-use super::expression::{self, Asked};
+use super::expression::{self, Asked, Jobs};
 use super::next::line;
 use crate::args::SimulateArgs;
 use crate::output::{Format, Listing, Printer};
@@ -31,11 +31,11 @@ impl Simulated {
 }
 
 /// Walks through the period; the answer is no where something else was expected.
-pub(crate) fn simulate(args: &SimulateArgs, printer: &Printer) -> Result<ExitCode> {
+pub(crate) fn simulate(args: &SimulateArgs, jobs: Jobs, printer: &Printer) -> Result<ExitCode> {
     if args.takes.is_some() || !args.down.is_empty() || args.expect_runs.is_some() {
-        return super::rehearse::rehearse(args, printer);
+        return super::rehearse::rehearse(args, jobs.unwrap_or_default(), printer);
     }
-    let all = expression::some(args.what.as_deref(), &args.reading)?;
+    let all = expression::some(args.what.as_deref(), jobs, &args.reading)?;
     let mut fires = Vec::new();
     let mut lines = Vec::new();
     for asked in &all {

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clusterkeep_core::address::DatabaseUrl;
+use clusterkeep_core::plan::PlanFolder;
 use clusterkeep_core::sql::Db;
 use clusterkeep_core::{Error, Result};
+use clusterkeep_scheduler::control::Changes;
 use clusterkeep_scheduler::{Existing, MemoryStore, ScheduleRecord, Store, open, open_existing};
 
 use crate::args::{JobArgs, StoreArgs};
-use crate::context::{Context, state_folder};
+use crate::context::{Context, actor, state_folder};
 
 /// The store of a program that runs once.
 const MEMORY: [&str; 2] = ["memory:", "memory://"];
@@ -20,7 +22,7 @@ pub(in crate::commands) async fn store(
     served: Option<&Db>,
     context: &Context,
 ) -> Result<Arc<dyn Store>> {
-    if args.state.as_deref().is_some_and(|state| MEMORY.contains(&state)) {
+    if in_memory(args) {
         return Ok(MemoryStore::new().into());
     }
     let url = url(args, context)?;
@@ -34,6 +36,32 @@ pub(in crate::commands) async fn store(
         private_file(path);
     }
     open(&url).await
+}
+
+fn in_memory(args: &StoreArgs) -> bool {
+    args.state.as_deref().is_some_and(|state| MEMORY.contains(&state))
+}
+
+/// Where it is written down what is changed of the store that is meant: the audit of applies. Nothing is left of a store
+/// in memory, and nothing is written down of it.
+pub(in crate::commands) fn changes(args: &StoreArgs, context: &Context) -> Result<Option<Changes>> {
+    if in_memory(args) {
+        return Ok(None);
+    }
+    let folder = state_folder().map_err(|_| {
+        Error::input("there is no folder to keep the audit of changes in").with_hint("set XDG_STATE_HOME or HOME")
+    })?;
+    let folder = PlanFolder::at(folder);
+    folder.prepare()?;
+    Ok(Some(Changes::new(folder.audit(), &place(&url(args, context)?), actor())))
+}
+
+/// How people know a store.
+pub(super) fn place(url: &DatabaseUrl) -> String {
+    match url.path() {
+        Some(path) => format!("SQLite {}", path.display()),
+        None => url.to_string(),
+    }
 }
 
 /// Makes a folder that nobody else can look into.
@@ -70,7 +98,7 @@ fn elsewhere(state: &DatabaseUrl, served: &Db) -> Result<()> {
 
 /// The store that is meant, where there is one: looking creates no file and no table.
 pub(super) async fn existing(args: &StoreArgs, context: &Context) -> Result<Option<Arc<dyn Store>>> {
-    if args.state.as_deref().is_some_and(|state| MEMORY.contains(&state)) {
+    if in_memory(args) {
         return Err(Error::input("nothing is kept in memory when a program has ended")
             .with_hint("name a store with --state: sqlite:, postgres: or crate:"));
     }

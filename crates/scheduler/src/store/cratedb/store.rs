@@ -174,16 +174,20 @@ impl Store for CrateStore {
              VALUES (?, ?, ?, CAST(current_timestamp AS BIGINT) + CAST(? AS BIGINT)) ON CONFLICT (worker) DO UPDATE SET \
              namespace = excluded.namespace, place = excluded.place, until = excluded.until";
         const FORGET: &str = "DELETE FROM scheduler_workers WHERE until < CAST(current_timestamp AS BIGINT) - ?";
-        const CANCEL: &str = "SELECT * FROM scheduler_monthly_runs WHERE worker = ? AND state = 'running' \
-             AND cancel IS NOT NULL";
         let name = worker.to_string();
         let before = self.db.query(sql(LAPSED).bind(&name)).await?;
         let lapsed = before.first().map(|row| row.get("lapsed")).transpose()?.unwrap_or_default();
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         self.db.execute(sql(BEAT).bind(&name).bind(namespace).bind(place).bind(lease)).await?;
         self.db.execute(sql(FORGET).bind(REMEMBERED)).await?;
-        let cancel = self.search(Table::Runs, sql(CANCEL).bind(&name)).await?;
-        Ok(Beat { lapsed, cancel: rows::readable(&cancel, rows::to_cancel).collect() })
+        Ok(Beat { lapsed, cancel: self.to_cancel(worker).await? })
+    }
+
+    async fn to_cancel(&self, worker: Uuid) -> Result<Vec<(RunKey, u32, String)>> {
+        const CANCEL: &str = "SELECT * FROM scheduler_monthly_runs WHERE worker = ? AND state = 'running' \
+             AND cancel IS NOT NULL";
+        let cancel = self.search(Table::Runs, sql(CANCEL).bind(worker.to_string())).await?;
+        Ok(rows::readable(&cancel, rows::to_cancel).collect())
     }
 
     async fn leave(&self, worker: Uuid) -> Result<()> {

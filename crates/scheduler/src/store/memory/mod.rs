@@ -68,6 +68,12 @@ impl Tables {
         changed.unwrap_or(false)
     }
 
+    /// The runs of a worker that somebody wants to end.
+    fn to_cancel(&self, worker: Uuid) -> Vec<(RunKey, u32, String)> {
+        let own = self.runs.running().filter(|run| run.worker == Some(worker));
+        own.filter_map(|run| Some((run.key.clone(), run.attempt, run.cancel.clone()?))).collect()
+    }
+
     /// What there is, as far as these rows are concerned.
     fn known(&self, runs: &[NewRun]) -> Known {
         let jobs = runs.iter().map(|new| gate::job_of(&new.run.key));
@@ -266,9 +272,11 @@ impl Store for MemoryStore {
         let now = Instant::now();
         let beats = Beats { namespace: namespace.to_owned(), place: place.to_owned(), until: now + lease };
         let before = tables.workers.insert(worker, beats);
-        let cancel = tables.runs.running().filter(|run| run.worker == Some(worker));
-        let cancel = cancel.filter_map(|run| Some((run.key.clone(), run.attempt, run.cancel.clone()?)));
-        Ok(Beat { lapsed: before.is_some_and(|before| before.until <= now), cancel: cancel.collect() })
+        Ok(Beat { lapsed: before.is_some_and(|before| before.until <= now), cancel: tables.to_cancel(worker) })
+    }
+
+    async fn to_cancel(&self, worker: Uuid) -> Result<Vec<(RunKey, u32, String)>> {
+        Ok(self.tables().to_cancel(worker))
     }
 
     async fn leave(&self, worker: Uuid) -> Result<()> {

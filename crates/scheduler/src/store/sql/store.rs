@@ -145,6 +145,11 @@ impl<D: Dialect> Store for SqlStore<D> {
         again!(self.beat_once(namespace, worker, place, lease))
     }
 
+    async fn to_cancel(&self, worker: Uuid) -> Result<Vec<(RunKey, u32, String)>> {
+        let cancel = self.db.query(sql(D::TEXTS.to_cancel).bind(worker.to_string())).await?;
+        Ok(rows::readable(&cancel, rows::to_cancel).collect())
+    }
+
     async fn leave(&self, worker: Uuid) -> Result<()> {
         self.db.execute(sql(D::TEXTS.leave).bind(worker.to_string())).await.map(drop)
     }

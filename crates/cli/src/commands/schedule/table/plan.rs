@@ -1,7 +1,6 @@
 //! `schedule plan`, `diff` and `apply`: what timetables would make of a store, and making it so.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use clusterkeep_core::clock::{Clock, SystemClock};
@@ -80,11 +79,7 @@ impl<'a> Wanted<'a> {
             }
             _ => super::super::store(self.store, None, context).await?,
         };
-        let place = match url.path() {
-            Some(path) => place(path),
-            None => url.to_string(),
-        };
-        Ok(Timetables::new(store, place, state_folder()?).actor(actor()).delete(self.delete))
+        Ok(Timetables::new(store, super::super::store::place(&url), state_folder()?).actor(actor()).delete(self.delete))
     }
 }
 
@@ -97,10 +92,6 @@ enum Does {
     Begin,
     /// It is written to.
     Write,
-}
-
-fn place(path: &Path) -> String {
-    format!("SQLite {}", path.display())
 }
 
 pub(in super::super) async fn plan(args: PlanTimetableArgs, context: &Context) -> Result<ExitCode> {
