@@ -77,7 +77,7 @@ fn document(tree: &Tree, file: &str, actions: Option<&[&str]>, names: &mut Names
         {
             let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
             let error = Error::input(format!("there is no action `{}`", name.escape_debug()))
-                .with_hint(format!("there is {}", known.join(" and ")));
+                .with_hint(format!("there is {}", known.join(", ")));
             found.errors.push(at(error, action.at));
         }
         let Some(name) = job.get("name").filter(|name| name.text().is_some()) else { continue };

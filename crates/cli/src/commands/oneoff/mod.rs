@@ -15,10 +15,11 @@ use clusterkeep_scheduler::{
 
 use self::taskfile::Task;
 use super::run::{finished, say};
-use super::schedule::store;
+use super::schedule::{served, store};
 use crate::args::RunArgs;
 use crate::context::Context;
 use crate::output::{Format, Printer};
+use crate::served::Served;
 use crate::targets;
 
 /// What the one job is called, and the namespace that it is in.
@@ -53,7 +54,7 @@ pub(super) fn is_meant(args: &RunArgs) -> bool {
 fn builder(target: &Target, args: &RunArgs, echo: &Echo) -> SchedulerBuilder {
     // It is triggered, and fires by itself when nobody is there any more.
     let job = Job::named(NAME).target(target.clone()).at(chrono::DateTime::<chrono::Utc>::MAX_UTC);
-    Scheduler::builder().namespace(NAMESPACE).targets(targets::all(&args.cluster, echo)).job(job)
+    Scheduler::builder().namespace(NAMESPACE).targets(targets::all(&Served::of(&args.cluster, None), echo)).job(job)
 }
 
 /// Passes on what processes write, as they write it.
@@ -103,23 +104,27 @@ fn show(run: &RunRecord, as_it_comes: bool, printer: &Printer) -> Result<()> {
 
 /// Runs it whenever its time has come, until it is stopped.
 async fn again(mut job: Job, args: &RunArgs, context: &Context) -> Result<ExitCode> {
-    let store: Arc<dyn Store> = match &args.store.state {
-        Some(_) => store(&args.store, None, context).await?,
-        None => MemoryStore::new().into(),
-    };
-    let stop = context.stop_between_steps();
-    let (printer, echo) = (context.printer.clone(), passing(&context.printer));
     if let Some(zone) = &args.one.zone {
         job = job.zone(zone.as_str());
     }
     let spec = job.build()?;
+    let (served, store): (_, Arc<dyn Store>) = match &args.store.state {
+        Some(_) => {
+            let served = served(&args.cluster, &args.store, context)?;
+            served.apart([&spec.run]).await?;
+            (served, store(&args.store, context).await?)
+        }
+        None => (Served::of(&args.cluster, None), MemoryStore::new().into()),
+    };
+    let stop = context.stop_between_steps();
+    let (printer, echo) = (context.printer.clone(), passing(&context.printer));
     let next = spec.schedule()?.next_after(SystemClock.now());
     let mut scheduler = Scheduler::builder()
         .store(store)
         .namespace(NAMESPACE)
         .grace(args.grace.0)
         .lease(args.lease.0)
-        .targets(targets::all(&args.cluster, &echo))
+        .targets(targets::all(&served, &echo))
         .job(spec.clone())
         .on_event(move |event| match event {
             Event::Finished(run) => printer.note(&finished(&printer, run)),

@@ -1,14 +1,13 @@
 //! `schedule pause`, `resume`, `trigger`, `backfill`, `cancel` and `retry`: what somebody does by hand.
 
 use clusterkeep_core::clock::{Clock, SystemClock};
-use clusterkeep_core::sql::ConnectOptions;
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::control::{self, Dedup};
 use clusterkeep_scheduler::target::Echo;
 use clusterkeep_scheduler::{Cancelled, Pause, RunRecord, RunState, Scheduler, Store, Triggered};
 use serde::Serialize;
 
-use super::store::{job, store};
+use super::store::{job, served, store};
 use super::{local, said, utc};
 use crate::args::{BackfillArgs, CancelArgs, JobArgs, PauseArgs, ResumeArgs, RetryArgs, TriggerArgs};
 use crate::commands::run::finished;
@@ -53,24 +52,19 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
     source::warn(&texts, &context.printer);
     let manifests: Vec<_> = files::manifests(&texts)?.into_iter().map(|manifest| manifest.value).collect();
     let of_the_job = timetable.jobs.iter().filter(|job| job.name.as_str() == args.job);
-    let served = match args.cluster.cluster.is_some() || of_the_job.clone().any(targets::needs_cluster) {
-        true => Some(context.connect(&args.cluster, ConnectOptions::default()).await?.db),
-        false => None,
-    };
-    let store = store(&args.store, served.as_ref(), context).await?;
-    let actions = match &served {
-        Some(db) => Actions::new(db.clone(), manifests),
-        None => Actions::without_cluster(manifests),
-    };
-    let actions = actions.history(store.clone());
-    actions.check(&timetable.jobs)?;
-    let targets = targets::all(&args.cluster, &Echo::default());
-    let builder = Scheduler::builder().store(store).actor(actor()).targets(targets).timetable(timetable);
-    let triggered = context.interruptible(actions.register(builder).trigger(&args.job)).await?;
-    if let Some(db) = served {
-        db.close().await;
+    let served = served(&args.cluster, &args.store, context)?;
+    if args.cluster.cluster.is_some() || of_the_job.clone().any(targets::needs_cluster) {
+        served.begin().await?;
     }
-    match triggered {
+    served.apart(of_the_job.map(|job| &job.run)).await?;
+    let store = store(&args.store, context).await?;
+    let actions = Actions::served(served.clone(), manifests).history(store.clone());
+    actions.check(&timetable.jobs)?;
+    let targets = targets::all(&served, &Echo::default());
+    let builder = Scheduler::builder().store(store).actor(actor()).targets(targets).timetable(timetable);
+    let triggered = context.interruptible(actions.register(builder).trigger(&args.job)).await;
+    served.close().await;
+    match triggered? {
         Triggered::Queued(key) => {
             context.printer.note(&format!("a scheduler runs the jobs of {}: it will run {}", key.namespace, key.job));
             Ok(ExitCode::Done)

@@ -27,7 +27,7 @@ pub(crate) use authors::HistoryRun;
 pub(super) use lint::lint;
 pub(super) use next::{explain, next};
 pub(super) use simulate::simulate;
-pub(super) use store::store;
+pub(super) use store::{served, store};
 pub(crate) use table::documents;
 
 pub(super) async fn run(command: ScheduleCommand, context: &Context) -> Result<ExitCode> {

@@ -78,7 +78,7 @@ impl<'a> Wanted<'a> {
                 ))
                 .with_hint("`run` and `schedule apply` bring them up to date"));
             }
-            _ => super::super::store(self.store, None, context).await?,
+            _ => super::super::store(self.store, context).await?,
         };
         let place = match url.path() {
             Some(path) => place(path),

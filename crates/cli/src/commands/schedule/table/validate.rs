@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::ValidateArgs;
-use crate::compose::{HISTORY, RETENTION};
+use crate::compose;
 use crate::context::Context;
 use crate::files;
 use crate::output::{Colour, Format, Listing, Printer};
@@ -93,8 +93,7 @@ fn of_text(text: &Text) -> Vec<Finding> {
     if files::is_task(&text.name) {
         return of_task(text);
     }
-    let Findings { errors, warnings } =
-        clusterkeep_scheduler::validate(&text.text, &text.name, Some(&[RETENTION, HISTORY]));
+    let Findings { errors, warnings } = clusterkeep_scheduler::validate(&text.text, &text.name, Some(&compose::ALL));
     let errors = errors.iter().map(|error| Finding::of(Level::Error, error, &text.name));
     errors.chain(warnings.iter().map(|warning| Finding::of(Level::Warning, warning, &text.name))).collect()
 }
