@@ -2,8 +2,10 @@
 //!
 //! | action | arguments | what it does |
 //! |---|---|---|
-//! | `retention` | `manifest`: a name; `approve: within_guards` | plans the manifest as of now and applies the plan |
+//! | `retention` | `manifest`: a name; `approve: within_guards`; `cluster`: an address, else that of the program | plans the manifest as of now and applies the plan |
 //! | `history` | `keep`: an age, or `forever`; `zone`: whose days, else UTC's | removes what became of the namespace's fires before that: final runs alone |
+//! | `cluster_start` | `cluster`: as above, but no URL | starts it, and leaves it running |
+//! | `cluster_stop` | `cluster`: as above, but no URL; `approve: within_guards` | stops it, whoever has started it |
 //!
 //! A job runs what the program's own files say: the manifests are those that were loaded, never those of a store. What a
 //! guard rail stops is a refused run; no job raises a guard.
@@ -28,6 +30,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::history;
+use crate::power::{self, Power};
+use crate::served::{Served, written};
 
 /// The name of the action that applies a retention manifest.
 pub const RETENTION: &str = "retention";
@@ -35,10 +39,18 @@ pub const RETENTION: &str = "retention";
 /// The name of the action that removes old run history.
 pub const HISTORY: &str = "history";
 
+/// The name of the action that starts a cluster.
+pub const CLUSTER_START: &str = "cluster_start";
+
+/// The name of the action that stops a cluster.
+pub const CLUSTER_STOP: &str = "cluster_stop";
+
 /// Every action, with what it is given: what files are checked against when they are read.
-pub(crate) const ACTIONS: [KnownAction; 2] = [
+pub(crate) const ACTIONS: [KnownAction; 4] = [
     KnownAction { name: RETENTION, arguments: "manifest: NAME, approve: within_guards", wrong: wrong::<RetentionArgs> },
     KnownAction { name: HISTORY, arguments: "keep: 90 days", wrong: wrong::<history::Args> },
+    KnownAction { name: CLUSTER_START, arguments: Power::Start.arguments(), wrong: wrong::<power::Args> },
+    KnownAction { name: CLUSTER_STOP, arguments: Power::Stop.arguments(), wrong: wrong::<power::Args> },
 ];
 
 /// All that is wrong with arguments that are to be read as these.
@@ -49,21 +61,28 @@ fn wrong<T: DeserializeOwned>(args: &Tree, file: &str) -> Vec<Error> {
 /// What the actions work on.
 #[derive(Clone)]
 pub struct Actions {
-    /// Nothing where no cluster is named: then no job can have it kept.
-    db: Option<Db>,
+    place: Place,
     state: Option<State>,
     manifests: Arc<[Manifest]>,
     history: Option<Arc<dyn Store>>,
     simulated: bool,
 }
 
+/// Where the jobs of a program work.
+#[derive(Debug, Clone)]
+enum Place {
+    /// On no cluster.
+    Nowhere,
+    /// On this database alone.
+    On(Db),
+    /// On these clusters: the one of the command line, and those that jobs name.
+    Served(Served),
+}
+
 impl fmt::Debug for Actions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.manifests.iter().map(|manifest| &manifest.name).collect();
-        f.debug_struct("Actions")
-            .field("db", &self.db.as_ref().map(Db::address))
-            .field("manifests", &names)
-            .finish_non_exhaustive()
+        f.debug_struct("Actions").field("place", &self.place).field("manifests", &names).finish_non_exhaustive()
     }
 }
 
@@ -74,12 +93,14 @@ struct RetentionArgs {
     manifest: String,
     #[serde(rename = "approve")]
     _approve: Approve,
+    #[serde(default)]
+    cluster: Option<String>,
 }
 
 /// The one approval that a schedule can give.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Approve {
+pub(crate) enum Approve {
     WithinGuards,
 }
 
@@ -87,13 +108,22 @@ impl Actions {
     /// Actions on `db`, with these manifests.
     #[must_use]
     pub fn new(db: Db, manifests: impl Into<Arc<[Manifest]>>) -> Self {
-        Self { db: Some(db), state: None, manifests: manifests.into(), history: None, simulated: false }
+        Self::at(Place::On(db), manifests.into())
     }
 
     /// Actions that need no cluster, with these manifests.
     #[must_use]
     pub fn without_cluster(manifests: impl Into<Arc<[Manifest]>>) -> Self {
-        Self { db: None, state: None, manifests: manifests.into(), history: None, simulated: false }
+        Self::at(Place::Nowhere, manifests.into())
+    }
+
+    /// Actions on the clusters that the command line and jobs name.
+    pub(crate) fn served(served: Served, manifests: impl Into<Arc<[Manifest]>>) -> Self {
+        Self::at(Place::Served(served), manifests.into())
+    }
+
+    const fn at(place: Place, manifests: Arc<[Manifest]>) -> Self {
+        Self { place, state: None, manifests, history: None, simulated: false }
     }
 
     /// Keeps locks, records and the audit elsewhere than in the database that is served.
@@ -126,27 +156,45 @@ impl Actions {
     /// The first job that does not.
     pub fn check<'a>(&self, jobs: impl IntoIterator<Item = &'a JobSpec>) -> Result<()> {
         for job in jobs {
-            let of_cluster = |hint: &str| {
-                Err(Error::input(format!("job `{}` works on a cluster, and none is named", job.name)).with_hint(hint))
-            };
-            if matches!(&job.run, Target::Sql(sql) if sql.cluster.is_none()) && self.db.is_none() {
-                return of_cluster("name it with --cluster, or with `cluster` beside `sql`");
+            let name = job.name.as_str();
+            if matches!(&job.run, Target::Sql(sql) if sql.cluster.is_none()) {
+                self.is_there(name, None)?;
             }
             let Some(run) = job.run.as_action() else { continue };
-            match run.action.as_str() {
-                RETENTION if self.db.is_none() => return of_cluster("name it with --cluster"),
-                RETENTION => drop(self.retention_args(job.name.as_str(), &run.args)?),
-                HISTORY if self.history.is_some() => {
-                    history::policy(job.name.as_str(), &run.args)?;
+            match (run.action.as_str(), &self.place) {
+                (RETENTION, _) => {
+                    let (_, cluster) = self.retention_args(name, &run.args)?;
+                    self.is_there(name, cluster.as_deref())?;
                 }
-                other => {
-                    let known = ACTIONS.map(|action| format!("`{}`", action.name)).join(" and ");
-                    return Err(Error::input(format!("job `{}`: there is no action `{other}`", job.name))
+                (HISTORY, _) if self.history.is_some() => {
+                    history::policy(name, &run.args)?;
+                }
+                (CLUSTER_START, Place::Served(served)) => Power::Start.check(name, &run.args, served)?,
+                (CLUSTER_STOP, Place::Served(served)) => Power::Stop.check(name, &run.args, served)?,
+                (other, _) => {
+                    let known = ACTIONS.map(|action| format!("`{}`", action.name)).join(", ");
+                    return Err(Error::input(format!("job `{name}`: there is no action `{other}`"))
                         .with_hint(format!("there is {known}")));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Fails where there is no cluster for a job, as far as that shows without asking anybody.
+    fn is_there(&self, job: &str, cluster: Option<&str>) -> Result<()> {
+        match (&self.place, cluster) {
+            (Place::Served(_), Some(cluster)) => written(cluster).map(drop).map_err(|error| Error::Input {
+                what: format!("job `{job}`: its cluster can't be found"),
+                place: None,
+                hint: error.hint(),
+                source: Some(error.into()),
+            }),
+            (Place::Served(served), None) if served.has_own()? => Ok(()),
+            (Place::On(_), None) => Ok(()),
+            (_, Some(_)) => Err(unknown(job)),
+            (_, None) => Err(unnamed(job)),
+        }
     }
 
     /// Registers the actions with a scheduler.
@@ -158,33 +206,60 @@ impl Actions {
             }),
             None => builder,
         };
-        let Some(db) = self.db.clone() else { return builder };
+        let builder = match &self.place {
+            Place::Nowhere => return builder,
+            Place::On(_) => builder,
+            Place::Served(served) => [Power::Start, Power::Stop].into_iter().fold(builder, |builder, power| {
+                let served = served.clone();
+                builder.action(power.action(), move |run: Run| {
+                    let served = served.clone();
+                    async move { power.run(&served, &run).await }
+                })
+            }),
+        };
         builder.action(RETENTION, move |run: Run| {
-            let (this, db) = (self.clone(), db.clone());
-            async move { this.retention(db, &run).await }
+            let this = self.clone();
+            async move { this.retention(&run).await }
         })
     }
 
-    /// The manifest that a job's arguments name.
-    fn retention_args(&self, job: &str, args: &serde_json::Map<String, serde_json::Value>) -> Result<&Manifest> {
+    /// The database that a job works on.
+    async fn db(&self, job: &str, cluster: Option<&str>) -> Result<Db> {
+        match (&self.place, cluster) {
+            (Place::Served(served), cluster) => served.db(cluster).await,
+            (Place::On(db), None) => Ok(db.clone()),
+            (_, Some(_)) => Err(unknown(job)),
+            (Place::Nowhere, None) => Err(unnamed(job)),
+        }
+    }
+
+    /// The manifest that a job's arguments name, and the cluster, where they name one.
+    fn retention_args(
+        &self,
+        job: &str,
+        args: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(&Manifest, Option<String>)> {
         let args: RetentionArgs = serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
             what: format!("job `{job}`: its action can't be run"),
             place: None,
             hint: Some("write `run: { action: retention, manifest: NAME, approve: within_guards }`".into()),
             source: Some(error.into()),
         })?;
-        self.manifests.iter().find(|manifest| manifest.name == args.manifest).ok_or_else(|| {
+        let manifest = self.manifests.iter().find(|manifest| manifest.name == args.manifest).ok_or_else(|| {
             let known: Vec<_> = self.manifests.iter().map(|manifest| format!("`{}`", manifest.name)).collect();
             let known =
                 if known.is_empty() { "there is none".to_owned() } else { format!("there is {}", known.join(", ")) };
             Error::input(format!("job `{job}`: no manifest `{}` was loaded", args.manifest))
                 .with_hint(format!("{known}; name its file with -f"))
-        })
+        })?;
+        Ok((manifest, args.cluster))
     }
 
     /// Plans and applies, as of the scheduler's present.
-    async fn retention(&self, db: Db, run: &Run) -> Result<()> {
-        let manifest = self.retention_args(run.job(), run.args())?.clone();
+    async fn retention(&self, run: &Run) -> Result<()> {
+        let (manifest, cluster) = self.retention_args(run.job(), run.args())?;
+        let manifest = manifest.clone();
+        let db = self.db(run.job(), cluster.as_deref()).await?;
         let (part, mut parts) = watch::channel(0.0);
         let stop = CancellationToken::new();
         let mut retention = Retention::new(db)
@@ -226,6 +301,16 @@ impl Actions {
         run.message(text::tail(&planned).trim()).await;
         outcome(&report, refused)
     }
+}
+
+fn unnamed(job: &str) -> Error {
+    Error::input(format!("job `{job}` works on a cluster, and none is named"))
+        .with_hint("name it with --cluster, or with `cluster:` in the job")
+}
+
+fn unknown(job: &str) -> Error {
+    Error::input(format!("job `{job}` names a cluster, and this program knows none by name"))
+        .with_hint("leave `cluster` out")
 }
 
 /// What a guard rail stops, as the error that makes the run a refused one.

@@ -151,38 +151,18 @@ impl Context {
 
     /// A client of CrateDB Cloud, with the credentials of the environment, of `.env`, or of the vendor's own client.
     pub(crate) fn cloud(&self) -> Result<CloudClient> {
-        CloudSettings::from_env()?.client()
+        cloud()
     }
 
     /// The cluster of CrateDB Cloud at this address, and the client that knows it.
     pub(crate) async fn cloud_cluster(&self, address: &ClusterAddress) -> Result<(CloudClient, cloud::Cluster)> {
-        let wanted = match address {
-            ClusterAddress::CloudId(id) => CloudRef::Id(*id),
-            ClusterAddress::CloudName(name) => CloudRef::Name(name.clone()),
-            other => {
-                return Err(Error::input(format!(
-                    "{other} is not in CrateDB Cloud, and this is about a cluster there"
-                ))
-                .with_hint("give --cluster the id or name of a cluster; `clusterkeep cluster list` shows them"));
-            }
-        };
-        let client = self.cloud()?;
-        let cluster = client.find_cluster(&wanted).await?;
-        Ok((client, cluster))
+        cloud_cluster(address).await
     }
 
     /// Connects to the cluster that is meant. It starts none: a suspended one says how to resume it.
     pub(crate) async fn connect(&self, args: &ClusterArgs, options: ConnectOptions) -> Result<Target> {
         let Resolved { address, origin } = self.resolve(args)?;
         self.connect_to(&address, &origin, options).await
-    }
-
-    /// The same, where none may be meant.
-    pub(crate) async fn connect_any(&self, args: &ClusterArgs, options: ConnectOptions) -> Result<Option<Target>> {
-        match self.sources(args).resolve_any()? {
-            Some(Resolved { address, origin }) => self.connect_to(&address, &origin, options).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     /// Connects to the cluster at this address.
@@ -196,12 +176,7 @@ impl Context {
         tracing::info!(%address, %origin, "connecting");
         let (db, name) = match address {
             ClusterAddress::Url(url) => {
-                let db = Db::connect_with(url, options).await.map_err(|error| match error.hint() {
-                    None => {
-                        error.with_hint("is the address right? the path of a file counts from the working directory")
-                    }
-                    Some(_) => error,
-                })?;
+                let db = Db::connect_with(url, options).await.map_err(expecting_a_path)?;
                 (db, place(url))
             }
             address => {
@@ -221,6 +196,33 @@ impl Context {
     pub(crate) fn state_url(&self, address: &str) -> Result<DatabaseUrl> {
         let sources = AddressSources::new().process_environment().flag("--state", address);
         sources.resolve()?.address.into_url()
+    }
+}
+
+fn cloud() -> Result<CloudClient> {
+    CloudSettings::from_env()?.client()
+}
+
+/// The cluster of CrateDB Cloud at this address, and a client with the environment's credentials.
+pub(crate) async fn cloud_cluster(address: &ClusterAddress) -> Result<(CloudClient, cloud::Cluster)> {
+    let wanted = match address {
+        ClusterAddress::CloudId(id) => CloudRef::Id(*id),
+        ClusterAddress::CloudName(name) => CloudRef::Name(name.clone()),
+        other => {
+            return Err(Error::input(format!("{other} is not in CrateDB Cloud, and this is about a cluster there"))
+                .with_hint("give --cluster the id or name of a cluster; `clusterkeep cluster list` shows them"));
+        }
+    };
+    let client = cloud()?;
+    let cluster = client.find_cluster(&wanted).await?;
+    Ok((client, cluster))
+}
+
+/// Says what to look at where somebody's address could not be connected to, and nothing else is known.
+pub(crate) fn expecting_a_path(error: Error) -> Error {
+    match error.hint() {
+        None => error.with_hint("is the address right? the path of a file counts from the working directory"),
+        Some(_) => error,
     }
 }
 

@@ -17,8 +17,10 @@ mod history;
 pub mod metrics;
 pub mod output;
 mod permissions;
+mod power;
 pub mod report;
 pub mod schema;
+mod served;
 mod source;
 mod targets;
 

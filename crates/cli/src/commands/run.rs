@@ -9,20 +9,20 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
 use clusterkeep_core::manifest::Located;
-use clusterkeep_core::sql::{ConnectOptions, Db};
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::control::Changes;
 use clusterkeep_scheduler::target::Echo;
-use clusterkeep_scheduler::{Event, Permissions, RunRecord, RunState, Scheduler, Store, Timetable};
+use clusterkeep_scheduler::{Event, Permissions, RunRecord, RunState, Scheduler, Store, Target, Timetable};
 use tokio::sync::watch;
 
-use super::schedule::{changes, store, utc};
+use super::schedule::{changes, served, store, utc};
 use crate::args::RunArgs;
 use crate::compose::Actions;
 use crate::context::{Context, Hangups, actor};
 use crate::files::{self, Unknown};
 use crate::health::Bound;
 use crate::output::{Colour, Printer};
+use crate::served::Served;
 use crate::source::{Asked, Text};
 use crate::{metrics, permissions, source, targets};
 
@@ -44,13 +44,14 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
         Some(listen) => Some(Bound::to(listen.0).await?),
         None => None,
     };
-    let target = context.connect_any(&args.cluster, ConnectOptions::default()).await?;
-    let db = target.map(|target| target.db);
-    let store = store(&args.store, db.as_ref(), context).await?;
+    let served = served(&args.cluster, &args.store, context)?;
+    served.begin().await?;
+    served.apart(loaded.targets()).await?;
+    let store = store(&args.store, context).await?;
     let changes = changes(&args.store, context)?;
     let (namespaces, watched) = watch::channel(Vec::new());
     let _answering = listener.map(|bound| bound.answer(store.clone(), watched, &context.printer));
-    let starting = Starting { args: &args, db: db.as_ref(), store: &store, changes, printer: &context.printer };
+    let starting = Starting { args: &args, served: &served, store: &store, changes, printer: &context.printer };
     let mut running = starting.start(loaded, Start::First).await?;
     let mut former: Vec<Going> = Vec::new();
     let ended = loop {
@@ -92,9 +93,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<ExitCode> {
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    if let Some(db) = db {
-        db.close().await;
-    }
+    served.close().await;
     match failed {
         Some(error) => Err(error),
         None if cut_off > 0 => Err(Error::Interrupted {
@@ -154,6 +153,11 @@ impl Loaded {
         let permissions = Arc::new(permissions::load(args.allow.as_deref())?);
         Ok(Self { texts, documents, timetables, manifests, permissions })
     }
+
+    /// What the jobs of the files do.
+    fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.timetables.iter().flat_map(|timetable| &timetable.jobs).map(|job| &job.run)
+    }
 }
 
 /// A scheduler at work.
@@ -183,8 +187,7 @@ enum Start {
 /// What schedulers are started with.
 struct Starting<'a> {
     args: &'a RunArgs,
-    /// Nothing where no cluster is named.
-    db: Option<&'a Db>,
+    served: &'a Served,
     store: &'a Arc<dyn Store>,
     /// Where it is written down what a start changes about jobs.
     changes: Option<Changes>,
@@ -193,11 +196,7 @@ struct Starting<'a> {
 
 impl Starting<'_> {
     async fn start(&self, loaded: Loaded, start: Start) -> Result<Vec<Going>> {
-        let actions = match self.db {
-            Some(db) => Actions::new(db.clone(), loaded.manifests),
-            None => Actions::without_cluster(loaded.manifests),
-        };
-        let actions = actions.history(self.store.clone());
+        let actions = Actions::served(self.served.clone(), loaded.manifests).history(self.store.clone());
         for timetable in &loaded.timetables {
             for job in &timetable.jobs {
                 let wrong = |error| files::placed(error, &loaded.texts, timetable.namespace(), job.name.as_str());
@@ -216,7 +215,7 @@ impl Starting<'_> {
                 .permissions(loaded.permissions.clone())
                 .grace(self.args.grace.0)
                 .lease(self.args.lease.0)
-                .targets(targets::all(&self.args.cluster, &Echo::default()))
+                .targets(targets::all(self.served, &Echo::default()))
                 .at_once(usize::try_from(self.args.at_once).unwrap_or(usize::MAX))
                 .on_event(move |event| {
                     follow(&going, event);
@@ -236,6 +235,7 @@ impl Starting<'_> {
     /// Starts what the files hold now; a namespace that is gone from them has no jobs any more.
     async fn again(&self, before: &[Going]) -> Result<Vec<Going>> {
         let mut loaded = Loaded::read(self.args).await?;
+        self.served.apart(loaded.targets()).await?;
         let there: BTreeSet<String> =
             loaded.timetables.iter().map(|timetable| timetable.namespace().to_owned()).collect();
         let gone = before.iter().filter(|going| !there.contains(&going.namespace));

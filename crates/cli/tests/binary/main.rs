@@ -8,6 +8,7 @@ mod bad_input;
 mod cloud;
 mod cluster_change;
 mod cluster_data;
+mod cluster_jobs;
 mod cluster_local;
 mod cluster_look;
 mod cluster_power;

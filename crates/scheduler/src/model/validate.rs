@@ -147,7 +147,7 @@ impl Looked {
         let Some(known) = actions.iter().find(|known| known.name == name) else {
             let known: Vec<String> = actions.iter().map(|known| format!("`{}`", known.name)).collect();
             let error = Error::input(format!("there is no action `{}`", name.escape_debug()))
-                .with_hint(format!("there is {}", known.join(" and ")));
+                .with_hint(format!("there is {}", known.join(", ")));
             self.findings.unknown.push(at(error, file, place));
             return;
         };

@@ -47,6 +47,8 @@ pub(crate) use self::process::end_left;
 pub use self::process::{Echo, Stream};
 #[cfg(all(unix, feature = "command"))]
 pub use self::python::PythonRunner;
+#[cfg(any(feature = "command", feature = "http", feature = "sql"))]
+pub use self::reference::fetch;
 #[cfg(all(unix, feature = "command"))]
 pub use self::rust::RustRunner;
 #[cfg(feature = "sql")]

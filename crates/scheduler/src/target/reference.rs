@@ -6,8 +6,12 @@ use clusterkeep_core::secret::Secret;
 
 use crate::model::secret::is_reference;
 
-/// The value that is meant: the text itself, or what it refers to. The line end after what a file holds does not count.
-pub(super) fn fetch(text: &str) -> Result<Secret> {
+/// The value that a job means: the text itself, or what it refers to. The line end after what a file holds does not count.
+///
+/// # Errors
+///
+/// A variable that is not set; a file that can't be read.
+pub fn fetch(text: &str) -> Result<Secret> {
     if !is_reference(text) {
         return Ok(Secret::new(text));
     }

@@ -25,6 +25,8 @@ use clusterkeep_core::{ExitCode, Result};
 use crate::args::ClusterCommand;
 use crate::context::Context;
 
+pub(crate) use power::stop_at as stop;
+
 /// What is told who leaves before the end.
 const GOES_ON: &str =
     "what was asked for goes on; `clusterkeep cluster operations` and `cluster jobs` show how far it is";

@@ -13,7 +13,7 @@ use clusterkeep_core::{Error, ExitCode, Result};
 use super::documents::ClusterDocument;
 use super::{info, is_in_cloud, local};
 use crate::args::{StartArgs, StopArgs, WaitArgs};
-use crate::context::Context;
+use crate::context::{Context, cloud_cluster};
 use crate::output::{Format, Status};
 
 pub(super) async fn start(args: StartArgs, context: &Context) -> Result<ExitCode> {
@@ -38,12 +38,22 @@ pub(super) async fn start(args: StartArgs, context: &Context) -> Result<ExitCode
 
 pub(super) async fn stop(args: StopArgs, context: &Context) -> Result<ExitCode> {
     let address = context.resolve(&args.cluster)?.address;
-    match &address {
-        ClusterAddress::CloudId(_) | ClusterAddress::CloudName(_) => suspend(&address, &args.wait, context).await,
-        ClusterAddress::Local(name) => {
-            local::stop(name).await?;
-            told(&info::look(&address, context).await?, context)
+    if is_in_cloud(&address) {
+        return suspend(&address, &args.wait, context).await;
+    }
+    stop_at(&address).await?;
+    told(&info::look(&address, context).await?, context)
+}
+
+/// Stops a cluster, whoever has started it, and waits until that is done.
+pub(crate) async fn stop_at(address: &ClusterAddress) -> Result<()> {
+    match address {
+        ClusterAddress::CloudId(_) | ClusterAddress::CloudName(_) => {
+            let (client, cluster) = cloud_cluster(address).await?;
+            can_be_suspended(&cluster)?;
+            client.suspend(cluster.id, &Wait::default()).await.map(drop)
         }
+        ClusterAddress::Local(name) => local::stop(name).await,
         ClusterAddress::Url(url) => {
             Err(Error::input(format!("{url} is the address of a database, which nobody here can stop"))
                 .with_hint("give the id or name of a CrateDB Cloud cluster, or `local:NAME`"))

@@ -17,11 +17,12 @@ use clusterkeep_scheduler::{
 
 use self::taskfile::Task;
 use super::run::{finished, say};
-use super::schedule::{changes, store};
+use super::schedule::{changes, served, store};
 use crate::args::RunArgs;
 use crate::context::{Context, actor};
 use crate::health::Bound;
 use crate::output::{Format, Printer};
+use crate::served::Served;
 use crate::{metrics, permissions, targets};
 
 /// What the one job is called.
@@ -78,12 +79,14 @@ fn heeded(args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
-/// The store that is named; else one in memory.
-async fn kept(args: &RunArgs, context: &Context) -> Result<Arc<dyn Store>> {
-    match &args.store.state {
-        Some(_) => store(&args.store, None, context).await,
-        None => Ok(MemoryStore::new().into()),
+/// The clusters that it works on, and where it is kept: in the store that is named, else in memory.
+async fn kept(target: &Target, args: &RunArgs, context: &Context) -> Result<(Served, Arc<dyn Store>)> {
+    if args.store.state.is_none() {
+        return Ok((Served::of(&args.cluster, None), MemoryStore::new().into()));
     }
+    let served = served(&args.cluster, &args.store, context)?;
+    served.apart([target]).await?;
+    Ok((served, store(&args.store, context).await?))
 }
 
 /// Takes the address that is to be answered on, where one is.
@@ -95,10 +98,9 @@ async fn bound(args: &RunArgs) -> Result<Option<Bound>> {
 }
 
 /// A scheduler with the one job, for when it is triggered: it has no times of its own.
-fn builder(target: &Target, namespace: &str, args: &RunArgs, echo: &Echo) -> SchedulerBuilder {
+fn builder(target: &Target, namespace: &str, args: &RunArgs, served: &Served, echo: &Echo) -> SchedulerBuilder {
     let job = Job::named(NAME).target(target.clone()).at_startup();
-    let targets = targets::all(&args.cluster, echo);
-    Scheduler::builder().namespace(namespace).lease(args.lease.0).targets(targets).job(job)
+    Scheduler::builder().namespace(namespace).lease(args.lease.0).targets(targets::all(served, echo)).job(job)
 }
 
 /// Passes on what processes write, as they write it.
@@ -118,10 +120,11 @@ async fn once(target: &Target, args: &RunArgs, context: &Context) -> Result<Exit
     let echo = if as_it_comes { passing(printer) } else { Echo::default() };
     let stop = context.stop_between_steps();
     let bound = bound(args).await?;
-    let (store, namespace) = (kept(args, context).await?, namespace::once(target, args)?);
+    let (served, store) = kept(target, args, context).await?;
+    let namespace = namespace::once(target, args)?;
     let (_running, watched) = tokio::sync::watch::channel(vec![namespace.clone()]);
     let _answering = bound.map(|bound| bound.answer(store.clone(), watched, printer));
-    let builder = builder(target, &namespace, args, &echo).store(store.clone()).actor(actor());
+    let builder = builder(target, &namespace, args, &served, &echo).store(store.clone()).actor(actor());
     let run = match builder.on_event(metrics::count).ending(stop.clone()).trigger(NAME).await? {
         Triggered::Ran(run) => run,
         Triggered::Queued(key) => {
@@ -183,7 +186,7 @@ async fn again(mut job: Job, namespace: String, args: &RunArgs, context: &Contex
     }
     let permissions = permissions::load(args.allow.as_deref())?;
     let bound = bound(args).await?;
-    let store = kept(args, context).await?;
+    let (served, store) = kept(&spec.run, args, context).await?;
     let changes = if args.store.state.is_some() { changes(&args.store, context)? } else { None };
     let (running, watched) = tokio::sync::watch::channel(Vec::new());
     let _answering = bound.map(|bound| bound.answer(store.clone(), watched, &context.printer));
@@ -198,7 +201,7 @@ async fn again(mut job: Job, namespace: String, args: &RunArgs, context: &Contex
         .grace(args.grace.0)
         .lease(args.lease.0)
         .at_once(usize::try_from(args.at_once).unwrap_or(usize::MAX))
-        .targets(targets::all(&args.cluster, &echo))
+        .targets(targets::all(&served, &echo))
         .job(spec.clone())
         .on_event(move |event| {
             metrics::count(event);

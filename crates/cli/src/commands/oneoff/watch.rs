@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{NAME, builder, namespace};
 use crate::args::RunArgs;
 use crate::context::Context;
+use crate::served::Served;
 
 /// The shortest time between two runs.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -19,9 +20,11 @@ pub(super) async fn run(target: &Target, every: Duration, args: &RunArgs, contex
     let (printer, stop) = (&context.printer, context.stop_between_steps());
     let every = every.max(SHORTEST);
     let namespace = namespace::once(target, args)?;
+    let served = Served::of(&args.cluster, None);
     let mut due = Instant::now();
     while !stop.is_cancelled() {
-        let triggered = builder(target, &namespace, args, &Echo::default()).ending(stop.clone()).trigger(NAME).await?;
+        let builder = builder(target, &namespace, args, &served, &Echo::default());
+        let triggered = builder.ending(stop.clone()).trigger(NAME).await?;
         if stop.is_cancelled() {
             break;
         }

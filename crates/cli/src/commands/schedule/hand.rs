@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use clusterkeep_core::clock::{Clock, SystemClock};
-use clusterkeep_core::sql::ConnectOptions;
 use clusterkeep_core::{Error, ExitCode, Result};
 use clusterkeep_scheduler::control::{self, Change, Dedup};
 use clusterkeep_scheduler::target::Echo;
@@ -12,7 +11,7 @@ use clusterkeep_scheduler::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::store::{changes, job, store};
+use super::store::{changes, job, served, store};
 use super::{local, said, utc};
 use crate::args::{BackfillArgs, CancelArgs, JobArgs, PauseArgs, ResumeArgs, RetryArgs, StoreArgs, TriggerArgs};
 use crate::commands::run::finished;
@@ -71,32 +70,27 @@ pub(super) async fn trigger(args: TriggerArgs, context: &Context) -> Result<Exit
     source::warn(&texts, Unknown::Refused, &context.printer);
     let manifests: Vec<_> = files::manifests(&texts)?.into_iter().map(|manifest| manifest.value).collect();
     let of_the_job = timetable.jobs.iter().filter(|job| job.name.as_str() == args.job);
-    let served = match args.cluster.cluster.is_some() || of_the_job.clone().any(targets::needs_cluster) {
-        true => Some(context.connect(&args.cluster, ConnectOptions::default()).await?.db),
-        false => None,
-    };
-    let store = store(&args.store, served.as_ref(), context).await?;
-    let actions = match &served {
-        Some(db) => Actions::new(db.clone(), manifests),
-        None => Actions::without_cluster(manifests),
-    };
-    let actions = actions.history(store.clone());
+    let served = served(&args.cluster, &args.store, context)?;
+    if args.cluster.cluster.is_some() || of_the_job.clone().any(targets::needs_cluster) {
+        served.begin().await?;
+    }
+    served.apart(of_the_job.map(|job| &job.run)).await?;
+    let store = store(&args.store, context).await?;
+    let actions = Actions::served(served.clone(), manifests).history(store.clone());
     // What the other jobs run is looked at as far as schedulers refuse it.
     for job in timetable.jobs.iter().filter(|job| job.run.as_action().is_some() || job.name.as_str() == args.job) {
         let wrong = |error| files::placed(error, &texts, timetable.namespace(), job.name.as_str());
         actions.check([job]).map_err(wrong)?;
     }
-    let targets = targets::all(&args.cluster, &Echo::default());
+    let targets = targets::all(&served, &Echo::default());
     let changes = changes(&args.store, context)?.map(|changes| changes.why(args.note));
     let builder =
         Scheduler::builder().store(store).actor(actor()).changes(changes).targets(targets).timetable(timetable);
     let (stop, printer) = (context.stop_between_steps(), context.printer.clone());
     let builder = builder.ending(stop.clone()).on_event(move |event| waits(&printer, event));
-    let triggered = actions.register(builder).trigger(&args.job).await?;
-    if let Some(db) = served {
-        db.close().await;
-    }
-    match triggered {
+    let triggered = actions.register(builder).trigger(&args.job).await;
+    served.close().await;
+    match triggered? {
         Triggered::Queued(key) => {
             context.printer.note(&format!("a scheduler runs the jobs of {}: it will run {}", key.namespace, key.job));
             Ok(ExitCode::Done)

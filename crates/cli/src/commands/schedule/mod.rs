@@ -30,7 +30,7 @@ use crate::context::Context;
 use crate::output::Printer;
 
 pub(crate) use authors::HistoryRun;
-pub(super) use store::{changes, store};
+pub(super) use store::{changes, served, store};
 pub(crate) use table::documents;
 
 /// Answers what needs no store, and so no runtime: questions about expressions, and about jobs of files.

@@ -5,30 +5,33 @@ use std::sync::Arc;
 
 use clusterkeep_core::address::DatabaseUrl;
 use clusterkeep_core::plan::PlanFolder;
-use clusterkeep_core::sql::Db;
 use clusterkeep_core::{Error, Result};
 use clusterkeep_scheduler::control::Changes;
 use clusterkeep_scheduler::{Existing, MemoryStore, ScheduleRecord, Store, open, open_existing};
 
-use crate::args::{JobArgs, StoreArgs};
+use crate::args::{ClusterArgs, JobArgs, StoreArgs};
 use crate::context::{Context, actor, state_folder};
+use crate::served::Served;
 
 /// The store of a program that runs once.
 const MEMORY: [&str; 2] = ["memory:", "memory://"];
 
-/// The store that is meant, created where it is missing; `served` is the cluster that its jobs work on.
-pub(in crate::commands) async fn store(
-    args: &StoreArgs,
-    served: Option<&Db>,
-    context: &Context,
-) -> Result<Arc<dyn Store>> {
+fn in_memory(args: &StoreArgs) -> bool {
+    args.state.as_deref().is_some_and(|state| MEMORY.contains(&state))
+}
+
+/// The clusters that jobs work on whose schedules are kept in the store that is meant.
+pub(in crate::commands) fn served(cluster: &ClusterArgs, args: &StoreArgs, context: &Context) -> Result<Served> {
+    let state = if in_memory(args) { None } else { Some(url(args, context)?) };
+    Ok(Served::of(cluster, state))
+}
+
+/// The store that is meant, created where it is missing.
+pub(in crate::commands) async fn store(args: &StoreArgs, context: &Context) -> Result<Arc<dyn Store>> {
     if in_memory(args) {
         return Ok(MemoryStore::new().into());
     }
     let url = url(args, context)?;
-    if let Some(served) = served {
-        elsewhere(&url, served)?;
-    }
     if let Some(path) = url.path() {
         if let (None, Some(folder)) = (&args.state, path.parent()) {
             private_folder(folder).map_err(|error| Error::io("create", folder, error))?;
@@ -36,10 +39,6 @@ pub(in crate::commands) async fn store(
         private_file(path);
     }
     open(&url).await
-}
-
-fn in_memory(args: &StoreArgs) -> bool {
-    args.state.as_deref().is_some_and(|state| MEMORY.contains(&state))
 }
 
 /// Where it is written down what is changed of the store that is meant: the audit of applies. Nothing is left of a store
@@ -80,20 +79,6 @@ fn private_file(path: &Path) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     drop(options.open(path));
-}
-
-/// Refuses the database of the cluster that jobs work on: a job may stop it, or restore it to what it was.
-fn elsewhere(state: &DatabaseUrl, served: &Db) -> Result<()> {
-    let Ok(served) = served.address().parse::<DatabaseUrl>() else { return Ok(()) };
-    let place = |url: &DatabaseUrl| match url.path() {
-        Some(path) => path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).display().to_string(),
-        None => format!("{}:{}/{}", url.host(), url.port(), url.database().unwrap_or_default()),
-    };
-    if state.engine() != served.engine() || place(state) != place(&served) {
-        return Ok(());
-    }
-    Err(Error::input("schedules are not kept in the database that their jobs work on")
-        .with_hint("name another database with --state; by default it is a SQLite file in the user's state directory"))
 }
 
 /// The store that is meant, where there is one: looking creates no file and no table.

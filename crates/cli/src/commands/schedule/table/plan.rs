@@ -77,7 +77,7 @@ impl<'a> Wanted<'a> {
                 ))
                 .with_hint("`run` and `schedule apply` bring them up to date"));
             }
-            _ => super::super::store(self.store, None, context).await?,
+            _ => super::super::store(self.store, context).await?,
         };
         Ok(Timetables::new(store, super::super::store::place(&url), state_folder()?).actor(actor()).delete(self.delete))
     }
