@@ -79,6 +79,40 @@ fn a_cluster_of_this_machine_is_started_and_stopped_by_jobs() {
     std::fs::remove_dir_all(state).unwrap();
 }
 
+/// It listens on another port after each start.
+#[test]
+fn retention_finds_a_cluster_of_this_machine_again_that_was_stopped_and_started() {
+    if !servers::is_there(Engine::Postgres) {
+        return;
+    }
+    let place = Place::empty();
+    let state = std::env::temp_dir().join(format!("clusterkeep-cli-again-{}", std::process::id()));
+    let command = |args: &[&str]| {
+        let mut command = place.command(args);
+        command.env("XDG_STATE_HOME", &state).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    };
+    let run = |args: &[&str]| Ran::of(args, command(args).output().unwrap()).done();
+    let cluster = ["--cluster", "local:again"];
+    run(&["cluster", "create", "local:again", "--engine", "postgres"]);
+    let table = "CREATE TABLE observations (origin TEXT, time_hour BIGINT, temp REAL, humid REAL)";
+    run(&[&["query"], &cluster[..], &["--write", table]].concat());
+    place.write("weather.yaml", MANIFEST.split("---").next().unwrap());
+    let job = "{ action: retention, manifest: weather, approve: within_guards, cluster: 'local:again' }";
+    place.write("jobs.yaml", &timetable(&[("thin", job)]).replace("@yearly", "@every 1s"));
+    let args = ["run", "-f", "jobs.yaml", "-f", "weather.yaml", "--state", "memory:"];
+    let mut child = command(&args).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    until(&mut lines, "succeeded");
+    run(&[&["cluster", "stop"], &cluster[..]].concat());
+    until(&mut lines, "local:again is stopped");
+    run(&[&["cluster", "start"], &cluster[..]].concat());
+    until(&mut lines, "succeeded");
+    end(child);
+    run(&[&["cluster", "stop"], &cluster[..]].concat());
+    std::fs::remove_dir_all(state).unwrap();
+}
+
 #[test]
 fn clusters_of_the_cloud_are_stopped_by_jobs() {
     let sky = Sky::usual();
