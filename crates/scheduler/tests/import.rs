@@ -359,6 +359,11 @@ fn task_files_say_when_they_run() {
         ),
         (
             "a.py",
+            "# /// task\n# when = \"@daily\"\n# zone = \"UTC\"\n# timeout = \"1 month\"\n# ///\n",
+            "a.py:4:13: interval `1 month` has no fixed length",
+        ),
+        (
+            "a.py",
             "# /// task\n# when = \"@daily\"\n# run = \"x\"\n# ///\n",
             "a.py:3:9: its metadata has `run`, and what runs is the file itself",
         ),

@@ -319,7 +319,11 @@ fn what_a_job_can_not_run_is_refused_where_its_file_is_read() {
             "jobs.yaml:4:71: `Mars/Olympus` is no known time zone",
             "write a name of the IANA database",
         ),
-        (job("a", "{ sql: VACUUM, cluster: 'foo://x' }"), "jobs.yaml:4:35: ", "hint: "),
+        (
+            job("a", "{ sql: VACUUM, cluster: 'foo://x' }"),
+            "jobs.yaml:4:59: `foo` is no supported engine",
+            "supported are sqlite",
+        ),
         (
             format!("{}{}", job("a", "{ command: x }"), job("a", "{ command: x }")),
             "jobs.yaml:5:11: job `a` is there already, in line 4",

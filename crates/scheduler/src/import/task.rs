@@ -262,7 +262,7 @@ fn own(stem: &str, path: &str, source: &Source, metadata: &Metadata, collector: 
         let first = wrong.into_iter().next().map(|error| nearer(error, &job, &source.name));
         first.unwrap_or_else(|| Error::input("it can't be run as its metadata says"))
     });
-    let job = read?.checked()?;
+    let job = read?.checked().map_err(|error| nearer(error, &job, &source.name))?;
     collector.add(&metadata.remark_at("when", source), job, None);
     Ok(())
 }

@@ -110,7 +110,7 @@ impl Looked {
         for job in tree.get("jobs").map(Tree::items).unwrap_or_default() {
             match job.read::<JobSpec>(file).map(JobSpec::checked) {
                 Err(errors) => self.misread.extend(errors.into_iter().map(|error| nearer(error, job, file))),
-                Ok(Err(error)) => self.misread.push(at(error, file, job.at)),
+                Ok(Err(error)) => self.misread.push(nearer(error, job, file)),
                 Ok(Ok(spec)) => {
                     let position = job.get("when").map_or(job.at, |when| when.at);
                     let warnings = spec.when.warnings().unwrap_or_default();
@@ -165,8 +165,13 @@ fn at(error: Error, file: &str, position: Position) -> Error {
     error.at(Place { file: file.to_owned(), position: Some(position) })
 }
 
-/// The same error, where it is about what a job runs: at the key without which that could be read.
+/// The same error, where it is about a job or what that runs as a whole: at the key without which nothing would be wrong.
 pub(crate) fn nearer(error: Error, job: &Tree, file: &str) -> Error {
+    if let (None, Value::Map(entries)) = (position(&error), &job.value) {
+        let sound = |job: &Tree| job.read::<JobSpec>(file).is_ok_and(|spec| spec.checked().is_ok());
+        let culprit = entries.iter().find(|entry| sound(&job.without(&entry.key))).map(|entry| &entry.value);
+        return at(error, file, culprit.or(job.get("when")).map_or(job.at, |value| value.at));
+    }
     let Some(run) = job.get("run").filter(|run| position(&error) == Some(run.at)) else { return error };
     let Value::Map(entries) = &run.value else { return error };
     match entries.iter().find(|entry| run.without(&entry.key).read::<Target>(file).is_ok()) {
@@ -242,6 +247,16 @@ mod tests {
         let bare = of("jobs:\n- { name: a, when: '@daily', run: { http: 'ftp://x' } }\n");
         assert!(texts(&bare.errors)[0].starts_with("f.yaml:4:35: `ftp://x` is no URL"), "{bare:?}");
         assert!(bare.errors[0].hint().is_some(), "{bare:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_job_as_a_whole_stands_at_a_key_of_it() {
+        let found = of("jobs:\n- name: a\n  when: '@daily'\n  run: { action: tidy }\n  timeout: 1 month\n\
+                        - name: b\n  when: '@reboot'\n  count: 3\n  run: { action: tidy }\n");
+        let said = texts(&found.errors);
+        assert!(said[0].starts_with("f.yaml:7:12: interval `1 month` has no fixed length"), "{said:?}");
+        assert!(said[1].starts_with("f.yaml:10:10: job `b`: `@reboot` has no fires"), "{said:?}");
+        assert!(!found.errors[0].hint().unwrap().contains("cron"), "{found:?}");
     }
 
     #[test]

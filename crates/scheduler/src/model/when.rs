@@ -210,8 +210,7 @@ fn parts_of(parts: &[When], name: &str) -> Result<Vec<Trigger>> {
 
 pub(super) fn fixed(age: Age) -> Result<TimeDelta> {
     age.as_duration().and_then(|length| TimeDelta::from_std(length).ok()).ok_or_else(|| {
-        Error::input(format!("interval `{age}` has no fixed length"))
-            .with_hint("write it as a cron expression, such as `0 0 1 * *` for every month")
+        Error::input(format!("interval `{age}` has no fixed length")).with_hint("count it in weeks, days or less")
     })
 }
 
