@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::age;
-use clusterkeep_scheduler::control::{self, Dedup};
+use clusterkeep_core::audit::{self, Audit, Entry, Event, MemoryAudit};
+use clusterkeep_scheduler::control::{self, Changes, Dedup};
 use clusterkeep_scheduler::{
     Cancelled, Job, Ledger, MemoryStore, Pause, Run, RunQuery, RunState, Scheduler, SqliteStore, Store, ledger,
 };
@@ -228,6 +229,32 @@ async fn a_run_that_goes_hears_within_a_second_that_it_is_to_end() {
         }
         scheduler.drain().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_start_of_many_jobs_is_in_the_audit_piece_by_piece() {
+    let (store, audit): (Arc<dyn Store>, Audit) = (MemoryStore::new().into(), Arc::new(MemoryAudit::default()));
+    let changes = Changes::new(audit.clone(), "memory", "ops@db1");
+    let start = async |jobs: u32| {
+        let quiet = Scheduler::builder().store(store.clone()).handler("thin-out", |_: Run| async { Ok(()) });
+        let names = (0..jobs).map(|number| Job::named(format!("job-{number}")).run("thin-out").cron("30 3 * * *"));
+        let builder = names.fold(quiet.changes(changes.clone()), |builder, job| builder.job(job));
+        builder.start().await.unwrap().drain().await.unwrap();
+    };
+    start(17_500).await;
+    let records = audit.read(1, 100).await.unwrap();
+    assert_eq!(records.len(), 36, "18 intents, and as many outcomes");
+    let entries: Vec<Entry> = records.iter().map(|record| record.entry().unwrap()).collect();
+    let of = |event| entries.iter().filter(move |entry| entry.event == event);
+    for event in [Event::Intent, Event::Outcome] {
+        let jobs: usize = of(event).map(|entry| entry.data["objects"].as_array().unwrap().len()).sum();
+        assert_eq!(jobs, 17_500);
+    }
+    start(17_499).await;
+    let records = audit.read(1, 100).await.unwrap();
+    assert_eq!(records.len(), 38, "one is removed");
+    assert!(records[37].body.contains("default/job-17499"), "{}", records[37].body);
+    assert!(audit::verify(None, &records).is_ok());
 }
 
 #[tokio::test]

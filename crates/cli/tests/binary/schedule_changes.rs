@@ -223,4 +223,17 @@ fn a_run_that_goes_is_cancelled_within_a_second() {
     let took = asked.elapsed();
     assert!(took.as_secs_f64() < 2.5, "a beat comes each five seconds only: {took:?}");
     end(child);
+
+    // One that somebody has triggered here and now is no different.
+    let args = [&["schedule", "trigger", "nightly", "-f", "jobs.yaml"], &STATE[..]].concat();
+    let child = place.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let going = || schedule(&place, &["history", "--in-state", "running", "--format", "json"]).done().json();
+    while going().as_array().unwrap().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let asked = Instant::now();
+    schedule(&place, &["cancel", "nightly", "--note", "by now"]).done();
+    let ran = Ran::of(&args, child.wait_with_output().unwrap());
+    assert!(asked.elapsed().as_secs_f64() < 2.5, "{ran}");
+    assert!(ran.code == Some(1) && ran.stdout.contains("cancelled by ") && ran.stdout.contains("by now"), "{ran}");
 }

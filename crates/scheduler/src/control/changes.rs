@@ -15,6 +15,9 @@ use crate::store::ScheduleRecord;
 /// How many jobs go into one record: a namespace may have a million.
 const MOST: usize = 1_000;
 
+/// How many records go to the audit in one call.
+const AT_ONCE: usize = 16;
+
 /// Who changes a store, and the audit that says so.
 ///
 /// ```
@@ -170,6 +173,9 @@ impl Changes {
         let mut entries = Vec::new();
         for change in changes {
             for jobs in change.jobs.chunks(MOST) {
+                if entries.len() == AT_ONCE {
+                    self.audit.append(std::mem::take(&mut entries)).await?;
+                }
                 let mut data = change.data(jobs);
                 data.extend(self.why.as_ref().map(|why| ("reason".to_owned(), why.as_str().into())));
                 data.extend(more.clone());

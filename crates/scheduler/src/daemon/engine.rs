@@ -35,7 +35,7 @@ pub(crate) const BATCH: usize = 1_000;
 pub(crate) const POLL: TimeDelta = TimeDelta::seconds(1);
 
 /// How often the store is asked what is to end, while runs go here.
-const LOOK: Duration = Duration::from_millis(500);
+pub(crate) const LOOK: Duration = Duration::from_millis(500);
 
 /// A request to run a job at once.
 #[derive(Debug)]

@@ -3,10 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use clusterkeep_core::{Error, Result};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::builder::SchedulerBuilder;
 use super::core::Core;
 use super::dispatch::{Doer, begin_or};
+use super::engine::LOOK;
 use super::event::Event;
 use super::execute::end_of;
 use super::retry;
@@ -76,9 +78,12 @@ impl SchedulerBuilder {
     async fn to_its_end(&self, core: &Core, entry: &Entry, mut run: RunRecord) -> Result<Triggered> {
         loop {
             core.listener.hear(&Event::Started(&run));
-            run = core.keep_lease(core.attempt(entry, run, self.ending.child_token())).await;
-            if !self.ending.is_cancelled() {
-                retry::after(&mut run, entry.body().retry, core.now());
+            let cancelled;
+            (run, cancelled) = core.keep_lease(core.attend(entry, run, self.ending.child_token())).await;
+            match cancelled.filter(|_| run.state == RunState::Failed) {
+                Some(why) => (run.state, run.error) = (RunState::Cancelled, Some(why)),
+                None if self.ending.is_cancelled() => {}
+                None => retry::after(&mut run, entry.body().retry, core.now()),
             }
             core.store.finish(&[end_of(&run)]).await?;
             core.listener.hear(&Event::Finished(&run));
@@ -149,6 +154,29 @@ impl Core {
             Ok((run, came(now)))
         };
         self.recorded(Change::of_job("trigger", &record), begin).await
+    }
+
+    /// Makes an attempt, and ends it where somebody wants its run to end: then it says why, too.
+    async fn attend(&self, entry: &Entry, run: RunRecord, ending: CancellationToken) -> (RunRecord, Option<String>) {
+        let mut attempt = std::pin::pin!(self.attempt(entry, run.clone(), ending.clone()));
+        let mut cancelled = None;
+        loop {
+            tokio::select! {
+                biased;
+                run = &mut attempt => return (run, cancelled),
+                () = tokio::time::sleep(LOOK), if cancelled.is_none() => {}
+            }
+            // A store that is away is asked again.
+            let wishes = self.store.to_cancel(self.worker).await.unwrap_or_default();
+            cancelled = wishes.into_iter().find(|(key, ..)| *key == run.key).map(|(.., why)| why);
+            if cancelled.is_some() && !entry.handler().ends_itself {
+                let cut_off = RunRecord { state: RunState::Failed, finished: Some(self.now()), ..run };
+                return (cut_off, cancelled);
+            }
+            if cancelled.is_some() {
+                ending.cancel();
+            }
+        }
     }
 
     /// Makes a change that is in the audit, where there is one.

@@ -89,7 +89,7 @@ async fn news(store: &dyn Store, query: &RunQuery, shown: &Shown) -> Result<Vec<
             news.extend(found.into_iter().filter(|run| run.key == *key));
         }
     }
-    news.sort_by(|one, other| one.key.nominal.cmp(&other.key.nominal));
+    news.sort_by_key(|run| run.key.nominal);
     Ok(news)
 }
 
@@ -134,7 +134,7 @@ impl Names {
 
     /// How much of what a run has written is shown while it goes on: a line that others may come into is shown once it is
     /// whole.
-    fn ready<'a>(self, text: &'a str, goes_on: bool) -> &'a str {
+    fn ready(self, text: &str, goes_on: bool) -> &str {
         match self {
             Self::Job | Self::Whole if goes_on => text.rfind('\n').map_or("", |end| &text[..=end]),
             _ => text,
