@@ -2,7 +2,7 @@
 //! their store, and at the end each fire is accounted for exactly once.
 //!
 //! Being beaten up takes about half a minute per store; `CLUSTERKEEP_LEDGER_SECONDS` says how long it goes on instead. The
-//! walk kills one of the two at every seventh statement, and at each, both before and after it, with
+//! walk kills one of the two at every eleventh statement, and at each, both before and after it, with
 //! `CLUSTERKEEP_ALL_FAULTS`.
 
 #![cfg(all(unix, feature = "sqlite", feature = "postgres", feature = "cratedb"))]
@@ -61,7 +61,7 @@ async fn walk(ring: &mut Ring) {
     let mut places: Box<dyn Iterator<Item = (u64, Fault)>> = if all {
         Box::new((1..).flat_map(|at| both.map(|fault| (at, fault))))
     } else {
-        Box::new((1..).step_by(7).zip(both.into_iter().cycle()))
+        Box::new((1..).step_by(11).zip(both.into_iter().cycle()))
     };
     let last = loop {
         let (at, fault) = places.next().unwrap();
