@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::schedule_store::{end, until};
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, STATE};
 
 const TIMETABLE: &str = "\
 kind: Timetable
@@ -18,18 +18,7 @@ jobs:
   - { name: weekly, when: \"30 3 * * 1\", run: { command: \"echo weekly\" } }
 ";
 
-const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
 const AUDIT: &str = "state/clusterkeep/changes.jsonl";
-
-fn place() -> Place {
-    let place = Place::empty();
-    place.write("jobs.yaml", TIMETABLE);
-    place
-}
-
-fn schedule(place: &Place, args: &[&str]) -> Ran {
-    place.run(&[&["schedule"], args, &STATE[..]].concat())
-}
 
 fn start(place: &Place) -> (Child, std::io::Lines<BufReader<ChildStderr>>) {
     let mut child =
@@ -40,7 +29,7 @@ fn start(place: &Place) -> (Child, std::io::Lines<BufReader<ChildStderr>>) {
 
 /// A store that a scheduler has run on.
 fn used() -> Place {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     let (child, mut lines) = start(&place);
     until(&mut lines, "running 2 jobs of weather");
     end(child);
@@ -80,7 +69,7 @@ fn what_a_hand_changes_is_in_the_audit() {
     ];
     for (change, args) in commands {
         let before = entries(&place).len();
-        schedule(&place, &[args, &["--note", "disk swap"]].concat()).done();
+        place.schedule(&[args, &["--note", "disk swap"]].concat()).done();
         let about = format!("{change} [\"weather/nightly\"] {{\"nightly\":1}}");
         assert_eq!(said(&place, before), [format!("intent {about}"), format!("outcome {about} done")], "{args:?}");
         for entry in &entries(&place)[before..] {
@@ -106,7 +95,7 @@ fn what_a_hand_changes_is_in_the_audit() {
 
 #[test]
 fn what_a_file_changes_is_in_the_audit() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     let (child, mut lines) = start(&place);
     until(&mut lines, "running 2 jobs of weather");
     let both = "[\"weather/nightly\",\"weather/weekly\"] {\"nightly\":1,\"weekly\":1}";
@@ -143,24 +132,21 @@ fn what_can_not_be_written_down_is_not_done() {
     std::fs::remove_file(place.path().join(AUDIT)).unwrap();
     std::fs::create_dir(place.path().join(AUDIT)).unwrap();
     for args in [&["pause", "nightly"][..], &["trigger", "nightly"], &["trigger", "nightly", "-f", "jobs.yaml"]] {
-        let failed = schedule(&place, args);
+        let failed = place.schedule(args);
         assert_eq!(failed.code, Some(1), "{failed}");
         assert!(failed.stderr.contains("write the audit to"), "{failed}");
     }
-    assert_eq!(
-        schedule(&place, &["show", "nightly", "--format", "json"]).done().json()["schedule"].get("paused"),
-        None
-    );
-    assert_eq!(schedule(&place, &["history"]).done().stdout, "there is no such run\n");
+    assert_eq!(place.schedule(&["show", "nightly", "--format", "json"]).done().json()["schedule"].get("paused"), None);
+    assert_eq!(place.schedule(&["history"]).done().stdout, "there is no such run\n");
     place.write("jobs.yaml", &TIMETABLE.replace("30 3", "45 4"));
     let failed = place.run(&[&["run", "-f", "jobs.yaml"], &STATE[..]].concat());
     assert!(failed.code == Some(1) && failed.stderr.contains("write the audit to"), "{failed}");
-    assert_eq!(schedule(&place, &["list", "--format", "json"]).done().json()[0]["schedule"]["generation"], 1);
+    assert_eq!(place.schedule(&["list", "--format", "json"]).done().json()[0]["schedule"]["generation"], 1);
 }
 
 #[test]
 fn nothing_is_written_down_of_a_store_in_memory() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     place.run(&["schedule", "trigger", "nightly", "-f", "jobs.yaml", "--state", "memory:"]).done();
     assert_eq!(entries(&place), [] as [Value; 0]);
 }
@@ -180,17 +166,17 @@ jobs:
 fn a_job_by_hand_has_all_of_its_attempts() {
     let place = Place::empty();
     place.write("jobs.yaml", FLAKY);
-    let ran = schedule(&place, &["trigger", "flaky", "-f", "jobs.yaml"]).done();
+    let ran = place.schedule(&["trigger", "flaky", "-f", "jobs.yaml"]).done();
     assert!(ran.stderr.contains("attempt 2 follows at ") && ran.stderr.contains("attempt 3 follows at "), "{ran}");
-    let run = schedule(&place, &["history", "flaky", "--format", "json", "--output"]).done().json()[0].clone();
+    let run = place.schedule(&["history", "flaky", "--format", "json", "--output"]).done().json()[0].clone();
     assert_eq!((&run["state"], &run["attempt"]), (&"succeeded".into(), &3.into()), "{run}");
     assert_eq!(run["earlier"].as_array().unwrap().len(), 2, "{run}");
 
     place.write("tries", "");
     place.write("jobs.yaml", &FLAKY.replace("-ge 3", "-ge 9"));
-    let dead = schedule(&place, &["trigger", "flaky", "-f", "jobs.yaml"]);
+    let dead = place.schedule(&["trigger", "flaky", "-f", "jobs.yaml"]);
     assert_eq!(dead.code, Some(1), "{dead}");
-    let run = schedule(&place, &["history", "flaky", "--format", "json", "--limit", "1"]).done().json()[0].clone();
+    let run = place.schedule(&["history", "flaky", "--format", "json", "--limit", "1"]).done().json()[0].clone();
     assert_eq!((&run["state"], &run["attempt"]), (&"dead".into(), &3.into()), "{run}");
 }
 
@@ -205,7 +191,7 @@ fn a_wait_for_the_next_attempt_ends_with_a_signal() {
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     until(&mut lines, "the run is recorded as cancelled");
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    let run = schedule(&place, &["history", "flaky", "--format", "json"]).done().json()[0].clone();
+    let run = place.schedule(&["history", "flaky", "--format", "json"]).done().json()[0].clone();
     assert_eq!((&run["state"], &run["attempt"]), (&"cancelled".into(), &1.into()), "{run}");
 }
 
@@ -215,10 +201,10 @@ fn a_run_that_goes_is_cancelled_within_a_second() {
     place.write("jobs.yaml", &TIMETABLE.replace("echo nightly", "exec sleep 600"));
     let (child, mut lines) = start(&place);
     until(&mut lines, "running 2 jobs of weather");
-    schedule(&place, &["trigger", "nightly"]).done();
+    place.schedule(&["trigger", "nightly"]).done();
     until(&mut lines, "started");
     let asked = Instant::now();
-    schedule(&place, &["cancel", "nightly"]).done();
+    place.schedule(&["cancel", "nightly"]).done();
     until(&mut lines, "cancelled");
     let took = asked.elapsed();
     assert!(took.as_secs_f64() < 2.5, "a beat comes each five seconds only: {took:?}");
@@ -227,12 +213,12 @@ fn a_run_that_goes_is_cancelled_within_a_second() {
     // One that somebody has triggered here and now is no different.
     let args = [&["schedule", "trigger", "nightly", "-f", "jobs.yaml"], &STATE[..]].concat();
     let child = place.command(&args).stdout(Stdio::piped()).spawn().unwrap();
-    let going = || schedule(&place, &["history", "--in-state", "running", "--format", "json"]).done().json();
+    let going = || place.schedule(&["history", "--in-state", "running", "--format", "json"]).done().json();
     while going().as_array().unwrap().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let asked = Instant::now();
-    schedule(&place, &["cancel", "nightly", "--note", "by now"]).done();
+    place.schedule(&["cancel", "nightly", "--note", "by now"]).done();
     let ran = Ran::of(&args, child.wait_with_output().unwrap());
     assert!(asked.elapsed().as_secs_f64() < 2.5, "{ran}");
     assert!(ran.code == Some(1) && ran.stdout.contains("cancelled by ") && ran.stdout.contains("by now"), "{ran}");

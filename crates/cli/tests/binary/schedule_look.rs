@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::schedule_store::{end, until};
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, STATE};
 
 const TIMETABLE: &str = "\
 kind: Timetable
@@ -15,8 +15,6 @@ jobs:
   - { name: nightly, when: \"30 3 * * *\", zone: America/New_York, run: { command: \"echo one; echo two\" } }
   - { name: weekly, when: \"0 0 13 * 5\", run: { command: \"echo three\" } }
 ";
-
-const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
 
 fn schedule(place: &Place, args: &[&str]) -> Ran {
     place.run(&[&["schedule"], args, &STATE[..]].concat())

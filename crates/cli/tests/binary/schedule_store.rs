@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{DB, Place, Ran, snapshot};
+use crate::support::{DB, Place, Ran, STATE, snapshot};
 
 /// Jobs without a cluster to speak of: they look after their own history.
 const TIMETABLE: &str = "\
@@ -21,8 +21,6 @@ jobs:
     when: \"@every 1s\"
     run: { action: history, keep: 20 years }
 ";
-
-const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
 
 pub(crate) fn place() -> Place {
     let place = Place::empty();

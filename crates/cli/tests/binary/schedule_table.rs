@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use clusterkeep_testkit::objects;
 
-use crate::support::{Place, Ran, snapshot};
+use crate::support::{Place, Ran, STATE, snapshot};
 
 const TIMETABLE: &str = "\
 kind: Timetable
@@ -28,66 +28,54 @@ jobs:
     run: { action: history, keep: 20 years }
 ";
 
-const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
-
-fn place() -> Place {
-    let place = Place::empty();
-    place.write("jobs.yaml", TIMETABLE);
-    place
-}
-
-fn schedule(place: &Place, args: &[&str]) -> Ran {
-    place.run(&[&["schedule"], args, &STATE[..]].concat())
-}
-
 fn hash(place: &Place, more: &[&str]) -> String {
-    let plan = schedule(place, &[&["plan", "-f", "jobs.yaml", "--format", "json"], more].concat());
+    let plan = place.schedule(&[&["plan", "-f", "jobs.yaml", "--format", "json"], more].concat());
     plan.json()["hash"].as_str().unwrap()[..8].to_owned()
 }
 
 fn apply(place: &Place, more: &[&str]) -> Ran {
     let hash = hash(place, more);
-    schedule(place, &[&["apply", "-f", "jobs.yaml", "--expect-plan", &hash], more].concat())
+    place.schedule(&[&["apply", "-f", "jobs.yaml", "--expect-plan", &hash], more].concat())
 }
 
 #[test]
 fn a_timetable_is_planned_applied_and_written_down_again() {
-    let place = place();
-    let mut plan = schedule(&place, &["plan", "-f", "jobs.yaml", "--exit-code"]);
+    let place = Place::with_jobs(TIMETABLE);
+    let mut plan = place.schedule(&["plan", "-f", "jobs.yaml", "--exit-code"]);
     let (head, rest) = plan.stdout.split_once(", as of ").unwrap();
     plan.stdout = format!("{head}, as of [NOW]\n{}", rest.split_once('\n').unwrap().1);
     snapshot!("table_plan_new", plan);
     assert!(!place.path().join("jobs.db").exists(), "a plan makes no file");
-    snapshot!("table_apply_unapproved", schedule(&place, &["apply", "-f", "jobs.yaml"]));
+    snapshot!("table_apply_unapproved", place.schedule(&["apply", "-f", "jobs.yaml"]));
     snapshot!("table_apply", apply(&place, &[]));
-    assert_eq!(schedule(&place, &["plan", "-f", "jobs.yaml", "--exit-code"]).code, Some(0));
-    let exported = schedule(&place, &["export", "--namespace", "weather"]).done();
+    assert_eq!(place.schedule(&["plan", "-f", "jobs.yaml", "--exit-code"]).code, Some(0));
+    let exported = place.schedule(&["export", "--namespace", "weather"]).done();
     snapshot!("table_export", exported);
     place.write("again.yaml", &exported.stdout);
-    let again = schedule(&place, &["diff", "-f", "again.yaml"]).done();
+    let again = place.schedule(&["diff", "-f", "again.yaml"]).done();
     assert_eq!(again.stdout, "both say the same\n");
 
     place.write("jobs.yaml", TIMETABLE.replace("30 3", "45 4").split("  - name: weekly").next().unwrap());
-    snapshot!("table_diff", schedule(&place, &["diff", "-f", "jobs.yaml"]));
-    let kept = schedule(&place, &["plan", "-f", "jobs.yaml"]).done();
+    snapshot!("table_diff", place.schedule(&["diff", "-f", "jobs.yaml"]));
+    let kept = place.schedule(&["plan", "-f", "jobs.yaml"]).done();
     assert!(kept.stdout.contains("not in the file; --delete or `prune: true` removes it"), "{kept}");
     let stale = hash(&place, &["--delete"]);
     apply(&place, &[]).done();
-    let drifted = schedule(&place, &["apply", "-f", "jobs.yaml", "--delete", "--expect-plan", &stale]);
+    let drifted = place.schedule(&["apply", "-f", "jobs.yaml", "--delete", "--expect-plan", &stale]);
     assert_eq!(drifted.code, Some(5), "{drifted}");
     apply(&place, &["--delete"]).done();
-    let namespaces = schedule(&place, &["namespaces", "--format", "json"]).done().json();
+    let namespaces = place.schedule(&["namespaces", "--format", "json"]).done().json();
     assert_eq!((&namespaces[0]["jobs"], &namespaces[0]["removed"]), (&1.into(), &1.into()), "{namespaces}");
     assert_eq!(namespaces[0]["origins"][0], "https://example.org/jobs");
-    let shown = schedule(&place, &["show", "nightly"]).done();
+    let shown = place.schedule(&["show", "nightly"]).done();
     assert!(shown.stdout.contains("version 2 from") && shown.stdout.contains("by "), "{shown}");
-    let listed = schedule(&place, &["list", "--namespace", "weather"]).done();
+    let listed = place.schedule(&["list", "--namespace", "weather"]).done();
     assert!(listed.stdout.contains("removed 20"), "{listed}");
 }
 
 #[test]
 fn all_that_is_wrong_is_said_with_its_place() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     assert_eq!(place.run(&["schedule", "validate", "jobs.yaml"]).done().stdout, "1 file: 0 errors, 0 warnings\n");
     place.write(
         "bad.yaml",
@@ -122,17 +110,17 @@ jobs:
 
 #[test]
 fn a_file_without_a_namespace_has_one_of_its_own() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     place.write("jobs.yaml", &TIMETABLE.replace("namespace: weather\n", ""));
     place.write("more.yaml", &TIMETABLE.replace("namespace: weather\n", ""));
-    let plan = schedule(&place, &["plan", "-f", "jobs.yaml", "-f", "more.yaml"]).done();
+    let plan = place.schedule(&["plan", "-f", "jobs.yaml", "-f", "more.yaml"]).done();
     assert!(plan.stderr.contains("note: jobs.yaml names no namespace"), "{plan}");
     let lines: Vec<_> = plan.stdout.lines().filter(|line| line.contains("/nightly")).collect();
     assert_eq!(lines.len(), 2, "{plan}");
     let name = |line: &str| line.trim().split('/').next().unwrap().to_owned();
     assert!(name(lines[0]).starts_with("jobs-") && name(lines[1]).starts_with("more-"), "{plan}");
     let absolute = place.path().join("jobs.yaml").display().to_string();
-    let again = schedule(&place, &["plan", "-f", &absolute]).done();
+    let again = place.schedule(&["plan", "-f", &absolute]).done();
     assert!(again.stdout.starts_with(&name(lines[0])), "the same file by another path: {again}");
 }
 
@@ -154,17 +142,17 @@ fn serve(answer: String) -> u16 {
 
 #[test]
 fn what_a_url_gives_is_read_with_its_checksum_alone() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", TIMETABLE.len());
     let url = format!("http://127.0.0.1:{}/jobs.yaml", serve(format!("{head}{TIMETABLE}")));
-    let plain = schedule(&place, &["plan", "-f", &url]);
+    let plain = place.schedule(&["plan", "-f", &url]);
     assert_eq!(plain.code, Some(4), "{plain}");
     assert!(plain.stderr.contains("has no checksum, and no local file lists it"), "{plain}");
     // By plain HTTP it may be anybody's, whatever a local file says.
     place.write("allow.yaml", &format!("kind: Permissions\ntimetables: ['{url}']\n"));
-    assert_eq!(schedule(&place, &["plan", "-f", &url, "--allow", "allow.yaml"]).code, Some(4));
+    assert_eq!(place.schedule(&["plan", "-f", &url, "--allow", "allow.yaml"]).code, Some(4));
     let other = format!("sha256:{}", "0".repeat(64));
-    let wrong = schedule(&place, &["plan", "-f", &url, "--checksum", &other]);
+    let wrong = place.schedule(&["plan", "-f", &url, "--checksum", &other]);
     assert_eq!(wrong.code, Some(4), "{wrong}");
     let given = wrong.stderr.split("was said: ").nth(1).unwrap().lines().next().unwrap().to_owned();
     let sum = std::process::Command::new("sha256sum").arg(place.path().join("jobs.yaml")).output();
@@ -172,7 +160,7 @@ fn what_a_url_gives_is_read_with_its_checksum_alone() {
         // An independent implementation agrees.
         assert_eq!(given, format!("sha256:{}", String::from_utf8(sum.stdout).unwrap().split(' ').next().unwrap()));
     }
-    let right = schedule(&place, &["plan", "-f", &url, "--checksum", &given]).done();
+    let right = place.schedule(&["plan", "-f", &url, "--checksum", &given]).done();
     assert!(
         right.stdout.contains("create 2 jobs of weather") && right.stdout.contains("--checksum sha256:"),
         "{right}"
@@ -198,7 +186,7 @@ fn what_a_url_gives_is_read_with_its_checksum_alone() {
     assert!(task.code == Some(2) && task.stderr.contains("which is run where it lies"), "{task}");
     let away =
         serve(format!("HTTP/1.1 302 Found\r\nlocation: {url}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
-    let moved = schedule(&place, &["plan", "-f", &format!("http://127.0.0.1:{away}/"), "--checksum", &given]);
+    let moved = place.schedule(&["plan", "-f", &format!("http://127.0.0.1:{away}/"), "--checksum", &given]);
     assert!(moved.code == Some(1) && moved.stderr.contains("302"), "{moved}");
 }
 
@@ -208,7 +196,7 @@ async fn what_an_object_store_gives_is_read_with_its_checksum() {
     // A bucket is a folder, and an object a file in it.
     let folder = server.bucket("jobs").join("weather");
     std::fs::create_dir(&folder).unwrap();
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     let plan = |checksum: &str| {
         let location = format!("s3://jobs/weather/jobs.yaml?endpoint={}", server.endpoint());
         let args = ["schedule", "plan", "-f", &location, "--checksum", checksum, STATE[0], STATE[1]];
@@ -247,7 +235,7 @@ def run():
 
 #[test]
 fn a_task_file_is_a_timetable_of_one_job() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     place.write("task.py", TASK);
     let valid = place.run(&["schedule", "validate", "task.py"]).done();
     assert!(valid.stdout.contains("warning: task.py:9:1: a secret stands in plain text, under `API_TOKEN`"), "{valid}");
@@ -255,21 +243,21 @@ fn a_task_file_is_a_timetable_of_one_job() {
         valid.stdout.ends_with("1 file: 0 errors, 1 warning\n") && !valid.everything().contains("hunter2"),
         "{valid}"
     );
-    let plan = schedule(&place, &["plan", "-f", "task.py"]).done();
+    let plan = place.schedule(&["plan", "-f", "task.py"]).done();
     assert!(plan.stdout.contains("create 1 job of weather"), "{plan}");
-    let both = schedule(&place, &["plan", "-f", "task.py", "-f", "jobs.yaml"]).done();
+    let both = place.schedule(&["plan", "-f", "task.py", "-f", "jobs.yaml"]).done();
     assert!(both.stdout.contains("create 3 jobs of weather"), "{both}");
     place.write("task.py", &TASK.replace("30 3 * * *", "61 3 * * *"));
     let wrong = place.run(&["schedule", "validate", "task.py"]);
     assert!(wrong.code == Some(2) && wrong.stdout.starts_with("error: task.py:5:10: "), "{wrong}");
     place.write("task.py", "x = 1\n");
-    let none = schedule(&place, &["plan", "-f", "task.py"]);
+    let none = place.schedule(&["plan", "-f", "task.py"]);
     assert!(none.code == Some(2) && none.stderr.contains("does not say when it runs"), "{none}");
 }
 
 #[test]
 fn secrets_in_plain_text_are_warned_about_wherever_a_timetable_is_gone_on_with() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     place.write(
         "jobs.yaml",
         "kind: Timetable\nnamespace: weather\njobs:\n- { name: a, when: '@reboot', run: { command: 'true', \
@@ -410,7 +398,7 @@ fn end(mut child: Child) {
 
 #[test]
 fn stored_jobs_run_and_what_is_not_listed_is_refused() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     let ticking = |run: &str| {
         format!("kind: Timetable\nnamespace: weather\njobs:\n- {{ name: tick, when: '@every 1s', run: {run} }}\n")
     };
@@ -428,7 +416,7 @@ fn stored_jobs_run_and_what_is_not_listed_is_refused() {
     let refused = until(&mut lines, "refused");
     assert!(refused.contains("targets of the kind command"), "{refused}");
     end(child);
-    let history = schedule(&place, &["history", "--failed", "--limit", "1"]).done();
+    let history = place.schedule(&["history", "--failed", "--limit", "1"]).done();
     assert!(history.stdout.contains("may not use targets of the kind command"), "{history}");
     assert!(!place.path().join("owned").exists(), "it was not run");
     // A file that others may write says nothing.
@@ -447,7 +435,7 @@ fn stored_jobs_run_and_what_is_not_listed_is_refused() {
 
 #[test]
 fn stored_jobs_tell_the_sinks_of_the_machine_that_runs_them() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     place.write(
         "jobs.yaml",
         "kind: Timetable\nnamespace: weather\nnotify: [{ on: success, to: pager, text: 'by {{ job }}' }]\njobs:\n- { name: tick, \
@@ -478,12 +466,12 @@ fn stored_jobs_tell_the_sinks_of_the_machine_that_runs_them() {
     end(child);
     assert!(std::fs::read_to_string(place.path().join("told")).unwrap().starts_with("by tick\n"));
     // What the store has, written down again, is the same, and names the sink.
-    let exported = schedule(&place, &["export", "timetable"]).done();
+    let exported = place.schedule(&["export", "timetable"]).done();
     assert!(exported.stdout.contains("pager"), "{exported}");
     place.write("again.yaml", &exported.stdout);
-    schedule(&place, &["plan", "-f", "again.yaml", "--exit-code"]).done();
+    place.schedule(&["plan", "-f", "again.yaml", "--exit-code"]).done();
     // Who has made the job is in its history.
-    let history = schedule(&place, &["history", "tick", "--limit", "1", "--format", "json"]).done().json();
+    let history = place.schedule(&["history", "tick", "--limit", "1", "--format", "json"]).done().json();
     assert!(history[0]["source"]["by"].as_str().unwrap().contains('@'), "{history}");
     assert!(history[0]["source"]["origin"].as_str().unwrap().ends_with("jobs.yaml"), "{history}");
     let mode = std::fs::metadata(place.path().join("jobs.db")).unwrap().permissions();
@@ -504,13 +492,13 @@ fn the_retention_of_the_demo_out_of_a_store() {
     let rows = place.value("SELECT count(*) FROM observations");
     let cluster = ["--cluster", crate::support::DB, "-f", "retention.yaml"];
     let (child, mut lines) = start(&place, &cluster);
-    schedule(&place, &["trigger", "nightly"]).done();
+    place.schedule(&["trigger", "nightly"]).done();
     let refused = until(&mut lines, "refused");
     assert!(refused.contains("the manifest `weather`"), "{refused}");
     end(child);
     assert_eq!(place.value("SELECT count(*) FROM observations"), rows, "nothing went");
     let (child, mut lines) = start(&place, &[&cluster[..], &["--allow", "permissions.yaml"]].concat());
-    schedule(&place, &["trigger", "nightly"]).done();
+    place.schedule(&["trigger", "nightly"]).done();
     until(&mut lines, "succeeded");
     end(child);
     // All of it is older than 90 days but for the newest slice.
@@ -520,7 +508,7 @@ fn the_retention_of_the_demo_out_of_a_store() {
 
 #[test]
 fn a_namespace_is_taken_up_while_its_scheduler_runs() {
-    let place = place();
+    let place = Place::with_jobs(TIMETABLE);
     let (child, mut lines) = start(&place, &[]);
     place.write(
         "jobs.yaml",
@@ -531,6 +519,6 @@ fn a_namespace_is_taken_up_while_its_scheduler_runs() {
     until(&mut lines, "tick 20");
     until(&mut lines, "succeeded");
     end(child);
-    let namespaces = schedule(&place, &["namespaces"]).done();
+    let namespaces = place.schedule(&["namespaces"]).done();
     assert!(namespaces.stdout.contains("weather"), "{namespaces}");
 }

@@ -46,6 +46,9 @@ WITH RECURSIVE hours(at) AS (SELECT 1357016400 UNION ALL SELECT at + 3600 FROM h
 SELECT origin, at AS time_hour, (at / 3600) % 40 + 0.5 AS temp, (at / 3600) % 7 * 10.0 AS humid
 FROM hours, (SELECT 'EWR' AS origin UNION SELECT 'JFK')";
 
+/// Where tests of schedules keep them: in a file of their folder.
+pub(crate) const STATE: [&str; 2] = ["--state", "sqlite://jobs.db"];
+
 impl Place {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
@@ -61,6 +64,18 @@ impl Place {
             place.run(&["query", "--cluster", DB, "--write", statement]).done();
         }
         place
+    }
+
+    /// A folder with the timetable `jobs.yaml`.
+    pub(crate) fn with_jobs(timetable: &str) -> Self {
+        let place = Self::empty();
+        place.write("jobs.yaml", timetable);
+        place
+    }
+
+    /// What `schedule` says with these arguments, on [`STATE`].
+    pub(crate) fn schedule(&self, args: &[&str]) -> Ran {
+        self.run(&[&["schedule"], args, &STATE[..]].concat())
     }
 
     pub(crate) fn path(&self) -> &Path {
