@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::history;
-use crate::power::{self, Power};
+use crate::power::Power;
 use crate::served::{Served, written};
 
 /// The name of the action that applies a retention manifest.
@@ -46,16 +46,28 @@ pub const CLUSTER_START: &str = "cluster_start";
 pub const CLUSTER_STOP: &str = "cluster_stop";
 
 /// Every action, with what it is given: what files are checked against when they are read.
-pub(crate) const ACTIONS: [KnownAction; 4] = [
-    KnownAction { name: RETENTION, arguments: "manifest: NAME, approve: within_guards", wrong: wrong::<RetentionArgs> },
-    KnownAction { name: HISTORY, arguments: "keep: 90 days", wrong: wrong::<history::Args> },
-    KnownAction { name: CLUSTER_START, arguments: Power::Start.arguments(), wrong: wrong::<power::Args> },
-    KnownAction { name: CLUSTER_STOP, arguments: Power::Stop.arguments(), wrong: wrong::<power::Args> },
-];
+pub(crate) const ACTIONS: [KnownAction; 4] = [RETAINS, history::KNOWN, Power::Start.known(), Power::Stop.known()];
+
+const RETAINS: KnownAction =
+    KnownAction { name: RETENTION, arguments: "manifest: NAME, approve: within_guards", wrong: wrong::<RetentionArgs> };
 
 /// All that is wrong with arguments that are to be read as these.
-fn wrong<T: DeserializeOwned>(args: &Tree, file: &str) -> Vec<Error> {
+pub(crate) fn wrong<T: DeserializeOwned>(args: &Tree, file: &str) -> Vec<Error> {
     args.read::<T>(file).err().unwrap_or_default()
+}
+
+/// The arguments of a job of this action.
+pub(crate) fn arguments<T: DeserializeOwned>(
+    job: &str,
+    action: &KnownAction,
+    args: &serde_json::Map<String, serde_json::Value>,
+) -> Result<T> {
+    serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
+        what: format!("job `{job}`: its action can't be run"),
+        place: None,
+        hint: Some(action.example()),
+        source: Some(error.into()),
+    })
 }
 
 /// What the actions work on.
@@ -239,12 +251,7 @@ impl Actions {
         job: &str,
         args: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<(&Manifest, Option<String>)> {
-        let args: RetentionArgs = serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
-            what: format!("job `{job}`: its action can't be run"),
-            place: None,
-            hint: Some("write `run: { action: retention, manifest: NAME, approve: within_guards }`".into()),
-            source: Some(error.into()),
-        })?;
+        let args: RetentionArgs = arguments(job, &RETAINS, args)?;
         let manifest = self.manifests.iter().find(|manifest| manifest.name == args.manifest).ok_or_else(|| {
             let known: Vec<_> = self.manifests.iter().map(|manifest| format!("`{}`", manifest.name)).collect();
             let known =

@@ -7,16 +7,21 @@
 //! twice; and namespaces share the tables, while each has a policy of its own.
 
 use chrono::{DateTime, Utc};
-use clusterkeep_core::{Error, Result};
+use clusterkeep_core::Result;
 use clusterkeep_retention::model::{Keep, Manifest, Policy, check, resolve};
 use clusterkeep_retention::plan::cutoffs;
-use clusterkeep_scheduler::{Run, Store, Zone};
+use clusterkeep_scheduler::{KnownAction, Run, Store, Zone};
 use serde::Deserialize;
+
+use crate::compose::{HISTORY, arguments, wrong};
+
+/// The action, with what it is given.
+pub(crate) const KNOWN: KnownAction = KnownAction { name: HISTORY, arguments: "keep: 90 days", wrong: wrong::<Args> };
 
 /// What a job's arguments say.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Args {
+struct Args {
     keep: Keep,
     /// Whose days are counted; UTC's, where it is missing.
     #[serde(default)]
@@ -29,12 +34,7 @@ pub(crate) struct Args {
 ///
 /// Arguments that do not fit; an unknown zone.
 pub(crate) fn policy(job: &str, args: &serde_json::Map<String, serde_json::Value>) -> Result<Manifest> {
-    let args: Args = serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
-        what: format!("job `{job}`: its action can't be run"),
-        place: None,
-        hint: Some("write `run: { action: history, keep: 90 days }`".into()),
-        source: Some(error.into()),
-    })?;
+    let args: Args = arguments(job, &KNOWN, args)?;
     let policy = Policy::for_table("runs").time("nominal").zone(&args.zone.to_string());
     let manifest = Manifest::named(job).policy(policy.drop_after(args.keep));
     check(&manifest)?;
@@ -61,6 +61,8 @@ pub(crate) async fn remove(store: &dyn Store, run: &Run) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clusterkeep_core::Error;
+
     use super::*;
 
     fn at(args: &serde_json::Value, now: &str) -> Result<Option<DateTime<Utc>>> {

@@ -8,11 +8,11 @@ use std::time::Instant;
 use clusterkeep_core::address::ClusterAddress;
 use clusterkeep_core::managed::{ManagedCluster, RunState};
 use clusterkeep_core::{Error, Result};
-use clusterkeep_scheduler::Run;
+use clusterkeep_scheduler::{KnownAction, Run};
 use serde::Deserialize;
 
-use crate::commands::stop_cluster;
-use crate::compose::{Approve, CLUSTER_START, CLUSTER_STOP};
+use crate::commands::{no_cluster, stop_cluster};
+use crate::compose::{Approve, CLUSTER_START, CLUSTER_STOP, arguments, wrong};
 use crate::served::{Served, written};
 
 /// What is done to a cluster.
@@ -25,7 +25,7 @@ pub(crate) enum Power {
 /// What a job's arguments say.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Args {
+struct Args {
     /// An address as `--cluster` takes it; the cluster of the command line, where it is missing.
     #[serde(default)]
     cluster: Option<String>,
@@ -43,26 +43,13 @@ impl Power {
         }
     }
 
-    /// How to say it.
-    fn example(self) -> String {
-        format!("write `run: {{ action: {}, {} }}`", self.action(), self.arguments())
-    }
-
-    /// What it is given, as files say it.
-    pub(crate) const fn arguments(self) -> &'static str {
-        match self {
+    /// The action, with what it is given.
+    pub(crate) const fn known(self) -> KnownAction {
+        let arguments = match self {
             Self::Start => "cluster: NAME",
             Self::Stop => "cluster: NAME, approve: within_guards",
-        }
-    }
-
-    fn args(self, job: &str, args: &serde_json::Map<String, serde_json::Value>) -> Result<Args> {
-        serde_json::from_value(args.clone().into()).map_err(|error| Error::Input {
-            what: format!("job `{job}`: its action can't be run"),
-            place: None,
-            hint: Some(self.example()),
-            source: Some(error.into()),
-        })
+        };
+        KnownAction { name: self.action(), arguments, wrong: wrong::<Args> }
     }
 
     /// Checks the arguments of a job, as far as that can be done without asking anybody.
@@ -76,7 +63,7 @@ impl Power {
         args: &serde_json::Map<String, serde_json::Value>,
         served: &Served,
     ) -> Result<()> {
-        let args = self.args(job, args)?;
+        let args: Args = arguments(job, &self.known(), args)?;
         let address = match &args.cluster {
             Some(cluster) => written(cluster),
             None => served.address(None).map(Some),
@@ -92,7 +79,7 @@ impl Power {
         if self == Self::Stop && args.approve.is_none() {
             let cluster = address.map_or_else(|| "its cluster".to_owned(), |address| address.to_string());
             return Err(Error::input(format!("job `{job}` would stop {cluster}, and nobody has approved that"))
-                .with_hint(self.example()));
+                .with_hint(self.known().example()));
         }
         Ok(())
     }
@@ -101,13 +88,12 @@ impl Power {
     fn is_kept(self, address: &ClusterAddress) -> Result<()> {
         let ClusterAddress::Url(url) = address else { return Ok(()) };
         let what = if self == Self::Start { "start" } else { "stop" };
-        Err(Error::input(format!("{url} is the address of a database, which nobody here can {what}"))
-            .with_hint("give the id or name of a CrateDB Cloud cluster, or `local:NAME`"))
+        Err(no_cluster(url, what))
     }
 
     /// Does it, and says what was done.
     pub(crate) async fn run(self, served: &Served, run: &Run) -> Result<()> {
-        let args = self.args(run.job(), run.args())?;
+        let args: Args = arguments(run.job(), &self.known(), run.args())?;
         if args.cluster.is_none() && (run.is_stored() || run.args_by_hand().is_some()) {
             // What it names has to be listed on this machine; the cluster of the command line is not named, and so not asked for.
             return Err(Error::refused(format!("{} out of the store names no cluster", self.action()))
@@ -133,7 +119,7 @@ impl Power {
                 return Err(Error::refused(format!(
                     "it would stop {address} ({before}), and nobody has approved that"
                 ))
-                .with_hint(self.example()));
+                .with_hint(self.known().example()));
             }
             Self::Stop => {
                 stop_cluster(&address).await?;

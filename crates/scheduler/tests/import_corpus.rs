@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clusterkeep_core::hex;
 use clusterkeep_scheduler::import::{Format, Imported, Source, Surroundings, import};
 use clusterkeep_scheduler::{JobSpec, Schedule};
 use clusterkeep_testkit::skip;
@@ -282,7 +283,7 @@ fn every_fire_of_ten_years_by_other_programs() {
         let ours = question.ours(schedule);
         let mut digest = Sha256::new();
         ours.iter().for_each(|at| digest.update(format!("{at}\n")));
-        let hex = digest.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let hex = hex::digits(&digest.finalize());
         if *answer == format!("{} {hex}", ours.len()) {
             continue;
         }

@@ -20,7 +20,7 @@ use crate::args::{
 use crate::context::Context;
 use crate::output::{Format, Printer, no_page};
 
-pub(crate) use cluster::{documents, stop as stop_cluster};
+pub(crate) use cluster::{documents, no_cluster, stop as stop_cluster};
 pub(crate) use retention::table as plan_table;
 pub(crate) use schedule::{HistoryRun, documents as timetable_documents};
 

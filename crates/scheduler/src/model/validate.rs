@@ -24,6 +24,14 @@ pub struct KnownAction {
     pub wrong: fn(&Tree, &str) -> Vec<Error>,
 }
 
+impl KnownAction {
+    /// How a file says it, for hints.
+    #[must_use]
+    pub fn example(&self) -> String {
+        format!("write `run: {{ action: {}, {} }}`", self.name, self.arguments)
+    }
+}
+
 /// What was found in a text.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -153,7 +161,7 @@ impl Looked {
         };
         // What else is wrong with it is said already.
         if run.read::<Target>(file).is_ok() {
-            let hint = format!("write `run: {{ action: {name}, {} }}`", known.arguments);
+            let hint = known.example();
             let wrong = (known.wrong)(&run.without("action"), file).into_iter();
             let hinted = |error: Error| if error.hint().is_some() { error } else { error.with_hint(&hint) };
             self.findings.errors.extend(wrong.map(hinted));

@@ -25,7 +25,7 @@ use clusterkeep_core::{ExitCode, Result};
 use crate::args::ClusterCommand;
 use crate::context::Context;
 
-pub(crate) use power::stop_at as stop;
+pub(crate) use power::{no_cluster, stop_at as stop};
 
 /// What is told who leaves before the end.
 const GOES_ON: &str =

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use clusterkeep_core::address::ClusterAddress;
+use clusterkeep_core::address::{ClusterAddress, DatabaseUrl};
 use clusterkeep_core::cloud::{self, CloudClient, Wait};
 use clusterkeep_core::event::Events;
 use clusterkeep_core::managed::{ManagedCluster, RunState, Suspend};
@@ -54,11 +54,14 @@ pub(crate) async fn stop_at(address: &ClusterAddress) -> Result<()> {
             client.suspend(cluster.id, &Wait::default()).await.map(drop)
         }
         ClusterAddress::Local(name) => local::stop(name).await,
-        ClusterAddress::Url(url) => {
-            Err(Error::input(format!("{url} is the address of a database, which nobody here can stop"))
-                .with_hint("give the id or name of a CrateDB Cloud cluster, or `local:NAME`"))
-        }
+        ClusterAddress::Url(url) => Err(no_cluster(url, "stop")),
     }
+}
+
+/// That this is the address of a database, to which nobody here can do that.
+pub(crate) fn no_cluster(url: &DatabaseUrl, what: &str) -> Error {
+    Error::input(format!("{url} is the address of a database, which nobody here can {what}"))
+        .with_hint("give the id or name of a CrateDB Cloud cluster, or `local:NAME`")
 }
 
 async fn suspend(address: &ClusterAddress, wait: &WaitArgs, context: &Context) -> Result<ExitCode> {
